@@ -1,0 +1,11 @@
+# Commit.cmake – writes the commit and whether the tree is dirty; run at build time.
+execute_process(COMMAND git -C ${SRC} rev-parse --short=12 HEAD OUTPUT_VARIABLE commit OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET)
+execute_process(COMMAND git -C ${SRC} status --porcelain --untracked-files=no OUTPUT_VARIABLE dirty ERROR_QUIET)
+if(NOT commit)
+  set(commit unknown)
+endif()
+if(dirty)
+  string(APPEND commit "-dirty")
+endif()
+file(WRITE ${OUT}.new "#define C5_COMMIT \"${commit}\"\n")
+configure_file(${OUT}.new ${OUT} COPYONLY)
