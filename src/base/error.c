@@ -9,10 +9,11 @@
 
 static _Thread_local char text[TEXT_MAX];
 
+/* Names and values from files end up in messages: a control character among them must neither break the line nor steer a terminal. */
 static void one_line(char *s)
 {
 	for (; *s; s++)
-		if (*s == '\n' || *s == '\r') *s = ' ';
+		if ((unsigned char)*s < 0x20 || *s == 0x7f) *s = *s == '\n' || *s == '\r' || *s == '\t' ? ' ' : '?';
 }
 
 int c5_fail(int code, const char *fmt, ...)

@@ -31,15 +31,23 @@ typedef struct c5_opt {
 	const char *help;    /* one line */
 } c5_opt;
 
-/* Fills `settings` (zeroed by the caller before the first use) with the table's defaults. */
+/* Fills `settings` (zeroed by the caller before the first use) with the table's defaults. A LIST's default is comma-separated. */
 int c5_opt_defaults(const c5_opt *table, void *settings);
 
-/* Sets one option from text. C5_EUSAGE names an unknown option's nearest neighbour, the range, or the choices. */
+/* Sets one option from text; a LIST gets one more entry. C5_EUSAGE names an unknown option's nearest neighbour, the range, or the choices. */
 int c5_opt_set(const c5_opt *table, void *settings, const char *name, const char *text);
 
+/* The parts c5_opt_set is made of, for other front ends (YAML): the row of a name or NULL; the nearest name or NULL;
+ * one value set, with an error text that does not repeat the name; one value put back to unset (NULL, 0, false). */
+const c5_opt *c5_opt_find(const c5_opt *table, const char *name);
+const char *c5_opt_nearest(const c5_opt *table, const char *name);
+int c5_opt_set_row(const c5_opt *row, void *settings, const char *text);
+void c5_opt_unset(const c5_opt *row, void *settings);
+
 /* Parses argv[1..]: "--name value", "--name=value", "--flag", "--no-flag"; "--" ends options; the rest are operands.
- * `tables` is a NULL-ended list of (table, settings) pairs tried in order. operands: caller frees the array (not the strings).
- * -h and --help set *help and stop. A word that is no option of any table is C5_EUSAGE with the nearest name. */
+ * `groups` ends with a NULL table; its tables are tried in order. operands: NULL-ended, caller frees the array (not the strings);
+ * with a NULL `operands` every operand is refused. The first use of a LIST on the command line replaces what the list held, later
+ * ones add to it. A value that begins with two dashes is written --name=VALUE. -h and --help set *help and stop. A word that is no option of any table is C5_EUSAGE with the nearest name. */
 typedef struct c5_opt_group { const char *title; const c5_opt *table; void *settings; } c5_opt_group;
 int c5_opt_parse(const c5_opt_group *groups, int argc, char **argv, int *n_operands, char ***operands, bool *help);
 
@@ -54,7 +62,7 @@ bool c5_opt_is_default(const c5_opt *row, const void *settings);
 /* All values as one line of JSON object text, in table order: caller frees. */
 char *c5_opt_json(const c5_opt *table, const void *settings);
 
-/* Deep copy, and release of owned strings; a cleared struct is zeroed. */
+/* Deep copy into a struct that owns nothing yet, and release of owned strings; the table's fields of a cleared struct are zero. */
 int c5_opt_copy(const c5_opt *table, void *to, const void *from, size_t size);
 void c5_opt_clear(const c5_opt *table, void *settings);
 
