@@ -1,0 +1,11 @@
+/* threads.h – how many threads one rank computes with. No result depends on the number. */
+#ifndef C5_BASE_THREADS_H
+#define C5_BASE_THREADS_H
+
+#include <stdint.h>
+
+/* 0 leaves the choice to OMP_NUM_THREADS or, without it, to the cores this process may use. C5_EUSAGE out of 0..4096. */
+int c5_threads_set(int64_t n);
+int c5_threads(void);
+
+#endif
