@@ -13,7 +13,7 @@ enum c5_log_level { C5_LOG_ERROR, C5_LOG_WARN, C5_LOG_INFO, C5_LOG_DEBUG };
 typedef struct c5_log_setup {
 	bool quiet;             /* errors and warnings only, no progress */
 	bool verbose;           /* debug lines too */
-	const char *json;       /* path of the event log, NULL none; "-" stdout */
+	const char *json;       /* path of the event log, appended to; NULL none; "-" stdout */
 	int rank, ranks;
 } c5_log_setup;
 
