@@ -96,7 +96,7 @@ int c5_buf_get_f64(c5_buf *b, double *v) { return c5_buf_get(b, v, sizeof *v); }
 
 int c5_buf_get_str(c5_buf *b, char **s)
 {
-	uint64_t n;
+	uint64_t n = NO_STRING;
 	int err = c5_buf_get_u64(b, &n);
 	*s = NULL;
 	if (err < 0 || n == NO_STRING) return err;

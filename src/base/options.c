@@ -528,11 +528,20 @@ static void print_wrapped(FILE *to, const char *s, int indent)
 	fputc('\n', to);
 }
 
+/* Tables are tried in order, so a later row of the same name can never be meant. */
+static bool shadowed(const c5_opt_group *groups, const c5_opt_group *own, const char *name)
+{
+	for (; groups != own; groups++)
+		if (c5_opt_find(groups->table, name)) return true;
+	return false;
+}
+
 void c5_opt_help(FILE *to, const c5_opt_group *groups)
 {
 	int width = 0;
 	for (const c5_opt_group *g = groups; g->table; g++)
 		for (const c5_opt *row = g->table; row->name; row++) {
+			if (shadowed(groups, g, row->name)) continue;
 			char *left = left_text(row);
 			int n = left ? (int)strlen(left) : 0;
 			if (n > width && n <= LEFT_MAX) width = n;
@@ -542,6 +551,7 @@ void c5_opt_help(FILE *to, const c5_opt_group *groups)
 		if (!g->table->name) continue;
 		fprintf(to, "%s%s:\n", g == groups ? "" : "\n", g->title ? g->title : "Options");
 		for (const c5_opt *row = g->table; row->name; row++) {
+			if (shadowed(groups, g, row->name)) continue;
 			char *left = left_text(row), *right = right_text(row);
 			if (left && right) {
 				if ((int)strlen(left) > width) fprintf(to, "%s\n%*s", left, width + 2, "");

@@ -1,0 +1,34 @@
+/* commands.c – the table of subcommands, in the order of `cyto5 --help`; see cli.h for how to add one. */
+#include <string.h>
+
+#include "base/error.h"
+#include "cli/cli.h"
+
+const c5_command *const c5_commands[] = {
+	/* take in */
+	/* make */
+	/* learn */
+	/* look */
+	/* look after */
+	/* about */
+	&c5_cmd_help,
+	&c5_cmd_version,
+	NULL,
+};
+
+#define COMMANDS ((int)(sizeof c5_commands / sizeof *c5_commands))
+
+const c5_command *c5_command_find(const char *name)
+{
+	for (int i = 0; c5_commands[i]; i++)
+		if (strcmp(c5_commands[i]->name, name) == 0) return c5_commands[i];
+	return NULL;
+}
+
+int c5_command_unknown(const char *name)
+{
+	const char *names[COMMANDS] = { NULL };
+	for (int i = 0; c5_commands[i]; i++) names[i] = c5_commands[i]->name;
+	const char *near = c5_nearest(name, names);
+	return c5_fail(C5_EUSAGE, "%.200s: unknown command%s%s%s (see cyto5 --help)", name, near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
+}
