@@ -1,0 +1,239 @@
+/* owner.c – see owner.h. */
+#include "container/owner.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/signal.h"
+#include "container/h5.h"
+
+#define OPEN_ARRAYS 64
+
+/* Rows of a table that come one by one: the whole table in memory, and which of its chunks must be written anew. */
+typedef struct rows { uint8_t *bytes; bool *dirty; } rows;
+
+typedef struct declared { c5_array_spec spec; c5_array *open; uint64_t used; rows rows; bool made; } declared;
+
+struct c5_owner {
+	c5_file *file;
+	c5_codec *codec;
+	declared *arrays;
+	size_t n, cap, n_open;
+	uint64_t clock, pending;
+	uint8_t *packed;
+	size_t packed_cap;
+};
+
+int c5_owner_open(c5_owner **out, c5_file *f)
+{
+	c5_owner *o;
+	int err = c5_alloc(&o, 1, sizeof *o);
+	if (err < 0) return err;
+	o->file = f;
+	if ((err = c5_codec_open(&o->codec)) < 0) {
+		free(o);
+		return err;
+	}
+	*out = o;
+	return C5_OK;
+}
+
+static void close_arrays(c5_owner *o)
+{
+	for (size_t i = 0; o->n_open && i < o->n; i++)
+		if (o->arrays[i].open) {
+			c5_array_close(o->arrays[i].open);
+			o->arrays[i].open = NULL;
+			o->n_open--;
+		}
+}
+
+static void free_rows(declared *d)
+{
+	free(d->rows.bytes);
+	free(d->rows.dirty);
+	memset(&d->rows, 0, sizeof d->rows);
+}
+
+static void forget(c5_owner *o)
+{
+	close_arrays(o);
+	for (size_t i = 0; i < o->n; i++) {
+		free_rows(&o->arrays[i]);
+		c5_spec_free(&o->arrays[i].spec);
+	}
+	memset(o->arrays, 0, o->n * sizeof *o->arrays);
+	o->n = 0;
+}
+
+void c5_owner_close(c5_owner *o)
+{
+	if (!o) return;
+	if (o->arrays) forget(o);
+	c5_codec_close(o->codec);
+	free(o->arrays);
+	free(o->packed);
+	free(o);
+}
+
+int c5_owner_declare(c5_owner *o, c5_array_spec *spec, uint32_t *id)
+{
+	int err = c5_grow(&o->arrays, &o->cap, o->n + 1, sizeof *o->arrays);
+	if (err < 0) return err;
+	*id = (uint32_t)o->n;
+	o->arrays[o->n++].spec = *spec;
+	memset(spec, 0, sizeof *spec);
+	return C5_OK;
+}
+
+static int close_oldest(c5_owner *o)
+{
+	declared *oldest = NULL;
+	for (size_t i = 0; i < o->n; i++)
+		if (o->arrays[i].open && (!oldest || o->arrays[i].used < oldest->used)) oldest = &o->arrays[i];
+	if (!oldest) return C5_OK;
+	c5_array_close(oldest->open);
+	oldest->open = NULL;
+	o->n_open--;
+	return C5_OK;
+}
+
+static int want(c5_owner *o, uint32_t id, declared **out)
+{
+	int err;
+	if (id >= o->n) return c5_fail(C5_EFAIL, "array %u was never declared", id);
+	declared *d = &o->arrays[id];
+	*out = d;
+	d->used = ++o->clock;
+	if (d->open) return C5_OK;
+	if (o->n_open >= OPEN_ARRAYS && (err = close_oldest(o)) < 0) return err;
+	if (!d->made && (err = c5_array_create(o->file, &d->spec)) < 0) return err;
+	d->made = true;
+	if ((err = c5_array_open(&d->open, o->file, d->spec.path)) < 0) return err;
+	o->n_open++;
+	return C5_OK;
+}
+
+int c5_owner_touch(c5_owner *o, uint32_t id)
+{
+	declared *d;
+	return want(o, id, &d);
+}
+
+int c5_owner_place(c5_owner *o, uint32_t id, uint64_t chunk, size_t size, uint64_t *at)
+{
+	declared *d;
+	int err = want(o, id, &d);
+	if (err < 0) return err;
+	o->pending++;
+	return c5_array_place_chunk(d->open, chunk, size, at);
+}
+
+int c5_owner_write(c5_owner *o, uint32_t id, uint64_t chunk, const void *packed, size_t size)
+{
+	uint64_t at;
+	int err = c5_owner_place(o, id, chunk, size, &at);
+	return err < 0 ? err : c5_overlay_write_data(o->file->overlay, at, packed, size);
+}
+
+static int start_rows(c5_owner *o, declared *d)
+{
+	const c5_array_spec *s = &d->spec;
+	uint64_t chunks = c5_spec_chunks(s);
+	int err;
+	if ((err = c5_alloc(&d->rows.bytes, chunks, c5_spec_chunk_bytes(s))) < 0 || (err = c5_alloc(&d->rows.dirty, chunks, sizeof *d->rows.dirty)) < 0) return err;
+	for (uint64_t k = 0; k < chunks; k++) /* rows of the part of the run that was committed before */
+		if (c5_array_has_chunk(d->open, k) && (err = c5_array_read_chunk(d->open, o->codec, k, d->rows.bytes + k * c5_spec_chunk_bytes(s))) < 0) return err;
+	return C5_OK;
+}
+
+int c5_owner_row(c5_owner *o, uint32_t id, uint64_t row, const void *bytes, size_t size)
+{
+	declared *d;
+	int err = want(o, id, &d);
+	if (err < 0) return err;
+	if (size != d->spec.row_size || row >= d->spec.dims[0]) return c5_fail(C5_EFAIL, "%s: row %llu of %zu bytes does not fit", d->spec.path, (unsigned long long)row, size);
+	if (!d->rows.bytes && (err = start_rows(o, d)) < 0) return err;
+	memcpy(d->rows.bytes + row * size, bytes, size);
+	d->rows.dirty[row / d->spec.chunk[0]] = true;
+	o->pending++;
+	return C5_OK;
+}
+
+static int write_rows(c5_owner *o, uint32_t id)
+{
+	declared *d = &o->arrays[id];
+	size_t bytes = c5_spec_chunk_bytes(&d->spec), size;
+	int err;
+	if (!d->rows.bytes) return C5_OK;
+	if ((err = want(o, id, &d)) < 0) return err;
+	if (c5_chunk_bound(bytes) > o->packed_cap) {
+		free(o->packed);
+		o->packed = NULL, o->packed_cap = 0;
+		if ((err = c5_alloc_aligned(&o->packed, c5_chunk_bound(bytes), 1)) < 0) return err;
+		o->packed_cap = c5_chunk_bound(bytes);
+	}
+	for (uint64_t k = 0; k < c5_spec_chunks(&d->spec); k++) {
+		if (!d->rows.dirty[k]) continue;
+		if ((err = c5_chunk_encode(o->codec, d->rows.bytes + k * bytes, bytes, d->spec.row_size, o->packed, &size)) < 0) return err;
+		if ((err = c5_array_write_chunk(d->open, k, o->packed, size)) < 0) return err;
+		d->rows.dirty[k] = false;
+	}
+	return C5_OK;
+}
+
+int c5_owner_clear(c5_owner *o)
+{
+	for (size_t i = 0; i < o->n; i++) {
+		int err = write_rows(o, (uint32_t)i);
+		if (err < 0) return err;
+	}
+	if (o->arrays) forget(o);
+	return C5_OK;
+}
+
+int c5_owner_commit(c5_owner *o, bool more)
+{
+	for (size_t i = 0; i < o->n; i++) {
+		int err = write_rows(o, (uint32_t)i);
+		if (err < 0) return err;
+	}
+	close_arrays(o);
+	o->pending = 0;
+	return c5_file_commit(o->file, more);
+}
+
+uint64_t c5_owner_pending(const c5_owner *o) { return o->pending; }
+
+/* ---- the sink of a program that is alone ---- */
+
+typedef struct local_sink { c5_sink sink; c5_owner *owner; } local_sink;
+
+static int local_chunk(c5_sink *s, uint32_t array, uint64_t chunk, void *packed, size_t size)
+{
+	int err = c5_owner_write(((local_sink *)s)->owner, array, chunk, packed, size);
+	free(packed);
+	return err;
+}
+
+static int local_row(c5_sink *s, uint32_t array, uint64_t row, const void *bytes, size_t size)
+{
+	return c5_owner_row(((local_sink *)s)->owner, array, row, bytes, size);
+}
+
+static int local_poll(c5_sink *s)
+{
+	(void)s;
+	return c5_stop_wanted() ? C5_ESTOP : C5_OK;
+}
+
+int c5_owner_sink(c5_owner *o, c5_sink **out)
+{
+	local_sink *l;
+	int err = c5_alloc(&l, 1, sizeof *l);
+	if (err < 0) return err;
+	*l = (local_sink){ { local_chunk, local_row, local_poll }, o };
+	*out = &l->sink;
+	return C5_OK;
+}
