@@ -30,6 +30,8 @@ static hid_t element_type(int dtype)
 	case C5_I32: return H5T_STD_I32LE;
 	case C5_F32: return H5T_IEEE_F32LE;
 	case C5_F64: return H5T_IEEE_F64LE;
+	case C5_I64: return H5T_STD_I64LE;
+	case C5_U64: return H5T_STD_U64LE;
 	default: return H5I_INVALID_HID;
 	}
 }
@@ -54,7 +56,7 @@ static hid_t make_type(const c5_array_spec *s)
 
 static int dtype_of(hid_t type)
 {
-	for (int t = C5_U8; t <= C5_F64; t++)
+	for (int t = C5_U8; t < C5_DTYPE_END; t++)
 		if (H5Tequal(type, element_type(t)) > 0) return t;
 	return 0;
 }

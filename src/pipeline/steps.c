@@ -1,0 +1,84 @@
+/* steps.c – the table of steps and what they share; see steps.h. */
+#include "pipeline/steps.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "container/run.h"
+
+const c5_step_ops *const c5_steps[] = { &c5_step_ingest, &c5_step_segment, &c5_step_objects, &c5_step_crop, NULL };
+
+extern const c5_step_kind c5_kind_ingest, c5_kind_segment, c5_kind_objects, c5_kind_crop;
+const c5_step_kind *const c5_step_kinds[] = { &c5_kind_ingest, &c5_kind_segment, &c5_kind_objects, &c5_kind_crop, NULL };
+
+const c5_step_ops *c5_step_find(const char *name)
+{
+	for (int i = 0; c5_steps[i]; i++)
+		if (strcmp(c5_steps[i]->kind->name, name) == 0) return c5_steps[i];
+	return NULL;
+}
+
+uint64_t c5_frames_per_unit(uint64_t height, uint64_t width)
+{
+	uint64_t pixels = height * width, n = pixels ? (UINT64_C(8) << 20) / pixels : 1;
+	return n < 1 ? 1 : n > 64 ? 64 : n;
+}
+
+int c5_step_input(const c5_run_context *run, const char *experiment, const char *product, const char *made_by, char **path)
+{
+	uint32_t number;
+	if (!(*path = c5_format("/experiments/%s/%s/%s", experiment, product, c5_revision_name(run->run)))) return c5_fail(C5_ENOMEM, "out of memory");
+	if (c5_exists(run->file, *path)) return C5_OK;
+	free(*path);
+	*path = NULL;
+	int err = c5_revision_latest(run->file, experiment, product, &number);
+	if (err < 0) return err;
+	if (!number) return c5_fail(C5_ENOTFOUND, "%s: no %s yet; put the step `%s` before this one", experiment, product, made_by);
+	*path = c5_format("/experiments/%s/%s/%s", experiment, product, c5_revision_name(number));
+	return *path ? C5_OK : c5_fail(C5_ENOMEM, "out of memory");
+}
+
+static void set_axis(c5_axis *a, const char *name, double step, const char *unit, const char *unit_unknown)
+{
+	bool known = step > 0 && isfinite(step);
+	snprintf(a->name, sizeof a->name, "%s", name);
+	snprintf(a->unit, sizeof a->unit, "%s", known ? unit : unit_unknown);
+	a->step = known ? step : 1;
+}
+
+void c5_step_axes(c5_array_spec *s, const c5_experiment *e)
+{
+	int i = 0;
+	set_axis(&s->axes[i++], "time", e->frame_interval_s, "s", "frame");
+	if (s->rank == 4) set_axis(&s->axes[i++], "z", e->z_step_um, "um", "plane");
+	set_axis(&s->axes[i++], "y", e->pixel_size_um, "um", "px");
+	set_axis(&s->axes[i], "x", e->pixel_size_um, "um", "px");
+}
+
+int c5_step_sign(c5_array_spec *s, const c5_step *step, const char *input)
+{
+	char *settings = c5_opt_json(step->kind->opts, step->params);
+	int err = settings ? c5_spec_attr_str(s, "step", step->kind->name) : c5_fail(C5_ENOMEM, "out of memory");
+	if (err == C5_OK) err = c5_spec_attr_f64(s, "method_version", step->kind->version);
+	if (err == C5_OK) err = c5_spec_attr_str(s, "settings", settings);
+	if (err == C5_OK) err = c5_spec_attr_str(s, "input", input);
+	free(settings);
+	return err;
+}
+
+int c5_step_missing(c5_file *f, const c5_array_spec *s, uint64_t n, uint64_t per_item, uint8_t **missing)
+{
+	c5_array *a;
+	*missing = NULL;
+	if (!c5_exists(f, s->path)) return C5_OK;
+	int err = c5_array_open(&a, f, s->path);
+	if (err < 0) return err;
+	if ((err = c5_alloc(missing, n, 1)) == C5_OK)
+		for (uint64_t i = 0; i < n; i++)
+			for (uint64_t k = 0; k < per_item && !(*missing)[i]; k++) (*missing)[i] = !c5_array_has_chunk(a, i * per_item + k);
+	c5_array_close(a);
+	return err;
+}

@@ -1,0 +1,52 @@
+/* steps.h – the steps of the pipeline: how each is planned (rank 0, with the container open for writing), worked (any rank) and finished. */
+#ifndef C5_PIPELINE_STEPS_H
+#define C5_PIPELINE_STEPS_H
+
+#include "image/source.h"
+#include "pipeline/job.h"
+#include "pipeline/step.h"
+#include "pipeline/worker.h"
+
+/* What a step may know of the run it belongs to. Alike on all ranks, save `file` and the names, which are rank 0's. */
+typedef struct c5_run_context {
+	uint32_t run;               /* number of the run: its results are revisions of that name */
+	c5_file *file;              /* rank 0: open for writing, committed */
+	char **names;               /* rank 0: the experiments to work on, those that failed left out */
+	size_t n_names;
+	c5_scan *scan;              /* what is to be ingested; NULL when the pipeline takes nothing in */
+} c5_run_context;
+
+typedef struct c5_step_ops {
+	const c5_step_kind *kind;
+	const char *products[3];    /* groups of an experiment whose `latest` moves when the run is complete; NULL-ended */
+	/* Adds jobs, or jobs with an error for experiments that cannot be done. An error returned fails the whole run. */
+	int (*plan)(const c5_run_context *run, const c5_step *step, c5_plan *plan);
+	/* One unit. Errors are the experiment's; those of the sink are told by worker->sink_error. */
+	int (*work)(c5_worker *w, const c5_run_context *run, const c5_step *step, const c5_job *job, const c5_unit *unit);
+	/* Rank 0, after the units' commit, for each job that succeeded; NULL: nothing to do. */
+	int (*finish)(const c5_run_context *run, const c5_step *step, const c5_job *job);
+	/* Memory one worker needs, for the bound that is told before a long job. */
+	size_t (*bytes)(const c5_step *step, const c5_job *job);
+} c5_step_ops;
+
+extern const c5_step_ops c5_step_ingest, c5_step_segment, c5_step_objects, c5_step_crop;
+
+/* All of them, in the order of a pipeline; NULL-ended. And their kinds alone, for c5_pipeline_read. */
+extern const c5_step_ops *const c5_steps[];
+extern const c5_step_kind *const c5_step_kinds[];
+const c5_step_ops *c5_step_find(const char *name);
+
+/* ---- for the steps themselves ---- */
+
+/* Frames of (height, width) that make a unit: some 8 Mpixel. */
+uint64_t c5_frames_per_unit(uint64_t height, uint64_t width);
+/* Path of the product's revision this run should read: its own, or the latest. C5_ENOTFOUND says which step makes it. */
+int c5_step_input(const c5_run_context *run, const char *experiment, const char *product, const char *made_by, char **path);
+/* Time and space axes of a stack of this experiment. */
+void c5_step_axes(c5_array_spec *s, const c5_experiment *e);
+/* Notes on an output what made it: step, method version, settings, input. */
+int c5_step_sign(c5_array_spec *s, const c5_step *step, const char *input);
+/* missing[i] = 1 for those of n items, `per_item` chunks each, that are not all in the container; *missing NULL when the array is new. Caller frees. */
+int c5_step_missing(c5_file *f, const c5_array_spec *s, uint64_t n, uint64_t per_item, uint8_t **missing);
+
+#endif
