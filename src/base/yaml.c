@@ -68,8 +68,9 @@ static int parser_error(const c5_yaml *doc, const yaml_parser_t *parser, const c
 	if (parser->error == YAML_READER_ERROR) return c5_fail(C5_EUSAGE, "%s: byte %zu: no YAML text: %s", doc->name, parser->problem_offset, problem);
 	yaml_mark_t mark = parser->problem_mark;
 	if (tab_indented(text, size, mark.line)) return fail_at(doc, mark, "a tab in the indentation; indent with spaces");
-	return c5_fail(C5_EUSAGE, "%s:%zu:%zu: %s%s%s", doc->name, mark.line + 1, mark.column + 1, problem, parser->context ? " " : "",
-	               parser->context ? parser->context : "");
+	if (!parser->context) return fail_at(doc, mark, problem);
+	return c5_fail(C5_EUSAGE, "%s:%zu:%zu: %s (%s from line %zu)", doc->name, mark.line + 1, mark.column + 1, problem, parser->context,
+	               parser->context_mark.line + 1);
 }
 
 /* ---- the tree ---- */
