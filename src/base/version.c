@@ -2,6 +2,7 @@
 #include "base/version.h"
 
 #include <string.h>
+#include <yaml.h>
 
 #include "version_commit.h"
 #include "version_info.h"
@@ -30,7 +31,12 @@ static char running[ROWS][TEXT_MAX];
 
 const char *c5_version(void) { return C5_VERSION; }
 const char *c5_version_commit(void) { return C5_COMMIT; }
-const c5_version_row *c5_version_rows(void) { return rows; }
+
+const c5_version_row *c5_version_rows(void)
+{
+	c5_version_running("libyaml", yaml_get_version_string());
+	return rows;
+}
 
 void c5_version_running(const char *name, const char *text)
 {
@@ -44,7 +50,7 @@ void c5_version_running(const char *name, const char *text)
 void c5_version_print(FILE *to)
 {
 	fprintf(to, "%-11s %s (commit %s)\n", "cyto5", C5_VERSION, C5_COMMIT);
-	for (const c5_version_row *row = rows; row->name; row++) {
+	for (const c5_version_row *row = c5_version_rows(); row->name; row++) {
 		if (!row->running || strcmp(row->running, row->built) == 0) fprintf(to, "%-11s %s\n", row->name, row->built);
 		else fprintf(to, "%-11s %s (built with %s)\n", row->name, row->running, row->built);
 	}

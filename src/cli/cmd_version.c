@@ -2,9 +2,19 @@
 #include "base/error.h"
 #include "base/version.h"
 #include "cli/cli.h"
+#include "container/version.h"
+#include "hyperopt/version.h"
+#include "image/version.h"
+#include "mpi/version.h"
+#include "nn/version.h"
 
 void c5_cli_versions(void)
 {
+	c5_container_versions();
+	c5_mpi_versions();
+	c5_image_versions();
+	c5_nn_versions();
+	c5_hyperopt_versions();
 }
 
 static int run(int argc, char **argv)
