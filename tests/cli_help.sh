@@ -1,5 +1,6 @@
 # cli_help.sh – help, version, refused command lines: exit status, and what goes to which stream.
 [ -n "$CYTO5" ] || { echo "CYTO5 is not set" >&2; exit 77; }
+unset OMPI_COMM_WORLD_RANK PMIX_RANK PMI_RANK
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
 cd "$work" || exit 1
@@ -97,6 +98,18 @@ err_is 'cyto5 version: --quiet: cannot go with --verbose; give one of them'
 runs 1 version --json /nowhere/at/all.json
 quiet_out
 grep -q '^cyto5 version: /nowhere/at/all.json: ' err || fail "an event log that cannot be opened is not named: $(cat err)"
+
+# under an MPI launcher one rank speaks for all
+export PMIX_RANK=3
+runs 2 version --nothing-like-it
+quiet_out
+quiet_err
+runs 0 version --help
+quiet_out
+export PMIX_RANK=0
+runs 2 version --nothing-like-it
+err_is 'cyto5 version: --nothing-like-it: unknown option (see --help)'
+unset PMIX_RANK
 
 # a line of control characters stays one line and cannot steer the terminal
 runs 2 "$(printf 'a\033[2J\nb')"

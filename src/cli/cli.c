@@ -52,7 +52,7 @@ int c5_cli_open(c5_cli *cli, const c5_command *command, const c5_opt_group *grou
 		if ((err = c5_opt_defaults(g->table, g->settings)) < 0) goto done;
 	if ((err = c5_opt_parse(all, argc, argv, &cli->n, &cli->words, &cli->helped)) < 0) goto done;
 	if (cli->helped) {
-		c5_cli_manual(stdout, command, groups);
+		if (c5_cli_launch_rank() == 0) c5_cli_manual(stdout, command, groups);
 		goto done;
 	}
 	if (cli->common.quiet && cli->common.verbose) err = c5_fail(C5_EUSAGE, "--quiet: cannot go with --verbose; give one of them");
@@ -78,6 +78,16 @@ void c5_cli_close(c5_cli *cli, const c5_opt_group *groups)
 	cli->words = NULL;
 	cli->n = 0;
 	c5_log_close();
+}
+
+int c5_cli_launch_rank(void)
+{
+	static const char *const names[] = { "OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK" };
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+		const char *rank = getenv(names[i]);
+		if (rank && *rank) return atoi(rank);
+	}
+	return 0;
 }
 
 void c5_cli_contents(FILE *to)

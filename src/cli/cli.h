@@ -69,6 +69,10 @@ int c5_cli_log(const c5_cli *cli, int rank, int ranks);
 /* Releases the settings of all groups and closes the log. */
 void c5_cli_close(c5_cli *cli, const c5_opt_group *groups);
 
+/* The rank the MPI launcher gave this process, before MPI is started; 0 without a launcher. So that a help text or a refused command
+ * line is told once, not once a rank. */
+int c5_cli_launch_rank(void);
+
 /* `cyto5 --help`, and `cyto5 COMMAND --help`. */
 void c5_cli_contents(FILE *to);
 void c5_cli_manual(FILE *to, const c5_command *command, const c5_opt_group *groups);
