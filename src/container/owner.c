@@ -13,7 +13,7 @@
 /* Rows of a table that come one by one: the whole table in memory, and which of its chunks must be written anew. */
 typedef struct rows { uint8_t *bytes; bool *dirty; } rows;
 
-typedef struct declared { c5_array_spec spec; c5_array *open; uint64_t used; rows rows; bool made; } declared;
+typedef struct declared { c5_array_spec spec; c5_array *open; uint64_t used; rows rows; bool made, old; } declared; /* old: it was there before this run, or part of it */
 
 struct c5_owner {
 	c5_file *file;
@@ -108,8 +108,11 @@ static int want(c5_owner *o, uint32_t id, declared **out)
 	d->used = ++o->clock;
 	if (d->open) return C5_OK;
 	if (o->n_open >= OPEN_ARRAYS && (err = close_oldest(o)) < 0) return err;
-	if (!d->made && (err = c5_array_create(o->file, &d->spec)) < 0) return err;
-	d->made = true;
+	if (!d->made) {
+		d->old = c5_exists(o->file, d->spec.path);
+		if ((err = c5_array_create(o->file, &d->spec)) < 0) return err;
+		d->made = true;
+	}
 	if ((err = c5_array_open(&d->open, o->file, d->spec.path)) < 0) return err;
 	o->n_open++;
 	return C5_OK;
@@ -127,6 +130,10 @@ int c5_owner_place(c5_owner *o, uint32_t id, uint64_t chunk, size_t size, uint64
 	int err = want(o, id, &d);
 	if (err < 0) return err;
 	o->pending++;
+	if (d->old && c5_array_has_chunk(d->open, chunk)) { /* made before the run was cut short, and the same: committed bytes stay as they are */
+		*at = C5_PLACED_BEFORE;
+		return C5_OK;
+	}
 	return c5_array_place_chunk(d->open, chunk, size, at);
 }
 
@@ -134,7 +141,7 @@ int c5_owner_write(c5_owner *o, uint32_t id, uint64_t chunk, const void *packed,
 {
 	uint64_t at;
 	int err = c5_owner_place(o, id, chunk, size, &at);
-	return err < 0 ? err : c5_overlay_write_data(o->file->overlay, at, packed, size);
+	return err < 0 || at == C5_PLACED_BEFORE ? err : c5_overlay_write_data(o->file->overlay, at, packed, size);
 }
 
 static int start_rows(c5_owner *o, declared *d)

@@ -16,6 +16,8 @@ int c5_owner_declare(c5_owner *o, c5_array_spec *spec, uint32_t *id);
 /* Forgets all declarations (before the next step). Row tables are written first. */
 int c5_owner_clear(c5_owner *o);
 
+/* Where the chunk's bytes belong; C5_PLACED_BEFORE: nowhere, the chunk is there already. */
+#define C5_PLACED_BEFORE UINT64_MAX
 int c5_owner_place(c5_owner *o, uint32_t id, uint64_t chunk, size_t size, uint64_t *at);
 int c5_owner_write(c5_owner *o, uint32_t id, uint64_t chunk, const void *packed, size_t size); /* places and writes the bytes */
 int c5_owner_row(c5_owner *o, uint32_t id, uint64_t row, const void *bytes, size_t size);
