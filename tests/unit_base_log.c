@@ -271,6 +271,34 @@ static void progress_elsewhere_has_no_escapes(void **state)
 	free(text);
 }
 
+static void counting_for_long(void)
+{
+	start(false, false, 0, json_path);
+	c5_progress_begin("segment", 4);
+	for (uint64_t i = 0; i <= 4; i++) {
+		c5_progress_at(i);
+		if (i < 3) pause_s((C5_PROGRESS_LINE_S + 0.3) / 3);
+	}
+	c5_progress_end();
+	c5_log_close();
+}
+
+static void long_work_is_told_every_ten_seconds(void **state)
+{
+	(void)state;
+	assert_int_equal(truncate(json_path, 0), 0);
+	char *text = heard(counting_for_long, false);
+	assert_int_equal(count_of(text, "\n"), 2);
+	assert_int_equal(strncmp(text, "cyto5: segment: 3/4 (75 %), 0.3/s, 3.4 s left\ncyto5: segment: 4/4 (100 %), 0.4/s in 10.", 84), 0);
+	free(text);
+	text = file_text(json_path);
+	assert_int_equal(count_of(text, "\n"), 3);
+	assert_int_equal(count_of(text, "\"event\": \"progress\", \"rank\": 0, \"what\": \"segment\", \"done\": 0, \"total\": 4}"), 1);
+	assert_int_equal(count_of(text, "\"event\": \"progress\", \"rank\": 0, \"what\": \"segment\", \"done\": 3, \"total\": 4}"), 1);
+	assert_int_equal(count_of(text, "\"event\": \"progress-end\", \"rank\": 0, \"what\": \"segment\", \"done\": 4, \"total\": 4}"), 1);
+	free(text);
+}
+
 static void spans_read_like_a_clock(void **state)
 {
 	(void)state;
@@ -329,6 +357,7 @@ int main(void)
 		cmocka_unit_test(a_full_disk_is_told_once_and_work_goes_on),
 		cmocka_unit_test(progress_on_a_terminal_is_one_redrawn_line),
 		cmocka_unit_test(progress_elsewhere_has_no_escapes),
+		cmocka_unit_test(long_work_is_told_every_ten_seconds),
 		cmocka_unit_test(spans_read_like_a_clock),
 		cmocka_unit_test(signals_only_set_a_flag),
 		cmocka_unit_test(threads_are_set_in_range),
