@@ -289,7 +289,9 @@ static void long_work_is_told_every_ten_seconds(void **state)
 	assert_int_equal(truncate(json_path, 0), 0);
 	char *text = heard(counting_for_long, false);
 	assert_int_equal(count_of(text, "\n"), 2);
-	assert_int_equal(strncmp(text, "cyto5: segment: 3/4 (75 %), 0.3/s, 3.4 s left\ncyto5: segment: 4/4 (100 %), 0.4/s in 10.", 84), 0);
+	assert_int_equal(strncmp(text, "cyto5: segment: 3/4 (75 %), 0.", 30), 0);
+	assert_non_null(strstr(text, " s left\ncyto5: segment: 4/4 (100 %), 0."));
+	assert_non_null(strstr(text, "/s in 1"));
 	free(text);
 	text = file_text(json_path);
 	assert_int_equal(count_of(text, "\n"), 3);
