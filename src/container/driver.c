@@ -79,7 +79,7 @@ static herr_t driver_set_eoa(H5FD_t *f, H5FD_mem_t type, haddr_t addr)
 static haddr_t driver_get_eof(const H5FD_t *f, H5FD_mem_t type)
 {
 	(void)type;
-	return c5_overlay_end(overlay_of(f));
+	return c5_overlay_size(overlay_of(f));
 }
 
 static herr_t driver_read(H5FD_t *f, H5FD_mem_t type, hid_t dxpl, haddr_t addr, size_t size, void *buffer)

@@ -37,8 +37,9 @@ int c5_file_mount(c5_file *f)
 {
 	hid_t fapl = c5_driver_fapl(f->overlay);
 	f->id = H5Fopen(f->path, f->mode == C5_WRITE ? H5F_ACC_RDWR : H5F_ACC_RDONLY, fapl);
+	int err = f->id < 0 ? c5_h5_fail(C5_EINPUT, "%s: cannot be opened", f->path) : C5_OK; /* before the next call clears HDF5's errors */
 	if (fapl >= 0) H5Pclose(fapl);
-	return f->id < 0 ? c5_h5_fail(C5_EINPUT, "%s: cannot be opened", f->path) : C5_OK;
+	return err;
 }
 
 int c5_file_unmount(c5_file *f)

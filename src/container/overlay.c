@@ -32,8 +32,9 @@ struct c5_overlay {
 	size_t n_pages, cap;
 };
 
-typedef struct note { char magic[8]; uint64_t end; uint8_t sum[32]; } note;
-typedef struct record { char magic[8]; uint64_t end, stored_end, n_pages, bytes; uint8_t sum[32]; } record;
+/* stored_end, old_stored: the superblock's end after and before; they tell whether a journal belongs to the file it lies beside. */
+typedef struct note { char magic[8]; uint64_t end, stored_end; uint8_t sum[32]; } note;
+typedef struct record { char magic[8]; uint64_t end, stored_end, old_stored, n_pages, bytes; uint8_t sum[32]; } record;
 typedef struct entry { uint64_t at; uint64_t size; } entry;
 
 const char *const c5_crash_points[] = {
@@ -205,9 +206,11 @@ size_t c5_overlay_pages(const c5_overlay *ov) { return ov->n_pages; }
 
 int c5_overlay_set_end(c5_overlay *ov, uint64_t end)
 {
-	ov->end = end < ov->base_end ? ov->base_end : end;
+	if (ov->writable) ov->end = end < ov->base_end ? ov->base_end : end;
 	return C5_OK;
 }
+
+uint64_t c5_overlay_size(const c5_overlay *ov) { return !ov->writable && ov->stored_end > ov->end ? ov->stored_end : ov->end; }
 
 void c5_overlay_swallow(c5_overlay *ov, bool on)
 {
@@ -255,29 +258,29 @@ static int sync_folder(const c5_overlay *ov)
 	return C5_OK;
 }
 
-static int journal_note(c5_overlay *ov, uint64_t end)
+static int journal_note(c5_overlay *ov, uint64_t end, uint64_t stored_end)
 {
-	note n = { .end = end };
+	note n = { .end = end, .stored_end = stored_end };
 	memcpy(n.magic, note_magic, 8);
 	SHA256((const uint8_t *)&n, offsetof(note, sum), n.sum);
 	return full_write(ov->jfd, 0, &n, sizeof n) < 0 ? os_error(ov, "write the journal of") : C5_OK;
 }
 
-static bool journal_noted(int jfd, uint64_t *end)
+static bool journal_noted(int jfd, uint64_t stored_end, uint64_t *end)
 {
 	note n;
 	uint8_t sum[32];
 	if (full_read(jfd, 0, &n, sizeof n) < 0 || memcmp(n.magic, note_magic, 8) != 0) return false;
 	SHA256((const uint8_t *)&n, offsetof(note, sum), sum);
 	*end = n.end;
-	return memcmp(sum, n.sum, 32) == 0;
+	return memcmp(sum, n.sum, 32) == 0 && n.stored_end == stored_end && n.end <= stored_end && n.end >= C5_SUPERBLOCK_SIZE;
 }
 
 /* Writes record, pages and end mark, and syncs them. From then on the transaction is permanent. */
-static int journal_write(c5_overlay *ov, const page *pages, size_t n, uint64_t stored_end)
+static int journal_write(c5_overlay *ov, const page *pages, size_t n, uint64_t stored_end, uint64_t old_stored)
 {
 	c5_buf b = { 0 };
-	record r = { .end = ov->end, .stored_end = stored_end, .n_pages = n };
+	record r = { .end = ov->end, .stored_end = stored_end, .old_stored = old_stored, .n_pages = n };
 	memcpy(r.magic, record_magic, 8);
 	c5_buf_put(&b, &r, sizeof r);
 	for (size_t i = 0; i < n; i++) {
@@ -359,26 +362,35 @@ static int journal_apply(c5_overlay *ov, const uint8_t *data, const record *r, a
 	return C5_OK;
 }
 
+/* A record is put only into the file it was made for: one of at least that size, whose superblock is that of before or after, or torn. */
+static int journal_fits(const c5_overlay *ov, const record *r)
+{
+	uint8_t block[C5_SUPERBLOCK_SIZE];
+	struct stat st;
+	uint64_t end;
+	if (fstat(ov->fd, &st) < 0 || full_read(ov->fd, 0, block, sizeof block) < 0) return os_error(ov, "look at");
+	int whole = c5_superblock_end(block, &end);
+	if ((uint64_t)st.st_size >= r->stored_end && (whole < 0 || end == r->stored_end || end == r->old_stored)) return C5_OK;
+	return c5_fail(C5_EINPUT, "%s: belongs to another file than the one beside it; put that file back, or move the journal away", ov->journal);
+}
+
 static int journal_replay(c5_overlay *ov)
 {
 	record r;
 	uint8_t *data = NULL;
 	int err = journal_load(ov->jfd, &data, &r);
 	if (err < 0 || !data) return err;
+	if ((err = journal_fits(ov, &r)) < 0) goto done;
 	ov->base_end = r.end;
 	if (!ov->writable) {
 		err = journal_apply(ov, data, &r, apply_in_memory);
 		goto done;
 	}
 	c5_crash_point("replay-begin");
-	err = C5_EIO;
-	struct stat st;
-	if (fstat(ov->fd, &st) < 0) { os_error(ov, "look at"); goto done; }
-	if ((uint64_t)st.st_size < r.stored_end && ftruncate(ov->fd, (off_t)r.stored_end) < 0) { os_error(ov, "extend"); goto done; }
 	if ((err = journal_apply(ov, data, &r, apply_in_place)) < 0) goto done;
 	c5_crash_point("replay-written");
 	if (fsync(ov->fd) < 0) { err = os_error(ov, "sync"); goto done; }
-	if ((err = journal_note(ov, r.end)) < 0) goto done;
+	if ((err = journal_note(ov, r.end, r.stored_end)) < 0) goto done;
 	c5_crash_point("replay-end");
 done:
 	free(data);
@@ -386,6 +398,17 @@ done:
 }
 
 /* ---- life ---- */
+
+/* Writes the end of file into the superblock, in memory. HDF5 allocates from there on, so a writer is shown the true end. */
+static int patch_superblock(c5_overlay *ov, uint64_t end)
+{
+	uint8_t block[C5_SUPERBLOCK_SIZE];
+	uint64_t old;
+	int err = c5_overlay_read(ov, 0, block, sizeof block);
+	if (err < 0 || (err = c5_superblock_end(block, &old)) < 0 || old == end) return err;
+	c5_superblock_set_end(block, end);
+	return c5_overlay_write(ov, 0, block, sizeof block);
+}
 
 static int adopt_file(c5_overlay *ov)
 {
@@ -404,14 +427,14 @@ static int adopt_file(c5_overlay *ov)
 	if ((err = c5_superblock_end(block, &ov->stored_end)) < 0) return c5_fail_in(err, "%s", ov->path);
 	uint64_t end = ov->stored_end;
 	if (journal_end) end = journal_end;
-	else if (ov->jfd >= 0 && journal_noted(ov->jfd, &noted) && noted >= C5_SUPERBLOCK_SIZE && noted <= end) end = noted;
+	else if (ov->jfd >= 0 && journal_noted(ov->jfd, ov->stored_end, &noted)) end = noted;
 	if (fstat(ov->fd, &st) < 0) return os_error(ov, "look at");
 	if ((uint64_t)st.st_size < end)
 		return c5_fail(C5_EINPUT, "%s: truncated: %lld bytes, %llu expected; get a whole copy", ov->path, (long long)st.st_size, (unsigned long long)end);
 	ov->base_end = ov->end = end;
 	for (size_t i = 0; i < ov->cap; i++) /* pages replayed in memory reach to the true end */
 		if (ov->table[i].bytes && ov->table[i].number * C5_PAGE + ov->table[i].used > end) ov->table[i].used = (uint32_t)(end - ov->table[i].number * C5_PAGE);
-	return C5_OK;
+	return ov->writable ? patch_superblock(ov, end) : C5_OK;
 }
 
 int c5_overlay_open(c5_overlay **out, const char *path, bool writable, bool create)
@@ -453,21 +476,12 @@ void c5_overlay_drop(c5_overlay *ov)
 	free(ov);
 }
 
-void c5_overlay_abort(c5_overlay *ov)
+int c5_overlay_abort(c5_overlay *ov)
 {
-	if (!ov->writable) return;
+	if (!ov->writable) return C5_OK;
 	drop_pages(ov);
 	ov->end = ov->base_end;
-}
-
-static int patch_superblock(c5_overlay *ov, uint64_t end)
-{
-	uint8_t block[C5_SUPERBLOCK_SIZE];
-	uint64_t old;
-	int err = c5_overlay_read(ov, 0, block, sizeof block);
-	if (err < 0 || (err = c5_superblock_end(block, &old)) < 0 || old == end) return err;
-	c5_superblock_set_end(block, end);
-	return c5_overlay_write(ov, 0, block, sizeof block);
+	return patch_superblock(ov, ov->base_end);
 }
 
 int c5_overlay_commit(c5_overlay *ov, uint64_t slack)
@@ -486,7 +500,7 @@ int c5_overlay_commit(c5_overlay *ov, uint64_t slack)
 		ov->base_end = C5_SUPERBLOCK_SIZE;
 		if ((err = c5_overlay_write(ov, 0, block, sizeof block)) < 0) return err;
 	}
-	uint64_t stored = ov->end;
+	uint64_t stored = ov->end, old_stored = first ? ov->end : ov->stored_end;
 	if (slack) { /* keep the old limit while it still leaves half the slack */
 		stored = ov->stored_end > ov->end + slack / 2 ? ov->stored_end : ov->end + slack;
 		stored = (stored + C5_PAGE - 1) / C5_PAGE * C5_PAGE;
@@ -498,13 +512,13 @@ int c5_overlay_commit(c5_overlay *ov, uint64_t slack)
 	c5_crash_point("data-synced");
 	bool new_journal = ov->jfd < 0;
 	if ((err = journal_open(ov, true)) < 0) return err;
-	if (new_journal && ((err = journal_note(ov, first ? 0 : ov->base_end)) < 0 || (err = sync_folder(ov)) < 0)) return err;
+	if (new_journal && ((err = journal_note(ov, first ? 0 : ov->base_end, old_stored)) < 0 || (err = sync_folder(ov)) < 0)) return err;
 
 	if ((err = c5_alloc(&pages, ov->n_pages, sizeof *pages)) < 0) return err;
 	for (size_t i = 0; i < ov->cap; i++)
 		if (ov->table[i].bytes) pages[n++] = ov->table[i];
 	qsort(pages, n, sizeof *pages, by_number);
-	if ((err = journal_write(ov, pages, n, stored)) < 0) goto done;
+	if ((err = journal_write(ov, pages, n, stored, old_stored)) < 0) goto done;
 	c5_crash_point("apply-begin");
 	for (size_t i = 0; i < n; i++) {
 		if (i == (n + 1) / 2) c5_crash_point("apply-part");
@@ -514,7 +528,7 @@ int c5_overlay_commit(c5_overlay *ov, uint64_t slack)
 	if (fsync(ov->fd) < 0) { err = os_error(ov, "sync"); goto done; }
 	c5_crash_point("apply-synced");
 	/* From here the record is history; replaying it once more would change nothing. */
-	if ((err = journal_note(ov, ov->end)) < 0) goto done;
+	if ((err = journal_note(ov, ov->end, stored)) < 0) goto done;
 	uint8_t blank[sizeof(record)] = { 0 };
 	if (full_write(ov->jfd, RECORD_AT, blank, sizeof blank) < 0) { err = os_error(ov, "write the journal of"); goto done; }
 	c5_crash_point("note-written");
@@ -522,6 +536,7 @@ int c5_overlay_commit(c5_overlay *ov, uint64_t slack)
 	ov->base_end = ov->end;
 	drop_pages(ov);
 	c5_crash_point("commit-end");
+	err = patch_superblock(ov, ov->base_end);
 done:
 	free(pages);
 	return err;
@@ -532,9 +547,9 @@ int c5_overlay_close(c5_overlay *ov)
 	int err = C5_OK;
 	if (!ov) return C5_OK;
 	if (ov->writable && ov->base_end > 0) {
-		c5_overlay_abort(ov);
+		err = c5_overlay_abort(ov);
 		c5_crash_point("close-begin");
-		if (ov->stored_end != ov->base_end) err = c5_overlay_commit(ov, 0);
+		if (err == C5_OK && ov->stored_end != ov->base_end) err = c5_overlay_commit(ov, 0);
 		c5_crash_point("close-superblock");
 		struct stat st;
 		if (err == C5_OK && fstat(ov->fd, &st) == 0 && (uint64_t)st.st_size != ov->base_end && ftruncate(ov->fd, (off_t)ov->base_end) < 0) err = os_error(ov, "cut");
@@ -548,18 +563,25 @@ int c5_overlay_close(c5_overlay *ov)
 
 int c5_overlay_inspect(const char *path, int *state)
 {
+	uint8_t block[C5_SUPERBLOCK_SIZE];
+	struct stat st;
+	uint64_t end;
+	record r;
+	uint8_t *data = NULL;
+	int err = C5_OK;
 	char *journal = c5_format("%s.journal", path);
 	if (!journal) return c5_fail(C5_ENOMEM, "out of memory");
-	int fd = open(journal, O_RDONLY | O_CLOEXEC), err = C5_OK;
 	*state = 0;
-	if (fd >= 0) {
-		record r;
-		uint8_t *data;
-		err = journal_load(fd, &data, &r);
+	int fd = open(path, O_RDONLY | O_CLOEXEC), jfd = open(journal, O_RDONLY | O_CLOEXEC);
+	if (fd < 0) { err = c5_fail(errno == ENOENT ? C5_ENOTFOUND : C5_EIO, "%s: cannot open: %s", path, strerror(errno)); goto done; }
+	if (jfd >= 0) {
+		err = journal_load(jfd, &data, &r);
 		*state = data ? 1 : 2;
 		free(data);
-		close(fd);
-	}
+	} else if (fstat(fd, &st) == 0 && full_read(fd, 0, block, sizeof block) == 0 && c5_superblock_end(block, &end) == C5_OK && (uint64_t)st.st_size > end) *state = 2;
+done:
+	if (fd >= 0) close(fd);
+	if (jfd >= 0) close(jfd);
 	free(journal);
 	return err;
 }

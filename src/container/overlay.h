@@ -36,12 +36,14 @@ int c5_overlay_write_data(c5_overlay *ov, uint64_t at, const void *data, size_t 
 uint64_t c5_overlay_end(const c5_overlay *ov);
 int c5_overlay_set_end(c5_overlay *ov, uint64_t end);
 uint64_t c5_overlay_base_end(const c5_overlay *ov);
+/* The file's size as HDF5 is told: a reader's runs ahead, so that it may follow later commits. */
+uint64_t c5_overlay_size(const c5_overlay *ov);
 
 /* Makes the transaction permanent. The caller has closed HDF5 into the overlay, and all data bytes are written.
  * slack: how far the superblock's end runs ahead of the true end, so that readers may follow later commits; 0 at the end of a run. */
 int c5_overlay_commit(c5_overlay *ov, uint64_t slack);
 /* Forgets the transaction: back to the committed state. */
-void c5_overlay_abort(c5_overlay *ov);
+int c5_overlay_abort(c5_overlay *ov);
 
 /* Raw-data bytes HDF5 writes or reads are not moved but noted: how addresses are handed out. Returns what was noted since the last call. */
 void c5_overlay_swallow(c5_overlay *ov, bool on);
