@@ -491,6 +491,10 @@ int c5_overlay_commit(c5_overlay *ov, uint64_t slack)
 	struct stat st;
 	int err;
 	if (!ov->writable) return c5_fail(C5_EIO, "%s: opened for reading only", ov->path);
+	struct stat there;
+	if (fstat(ov->fd, &st) < 0) return os_error(ov, "look at");
+	if (stat(ov->path, &there) < 0 || there.st_ino != st.st_ino || there.st_dev != st.st_dev)
+		return c5_fail(C5_EIO, "%s: was deleted or replaced while it was written; what this run made since is lost with it", ov->path);
 	c5_crash_point("commit-begin");
 	/* A first commit of a new file has everything beyond base_end 0: its superblock must be the last thing to appear, so it goes through the journal as well. */
 	bool first = ov->base_end == 0;

@@ -1,0 +1,40 @@
+/* comm.h – the ranks of one program. Started by mpirun or srun they are many; started plainly there is one, and MPI is not even
+ * initialised (so that `cyto5 show` needs no launcher, no daemon and no permission). All calls but the first are for one thread a rank. */
+#ifndef C5_MPI_COMM_H
+#define C5_MPI_COMM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/mem.h"
+
+typedef struct c5_comm c5_comm;
+
+/* Joins the other ranks. C5_EFAIL when MPI cannot start. */
+int c5_comm_open(c5_comm **out);
+void c5_comm_close(c5_comm *c);
+/* Ends all ranks at once, for a failure that the others cannot learn of in order. Does not return. */
+void c5_comm_abort(c5_comm *c, int status);
+int c5_comm_rank(const c5_comm *c);
+int c5_comm_size(const c5_comm *c);
+/* Rank among those of this node: which GPU to take. */
+int c5_comm_node_rank(const c5_comm *c);
+
+void c5_comm_barrier(c5_comm *c);
+/* Sends rank 0's bytes to all; the others' buffer is replaced. */
+int c5_comm_bcast(c5_comm *c, c5_buf *b);
+/* All ranks learn the worst (lowest) code, and the text of the first rank that has it. */
+int c5_comm_agree(c5_comm *c, int code);
+/* Host names, each once, comma-separated, in rank order; rank 0 gets them, others NULL. Caller frees. */
+int c5_comm_hosts(c5_comm *c, char **hosts);
+uint64_t c5_comm_max(c5_comm *c, uint64_t value);
+
+/* A counter all ranks share, by one-sided fetch-and-add. reset is collective. */
+int c5_comm_counter_reset(c5_comm *c);
+uint64_t c5_comm_counter_next(c5_comm *c);
+
+/* The MPI library in use, "Open MPI 4.1.4"; "none" when MPI was not started. */
+const char *c5_comm_library(void);
+
+#endif
