@@ -36,6 +36,9 @@ const c5_opt c5_segment_opts[] = {
 	{ 0 }
 };
 
+/* Otsu on the deviation tells bright rims from all else. The body of a cell is rougher than medium too: from this share of it on. */
+#define DEVIATION_SHARE 0.6
+
 enum method { OTSU, PERCENTILE, DEVIATION };
 
 struct c5_segmenter {
@@ -141,7 +144,7 @@ int c5_segment_frame(c5_segmenter *s, int dtype, const void *pixels, uint32_t *l
 	else
 		err = c5_threshold_otsu(C5_F32, s->map, n, s->scratch, &threshold);
 	if (err < 0) return err;
-	threshold *= s->scale;
+	threshold *= s->method == DEVIATION ? s->scale * DEVIATION_SHARE : s->scale;
 	if (stats.max > stats.min) cut(s->mask, s->map, n, (float)threshold, s->dark);
 	else memset(s->mask, 0, n); /* whatever the scale: a frame of one value shows nothing */
 	uint32_t objects = c5_label_mask(labels, s->mask, s->height, s->width, &s->rules, s->scratch);
