@@ -18,11 +18,12 @@ typedef struct c5_plane {
 	uint32_t file;      /* index into c5_scan.files; UINT32_MAX: the frame is missing (only with missing = blank) */
 	uint32_t ifd;       /* running number of the image directory in the file, 0 first; 0 for PNG */
 	uint64_t ifd_offset;/* byte offset of that directory: lets a reader jump there without walking the chain; 0 unknown */
+	uint32_t sample;    /* channel within a pixel, for interleaved and planar pages of several grey samples; 0 otherwise */
 	uint64_t data_offset;/* not 0: pixels lie here, uncompressed and contiguous, in the file's byte order (ImageJ stacks with one directory) */
 } c5_plane;
 
 typedef struct c5_series {
-	char *experiment;           /* unique name with the channel; '/' allowed between plate and well */
+	char *experiment;           /* unique together with the channel; [A-Za-z0-9._+-] and space only, so never a '/' */
 	char *plate, *well, *position, *condition, *compound, *dose, *replicate; /* NULL: not stated */
 	char *channel;              /* "phase", "ch0" ... */
 	char *modality;             /* phase|brightfield|fluorescence|srs|tpef|transmission, NULL: not stated */
@@ -30,6 +31,7 @@ typedef struct c5_series {
 	double pixel_size_um, z_step_um, frame_interval_s;
 	int dtype;                  /* enum c5_dtype, as recorded */
 	uint32_t t, z, height, width;
+	uint64_t first_frame;       /* number the first frame has in the file names: frame k here is first_frame + k there; 0 when names have none */
 	c5_plane *planes;           /* (T, Z), z fastest */
 	char *error;                /* NULL, or why this series cannot be read; one line, names the file */
 	int error_code;             /* enum c5_status of it */
