@@ -3,13 +3,15 @@
 
 #include <string.h>
 
+#include "image/cpus.h"
+
 typedef struct run { uint32_t x0, x1; } run; /* half open */
 
 /* The scratch memory: runs of all rows one after another, row y's are rows[y] .. rows[y + 1) - 1. */
 typedef struct table {
 	size_t height, width;
 	run *runs;
-	uint32_t *parent, *area; /* of runs; parent also of gaps, which are one a row more */
+	uint32_t *parent, *area; /* of runs, and of gaps, which are one a row more */
 	uint32_t *rows;
 } table;
 
@@ -79,10 +81,10 @@ static run gap(const table *t, size_t y, uint32_t j)
 	return (run){ j ? t->runs[first + j - 1].x1 : 0, first + j < last ? t->runs[first + j].x0 : (uint32_t)t->width };
 }
 
-/* Gaps joined with the outside (number 0) are background, the others holes: the runs beside them become one. */
-static void fill(table *t)
+/* Gaps joined with the outside (number 0) are background, the others holes: the runs beside small ones become one. */
+static void fill(table *t, int64_t max_hole)
 {
-	uint32_t *parent = t->parent, n = 0, first = 0;
+	uint32_t *parent = t->parent, n = 0, first = 0; /* runs kept, and the first of the row before that */
 	const uint32_t gaps = t->rows[t->height] + (uint32_t)t->height;
 	for (uint32_t i = 0; i <= gaps; i++) parent[i] = i;
 	for (size_t y = 0; y < t->height; y++) {
@@ -102,11 +104,19 @@ static void fill(table *t)
 			else j++;
 		}
 	}
+	memset(t->area, 0, ((size_t)gaps + 1) * sizeof *t->area);
+	for (size_t y = 0; y < t->height; y++)
+		for (uint32_t j = 0, at = t->rows[y] + (uint32_t)y + 1; at + j <= t->rows[y + 1] + (uint32_t)y + 1; j++) {
+			run g = gap(t, y, j);
+			t->area[find(parent, at + j)] += g.x1 - g.x0;
+		}
+	t->area[0] = UINT32_MAX;
+	const uint64_t most = max_hole > 0 ? (uint64_t)max_hole : UINT32_MAX - 1;
 	for (size_t y = 0; y < t->height; y++) {
 		const uint32_t last = t->rows[y + 1], at = first + (uint32_t)y + 1; /* rows[y] is already the new one */
 		uint32_t start = n;
 		for (uint32_t i = first; i < last; i++) {
-			if (n > start && find(parent, at + (i - first))) t->runs[n - 1].x1 = t->runs[i].x1;
+			if (n > start && t->area[find(parent, at + (i - first))] <= most) t->runs[n - 1].x1 = t->runs[i].x1;
 			else t->runs[n++] = t->runs[i];
 		}
 		t->rows[y] = start;
@@ -115,15 +125,44 @@ static void fill(table *t)
 	t->rows[t->height] = n;
 }
 
-void c5_label_fill_holes(uint8_t *mask, size_t height, size_t width, void *scratch)
+void c5_label_fill_holes(uint8_t *mask, size_t height, size_t width, int64_t max_hole, void *scratch)
 {
 	table t = table_in(scratch, height, width);
 	scan(&t, mask);
-	fill(&t);
+	fill(&t, max_hole);
 	for (size_t y = 0; y < height; y++)
 		for (uint32_t i = t.rows[y]; i < t.rows[y + 1]; i++)
 			for (size_t x = t.runs[i].x0; x < t.runs[i].x1; x++)
 				if (!mask[y * width + x]) mask[y * width + x] = 1;
+}
+
+/* ---- erosion ---- */
+
+size_t c5_label_erode_bytes(size_t height, size_t width, size_t radius) { return (height + 2 * radius) * (width + 2 * radius); }
+
+/* a[i] &= a[i + by] */
+FOR_CPUS static void meet(uint8_t *a, size_t n, size_t by)
+{
+	for (size_t i = 0; i < n; i++) a[i] &= a[i + by];
+}
+
+/* The window's minimum by doubling: a[i] covers 1, 2, 4 ... pixels from i on, and at last the window, overlapping. Rows first, then the same
+ * with whole rows for pixels. */
+void c5_label_erode(uint8_t *mask, size_t height, size_t width, size_t radius, void *scratch)
+{
+	const size_t window = 2 * radius + 1, stride = width + 2 * radius, rows = height + 2 * radius;
+	uint8_t *a = scratch;
+	size_t k;
+	memset(a, 1, rows * stride);
+	for (size_t y = 0; y < height; y++) {
+		uint8_t *row = a + (y + radius) * stride;
+		memcpy(row + radius, mask + y * width, width);
+		for (k = 1; 2 * k <= window; k *= 2) meet(row, stride - k, k);
+		if (k < window) meet(row, width, window - k);
+	}
+	for (k = 1; 2 * k <= window; k *= 2) meet(a, (rows - k) * stride, k * stride);
+	if (k < window) meet(a, height * stride, (window - k) * stride);
+	for (size_t y = 0; y < height; y++) memcpy(mask + y * width, a + y * stride, width);
 }
 
 /* ---- components ---- */
@@ -161,7 +200,7 @@ uint32_t c5_label_mask(uint32_t *labels, const uint8_t *mask, size_t height, siz
 	table t = table_in(scratch, height, width);
 	uint32_t n = 0;
 	scan(&t, mask);
-	if (rules->fill_holes) fill(&t);
+	if (rules->fill_holes) fill(&t, rules->max_hole);
 	connect(&t, rules->connectivity != 4);
 	const uint32_t count = t.rows[height];
 	memset(t.area, 0, count * sizeof *t.area);

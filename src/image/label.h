@@ -11,11 +11,12 @@
 typedef struct c5_label_rules {
 	int connectivity;           /* of objects: 8 or 4; 0 means 8 */
 	bool fill_holes;            /* background that no path of edge-sharing pixels joins to the frame's border becomes object */
+	int64_t max_hole;           /* px; larger holes stay open; 0: no limit */
 	int64_t min_area, max_area; /* px, after filling; 0: no limit */
 	int64_t border;             /* drop objects with a pixel this near to the frame's edge, 0: touching it; -1: keep all */
 } c5_label_rules;
 
-#define C5_LABEL_ALL ((c5_label_rules){ 8, false, 0, 0, -1 })
+#define C5_LABEL_ALL ((c5_label_rules){ 8, false, 0, 0, 0, -1 })
 
 /* Bytes of scratch for the functions that take a mask. */
 size_t c5_label_bytes(size_t height, size_t width);
@@ -23,8 +24,12 @@ size_t c5_label_bytes(size_t height, size_t width);
 /* mask: (H, W), not 0 is object. labels: (H, W), 0 background, 1..n in raster order of the object's first pixel. Returns n. */
 uint32_t c5_label_mask(uint32_t *labels, const uint8_t *mask, size_t height, size_t width, const c5_label_rules *rules, void *scratch);
 
-/* Sets the holes of a mask to 1. */
-void c5_label_fill_holes(uint8_t *mask, size_t height, size_t width, void *scratch);
+/* Sets the holes of a mask up to max_hole px (0: all) to 1. */
+void c5_label_fill_holes(uint8_t *mask, size_t height, size_t width, int64_t max_hole, void *scratch);
+
+/* Takes `radius` px away from all sides of a mask of 0 and 1 (a square window); beyond the frame's edge all counts as object. */
+size_t c5_label_erode_bytes(size_t height, size_t width, size_t radius);
+void c5_label_erode(uint8_t *mask, size_t height, size_t width, size_t radius, void *scratch);
 
 /* Drops labels 1..n by area and border and numbers those left in raster order; labels beyond n become 0. Objects need not be
  * connected; `connectivity` and `fill_holes` are not used. scratch: 8 (n + 1) bytes. Returns the new n. */
