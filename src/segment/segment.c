@@ -28,16 +28,20 @@ const c5_opt c5_segment_opts[] = {
 	{ "foreground", C5_OPT_CHOICE, offsetof(c5_segment_params, foreground), "bright", 0, 0, NULL, "bright|dark",
 		"otsu, percentile: whether cells are brighter or darker than the background" },
 	{ "scale", C5_OPT_REAL, offsetof(c5_segment_params, scale), "1", 0, 1000, NULL, NULL, "factor on the threshold found" },
-	{ "min-area", C5_OPT_INT, offsetof(c5_segment_params, min_area), "100", 0, 1e9, "px", NULL, "drop smaller objects; 0 keeps all" },
+	{ "min-area", C5_OPT_INT, offsetof(c5_segment_params, min_area), "60", 0, 1e9, "px", NULL, "drop smaller objects; 0 keeps all" },
 	{ "max-area", C5_OPT_INT, offsetof(c5_segment_params, max_area), "0", 0, 1e9, "px", NULL, "drop larger objects; 0 keeps all" },
 	{ "border", C5_OPT_INT, offsetof(c5_segment_params, border), "-1", -1, 1e6, "px", NULL,
 		"drop objects this near to the frame's edge; 0 those that touch it, -1 none" },
-	{ "fill-holes", C5_OPT_BOOL, offsetof(c5_segment_params, fill_holes), "true", 0, 0, NULL, NULL, "fill holes in objects" },
+	{ "fill-holes", C5_OPT_BOOL, offsetof(c5_segment_params, fill_holes), "true", 0, 0, NULL, NULL, "fill holes in objects; deviation: up to (12 radius)^2 px" },
 	{ 0 }
 };
 
 /* Otsu on the deviation tells bright rims from all else. The body of a cell is rougher than medium too: from this share of it on. */
-#define DEVIATION_SHARE 0.6
+#define DEVIATION_SHARE 0.5
+/* The window sees a cell before it is on it: masks come out larger by nearly its half width, of which this is taken back. */
+static size_t excess(size_t radius) { return radius * 3 / 4; }
+/* Smooth places inside a cell are smaller than this; larger holes are medium between cells that touch. */
+static int64_t largest_hole(size_t radius) { return (int64_t)(12 * radius * 12 * radius); }
 
 enum method { OTSU, PERCENTILE, DEVIATION };
 
@@ -69,8 +73,10 @@ static size_t larger(size_t a, size_t b) { return a > b ? a : b; }
 static size_t scratch_bytes(const c5_segment_params *p, size_t height, size_t width)
 {
 	size_t n = larger(c5_label_bytes(height, width), C5_THRESHOLD_BYTES);
+	const size_t radius = p->radius > 0 ? (size_t)p->radius : 0;
 	n = larger(n, c5_filter_gaussian_bytes(height, width, p->sigma));
-	return larger(n, c5_filter_local_bytes(width, p->radius > 0 ? (size_t)p->radius : 0));
+	n = larger(n, c5_label_erode_bytes(height, width, excess(radius)));
+	return larger(n, c5_filter_local_bytes(width, radius));
 }
 
 size_t c5_segmenter_bytes(const c5_segment_params *params, size_t height, size_t width)
@@ -97,7 +103,8 @@ int c5_segmenter_open(c5_segmenter **out, const c5_segment_params *params, size_
 	s->sigma = params->sigma, s->percentile = params->percentile, s->scale = params->scale;
 	s->radius = (size_t)params->radius;
 	s->dark = s->method != DEVIATION && params->foreground && !strcmp(params->foreground, "dark");
-	s->rules = (c5_label_rules){ 8, params->fill_holes, params->min_area, params->max_area, params->border };
+	s->rules = (c5_label_rules){ 8, params->fill_holes, s->method == DEVIATION ? largest_hole(s->radius) : 0, params->min_area, params->max_area,
+		params->border };
 	if ((err = c5_alloc_aligned(&s->smooth, height * width, sizeof *s->smooth)) < 0) goto done;
 	s->map = s->smooth;
 	if (s->method == DEVIATION && (err = c5_alloc_aligned(&s->map, height * width, sizeof *s->map)) < 0) {
@@ -147,6 +154,10 @@ int c5_segment_frame(c5_segmenter *s, int dtype, const void *pixels, uint32_t *l
 	threshold *= s->method == DEVIATION ? s->scale * DEVIATION_SHARE : s->scale;
 	if (stats.max > stats.min) cut(s->mask, s->map, n, (float)threshold, s->dark);
 	else memset(s->mask, 0, n); /* whatever the scale: a frame of one value shows nothing */
+	if (s->method == DEVIATION) {
+		if (s->rules.fill_holes) c5_label_fill_holes(s->mask, s->height, s->width, s->rules.max_hole, s->scratch);
+		c5_label_erode(s->mask, s->height, s->width, excess(s->radius), s->scratch);
+	}
 	uint32_t objects = c5_label_mask(labels, s->mask, s->height, s->width, &s->rules, s->scratch);
 	if (summary) {
 		size_t covered = 0;

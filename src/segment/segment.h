@@ -15,12 +15,12 @@ typedef struct c5_segment_params {
 	char *method;       /* otsu | percentile | deviation */
 	double sigma;       /* Gaussian smoothing before the threshold, px; 0 none */
 	int64_t radius;     /* half width of the window of `deviation`, px */
-	double percentile;  /* for `percentile` */
-	char *foreground;   /* bright | dark; which side of the threshold is cell */
+	double percentile;  /* for `percentile`: share of the darkest (foreground bright: brightest) pixels, 0..100 */
+	char *foreground;   /* bright | dark; which side of the threshold is cell; `deviation` takes the rough side always */
 	double scale;       /* factor on the threshold found */
 	int64_t min_area, max_area; /* px; 0: no limit */
 	int64_t border;     /* drop objects within this many px of the edge; -1: keep all */
-	bool fill_holes;
+	bool fill_holes;    /* `deviation`: holes up to (12 radius)^2 px, larger ones are medium between cells */
 } c5_segment_params;
 extern const c5_opt c5_segment_opts[];
 
