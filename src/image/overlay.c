@@ -22,7 +22,7 @@ static const uint8_t palette[][3] = {
 #define ZOOM_MAX 8
 #define PICTURE_MAX 30000 /* px each way */
 
-const uint8_t *c5_overlay_colour(uint32_t id) { return palette[(id + COLOURS - 1) % COLOURS]; }
+const uint8_t *c5_picture_colour(uint32_t id) { return palette[(id + COLOURS - 1) % COLOURS]; }
 
 /* ---- painting ---- */
 
@@ -134,7 +134,7 @@ static int picture_open(c5_picture *p, size_t height, size_t width)
 	return c5_alloc(&p->rgb, height * width, 3);
 }
 
-static size_t zoom_for(const c5_overlay_style *style, size_t width)
+static size_t zoom_for(const c5_picture_style *style, size_t width)
 {
 	if (style->zoom > 0) return style->zoom < ZOOM_MAX ? (size_t)style->zoom : ZOOM_MAX;
 	size_t zoom = (GOOD_WIDTH + width / 2) / width;
@@ -143,7 +143,7 @@ static size_t zoom_for(const c5_overlay_style *style, size_t width)
 
 /* ---- frames ---- */
 
-static uint32_t id_of(const c5_overlay_style *style, uint32_t label) { return style->ids ? style->ids[label - 1] : label; }
+static uint32_t id_of(const c5_picture_style *style, uint32_t label) { return style->ids ? style->ids[label - 1] : label; }
 
 /* Label of a picture pixel: the one with the largest bilinear share of the four frame pixels around it, which rounds the corners. */
 static uint32_t vote(const uint32_t *labels, size_t height, size_t width, size_t zoom, size_t y, size_t x)
@@ -181,10 +181,10 @@ static size_t depth(const uint32_t *labels, size_t height, size_t width, size_t 
 	return 0;
 }
 
-static int paint_objects(c5_picture *p, const c5_overlay_style *style, const uint32_t *labels, size_t height, size_t width, size_t zoom, uint32_t n)
+static int paint_objects(c5_picture *p, const c5_picture_style *style, const uint32_t *labels, size_t height, size_t width, size_t zoom, uint32_t n)
 {
 	static const uint8_t black[3] = { 0, 0, 0 };
-	const size_t thick = p->width + p->height >= 1200 ? 2 : 1;
+	const size_t thick = zoom > 1 || p->width + p->height >= 1200 ? 2 : 1;
 	uint32_t *large = NULL;
 	int err;
 	if ((err = c5_alloc(&large, p->height * p->width, sizeof *large)) < 0) return err;
@@ -195,7 +195,7 @@ static int paint_objects(c5_picture *p, const c5_overlay_style *style, const uin
 			const uint32_t v = large[y * p->width + x];
 			const size_t near = depth(large, p->height, p->width, y, x, thick);
 			uint8_t *rgb = at(p, y, x);
-			if (v && v <= n) mix(rgb, c5_overlay_colour(id_of(style, v)), near ? 1.0f : TINT);
+			if (v && v <= n) mix(rgb, c5_picture_colour(id_of(style, v)), near ? 1.0f : TINT);
 			else if (near == 1) mix(rgb, black, SHADE);
 		}
 	free(large);
@@ -212,7 +212,7 @@ static int by_area(const void *a, const void *b)
 	return p->label < q->label ? -1 : p->label > q->label;
 }
 
-static int paint_numbers(c5_picture *p, const c5_overlay_style *style, const uint32_t *labels, size_t height, size_t width, size_t zoom, uint32_t n)
+static int paint_numbers(c5_picture *p, const c5_picture_style *style, const uint32_t *labels, size_t height, size_t width, size_t zoom, uint32_t n)
 {
 	static const uint8_t white[3] = { 255, 255, 255 };
 	const size_t scale = p->width >= 1600 ? 2 : 1, cell = 4 * scale;
@@ -250,7 +250,7 @@ done:
 	return err;
 }
 
-int c5_overlay_frame(c5_picture *out, const c5_overlay_style *style, int dtype, const void *pixels, const uint32_t *labels,
+int c5_picture_frame(c5_picture *out, const c5_picture_style *style, int dtype, const void *pixels, const uint32_t *labels,
 	size_t height, size_t width, uint32_t n)
 {
 	float *grey = NULL;
@@ -280,7 +280,7 @@ done:
 #define GUTTER 8
 #define FRAME 2
 
-int c5_overlay_sheet(c5_picture *out, const c5_overlay_style *style, int dtype, const void *crops, size_t n, size_t size, size_t columns)
+int c5_picture_sheet(c5_picture *out, const c5_picture_style *style, int dtype, const void *crops, size_t n, size_t size, size_t columns)
 {
 	static const uint8_t ground[3] = { 24, 26, 30 }, light[3] = { 235, 238, 242 };
 	float *grey = NULL;
@@ -302,7 +302,7 @@ int c5_overlay_sheet(c5_picture *out, const c5_overlay_style *style, int dtype, 
 		const size_t y0 = GUTTER + k / columns * step_y, x0 = GUTTER + k % columns * step_x;
 		const uint32_t id = style->ids ? style->ids[k] : (uint32_t)(k + 1);
 		for (size_t y = 0; y < tile; y++)
-			for (size_t x = 0; x < tile; x++) memcpy(at(out, y0 + y, x0 + x), c5_overlay_colour(id), 3);
+			for (size_t x = 0; x < tile; x++) memcpy(at(out, y0 + y, x0 + x), c5_picture_colour(id), 3);
 		paint_grey(out, grey + k * size * size, size, size, zoom, y0 + FRAME, x0 + FRAME);
 		if (!style->numbers) continue;
 		const number d = number_of(id, scale);

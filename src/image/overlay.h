@@ -8,21 +8,21 @@
 
 typedef struct c5_picture { uint8_t *rgb; size_t height, width; } c5_picture; /* rgb: (H, W, 3), free() */
 
-typedef struct c5_overlay_style {
+typedef struct c5_picture_style {
 	int zoom;               /* picture pixels a frame pixel, 1..8; 0: as needed to make small frames some 800 px wide */
 	bool numbers;           /* write each object's number on it */
 	const uint32_t *ids;    /* (n), the number that label k is known by is ids[k-1]: track ids, say; NULL: the labels. It picks the colour too */
-} c5_overlay_style;
+} c5_picture_style;
 
 /* One of eight colours that the colour-blind tell apart and that show on grey; the same number has the same colour everywhere. */
-const uint8_t *c5_overlay_colour(uint32_t id);
+const uint8_t *c5_picture_colour(uint32_t id);
 
 /* The frame in grey, contrast from its 0.5th to its 99.5th percentile, with labels 1..n outlined and tinted. labels NULL: the frame only. */
-int c5_overlay_frame(c5_picture *out, const c5_overlay_style *style, int dtype, const void *pixels, const uint32_t *labels,
+int c5_picture_frame(c5_picture *out, const c5_picture_style *style, int dtype, const void *pixels, const uint32_t *labels,
 	size_t height, size_t width, uint32_t n);
 
 /* crops: (n, size, size) of `dtype` in rows of `columns` (0: nearly square), all with the same contrast, framed in their id's colour.
  * style->ids: (n) or NULL for 1..n. */
-int c5_overlay_sheet(c5_picture *out, const c5_overlay_style *style, int dtype, const void *crops, size_t n, size_t size, size_t columns);
+int c5_picture_sheet(c5_picture *out, const c5_picture_style *style, int dtype, const void *crops, size_t n, size_t size, size_t columns);
 
 #endif
