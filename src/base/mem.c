@@ -32,7 +32,7 @@ int c5_grow(void *p, size_t *cap, size_t need, size_t size)
 {
 	if (need <= *cap) return C5_OK;
 	size_t want = *cap ? *cap : 16, bytes;
-	while (want < need && want <= SIZE_MAX / 2) want += want / 2;
+	while (want < need && want <= SIZE_MAX / 2) want += want / 2 + 1;
 	if (want < need) want = need;
 	void *old;
 	memcpy(&old, p, sizeof old);

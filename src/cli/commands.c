@@ -6,7 +6,12 @@
 
 const c5_command *const c5_commands[] = {
 	/* take in */
+	&c5_cmd_ingest,
 	/* make */
+	&c5_cmd_run,
+	&c5_cmd_segment,
+	&c5_cmd_objects,
+	&c5_cmd_crop,
 	/* learn */
 	/* look */
 	/* look after */

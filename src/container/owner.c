@@ -120,13 +120,13 @@ static int want(c5_owner *o, uint32_t id, declared **out)
 
 int c5_owner_touch(c5_owner *o, uint32_t id)
 {
-	declared *d;
+	declared *d = NULL;
 	return want(o, id, &d);
 }
 
 int c5_owner_place(c5_owner *o, uint32_t id, uint64_t chunk, size_t size, uint64_t *at)
 {
-	declared *d;
+	declared *d = NULL;
 	int err = want(o, id, &d);
 	if (err < 0) return err;
 	o->pending++;
@@ -157,7 +157,7 @@ static int start_rows(c5_owner *o, declared *d)
 
 int c5_owner_row(c5_owner *o, uint32_t id, uint64_t row, const void *bytes, size_t size)
 {
-	declared *d;
+	declared *d = NULL;
 	int err = want(o, id, &d);
 	if (err < 0) return err;
 	if (size != d->spec.row_size || row >= d->spec.dims[0]) return c5_fail(C5_EFAIL, "%s: row %llu of %zu bytes does not fit", d->spec.path, (unsigned long long)row, size);

@@ -298,7 +298,7 @@ int c5_probe_tiff(c5_probe *probe, const char *path, int fd)
 	w->big = magic == 43;
 	if ((err = fetch_uint(w, w->big ? 8 : 4, w->big ? 8 : 4, &offset)) < 0) goto done;
 	for (uint32_t number = 0; offset; number++) {
-		uint64_t next;
+		uint64_t next = 0;
 		/* Brent's search for a cycle: a mark moved to the present place after 1, 2, 4 ... steps. */
 		if (offset == mark) {
 			err = c5_fail(C5_EINPUT, "%s: the chain of image directories runs in a circle through byte %llu: the file is damaged", path, (unsigned long long)offset);

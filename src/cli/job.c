@@ -1,0 +1,96 @@
+/* job.c – see job.h. */
+#include "cli/job.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/signal.h"
+#include "container/run.h"
+#include "mpi/comm.h"
+#include "mpi/runner.h"
+#include "pipeline/steps.h"
+
+const c5_opt c5_job_opts[] = {
+	{ "resume", C5_OPT_BOOL, offsetof(c5_job_settings, resume), NULL, 0, 0, NULL, NULL, "go on with the unfinished run if there is one, else start" },
+	{ "experiments", C5_OPT_TEXT, offsetof(c5_job_settings, experiments), NULL, 0, 0, NULL, "GLOB", "work on experiments of these names only" },
+	{ "commit-every", C5_OPT_REAL, offsetof(c5_job_settings, commit_every_s), "0", 0, 86400, "s", NULL, "longest time between commits; 0: as the pipeline says" },
+	{ "dry-run", C5_OPT_BOOL, offsetof(c5_job_settings, dry_run), NULL, 0, 0, NULL, NULL, "say what would be done, how large it is, and do nothing" },
+	{ 0 },
+};
+
+static char *join_words(const char *command, int argc, char **argv)
+{
+	c5_buf b = { 0 };
+	c5_buf_put(&b, "cyto5 ", 6);
+	c5_buf_put(&b, command, strlen(command));
+	for (int i = 1; i < argc; i++) {
+		bool plain = argv[i][0] && strspn(argv[i], "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=:,./@%") == strlen(argv[i]);
+		c5_buf_put(&b, plain ? " " : " '", plain ? 1 : 2);
+		c5_buf_put(&b, argv[i], strlen(argv[i]));
+		if (!plain) c5_buf_put(&b, "'", 1);
+	}
+	c5_buf_put(&b, "", 1);
+	return (char *)b.data;
+}
+
+static void tell_summary(const c5_run_summary *s, const char *container)
+{
+	char span[C5_SPAN_TEXT];
+	c5_log(C5_LOG_INFO, "%s: %s: %llu experiment%s%s%s in %s", container, c5_revision_name(s->run), (unsigned long long)(s->experiments - s->failed),
+		s->experiments - s->failed == 1 ? "" : "s", s->resumed ? ", resumed" : "", s->skipped ? ", some there already" : "", c5_clock_span(span, s->seconds));
+	c5_event("run-end", "siif", "run", c5_revision_name(s->run), "experiments", (int64_t)s->experiments, "failed", (int64_t)s->failed, "seconds", s->seconds, (char *)NULL);
+}
+
+int c5_cli_job(const c5_cli *cli, const c5_command *command, int argc, char **argv, const c5_pipeline *pipeline, const c5_job_settings *set,
+               const char *container, const char *const *inputs)
+{
+	c5_comm *comm = NULL;
+	c5_run_summary summary = { 0 };
+	char *line = join_words(command->name, argc, argv);
+	int err;
+	if (!line) return c5_fail(C5_ENOMEM, "out of memory");
+	if ((err = c5_stop_listen()) < 0 || (err = c5_comm_open(&comm)) < 0) goto done;
+	c5_cli_versions();
+	if ((err = c5_cli_log(cli, c5_comm_rank(comm), c5_comm_size(comm))) < 0) goto done;
+	c5_run_request request = {
+		.command = command->name, .command_line = line, .container = container, .inputs = inputs, .experiments = set->experiments,
+		.resume = set->resume, .dry_run = set->dry_run, .commit_every_s = set->commit_every_s, .threads = cli->common.threads,
+	};
+	err = c5_run_pipeline(comm, pipeline, &request, &summary);
+	if (c5_comm_rank(comm) == 0 && summary.run && (err == C5_OK || err == C5_EPARTIAL)) tell_summary(&summary, container);
+done:
+	c5_comm_close(comm);
+	free(line);
+	return err;
+}
+
+int c5_cli_step(const c5_command *command, const char *step, int argc, char **argv, bool takes_inputs)
+{
+	const c5_step_ops *ops = c5_step_find(step);
+	c5_job_settings set = { 0 };
+	c5_pipeline pipeline;
+	c5_step *added = NULL;
+	c5_cli cli = { 0 };
+	c5_opt_group groups[] = { { "Settings", ops->kind->opts, NULL }, { "Run", c5_job_opts, &set }, { NULL, NULL, NULL } };
+	int err = c5_pipeline_init(&pipeline);
+	if (err < 0 || (err = c5_pipeline_add(&pipeline, ops->kind, &added)) < 0) goto done;
+	groups[0].settings = added->params;
+	memset(added->params, 0, ops->kind->params_size); /* the parser sets the defaults anew */
+	err = c5_cli_open(&cli, command, groups, argc, argv, 1, takes_inputs ? -1 : 1);
+	if (err == C5_OK && !cli.helped) {
+		const char **inputs = NULL;
+		if ((err = c5_alloc(&inputs, (size_t)cli.n, sizeof *inputs)) == C5_OK) {
+			for (int i = 1; i < cli.n; i++) inputs[i - 1] = cli.words[i];
+			err = c5_cli_job(&cli, command, argc, argv, &pipeline, &set, cli.words[0], inputs);
+		}
+		free(inputs);
+	}
+	c5_cli_close(&cli, groups);
+done:
+	c5_pipeline_free(&pipeline);
+	return err;
+}

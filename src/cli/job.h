@@ -1,0 +1,19 @@
+/* job.h – what the commands that make results share: one pipeline, run on all ranks. */
+#ifndef C5_CLI_JOB_H
+#define C5_CLI_JOB_H
+
+#include "cli/cli.h"
+#include "pipeline/pipeline.h"
+
+/* Options of every command that makes results. */
+typedef struct c5_job_settings { bool resume, dry_run; char *experiments; double commit_every_s; } c5_job_settings;
+extern const c5_opt c5_job_opts[];
+
+/* Joins the ranks, runs the pipeline into `container`, says what came of it. `inputs` is NULL-ended, or NULL. */
+int c5_cli_job(const c5_cli *cli, const c5_command *command, int argc, char **argv, const c5_pipeline *pipeline, const c5_job_settings *set,
+               const char *container, const char *const *inputs);
+
+/* A command that is one step with its option table: `cyto5 NAME CONTAINER [INPUT ...] [--option VALUE]`. */
+int c5_cli_step(const c5_command *command, const char *step, int argc, char **argv, bool takes_inputs);
+
+#endif
