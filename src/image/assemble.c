@@ -95,9 +95,11 @@ static int name_experiment(struct piece *p)
 {
 	const c5_view *v = p->view;
 	char *name = c5_entry_experiment(p->entry), *more = NULL;
+	bool stated = false;
 	if (!name) return no_memory();
-	if (v && v->name) { /* one of several fields of the file */
-		more = c5_format("%s_%s", name, v->name);
+	for (int f = 0; f <= C5_FIELD_POSITION; f++) stated = stated || p->entry->field[f];
+	if (v && v->name) { /* one of several fields of the file; plate and well say it all */
+		more = v->well && !stated ? c5_strdup(v->name) : c5_format("%s_%s", name, v->name);
 		free(name);
 		if (!more) return no_memory();
 		name = c5_name_clean(more);

@@ -56,7 +56,7 @@ int c5_files_add(c5_files *files, const char *path, uint32_t *index)
 int c5_files_probe(c5_files *files)
 {
 	int lost = 0; /* memory */
-#pragma omp parallel for schedule(dynamic, 8) reduction(| : lost)
+#pragma omp parallel for schedule(dynamic, 8) reduction(| : lost) if (files->n - files->n_probed > 16)
 	for (size_t i = files->n_probed; i < files->n; i++) {
 		c5_file *file = &files->at[i];
 		int err = c5_probe_file(&file->probe, file->path);

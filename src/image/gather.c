@@ -136,7 +136,8 @@ static char *shared_name(const c5_gather *g, const struct item *items, size_t n)
 		while (k < m && items[i].key[k] == first[k]) k++;
 		m = k;
 	}
-	while (m && strchr("0123456789_-. ", first[m - 1])) m--;
+	while (m && strchr("0123456789", first[m - 1])) m--;
+	while (m && strchr("_-. ", first[m - 1])) m--;
 	return m ? c5_format("%.*s", (int)m, first) : folder_name(g, items[0].file);
 }
 

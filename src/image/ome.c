@@ -404,7 +404,8 @@ static int name_set(struct ome *o)
 		n = k;
 		free(stem);
 	}
-	while (n && strchr("0123456789_-. ", name[n - 1])) n--;
+	while (n && strchr("0123456789", name[n - 1])) n--;
+	while (n && strchr("_-. ", name[n - 1])) n--;
 	if (n) {
 		name[n] = '\0';
 		o->out->name = name;
@@ -467,16 +468,17 @@ int c5_layout_ome(c5_layout *out, c5_files *files, uint32_t file, bool *mine)
 	xmlDoc *doc = NULL;
 	int err = C5_OK;
 	*mine = false;
-	if (!text || (f->probe.kind != C5_FILE_OME_XML && !strstr(text, "<OME"))) return f->probe.kind == C5_FILE_OME_XML
-		? c5_fail(C5_EINPUT, "%s: no OME-XML; name the image file instead", path) : C5_OK;
+	bool companion = f->probe.kind == C5_FILE_OME_XML;
+	if (!companion && (!text || !strstr(text, "<OME"))) return C5_OK;
 	while (*text == ' ' || *text == '\t' || *text == '\r' || *text == '\n') text++;
-	if (*text != '<' && strncmp(text, "\xef\xbb\xbf", 3)) return C5_OK;
+	if (!companion && *text != '<' && strncmp(text, "\xef\xbb\xbf", 3)) return C5_OK;
 	call_once(&parser_once, xmlInitParser);
 	size_t length = strlen(text);
 	doc = length < INT_MAX ? xmlReadMemory(text, (int)length, NULL, NULL, XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING) : NULL;
 	xmlNode *root = doc ? xmlDocGetRootElement(doc) : NULL;
 	if (doc && doc->intSubset) err = c5_fail(C5_EINPUT, "%s: its OME-XML has a document type of its own, which is not taken; export it again", path);
 	else if (!root) err = c5_fail(C5_EINPUT, "%s: its OME-XML is not well formed; export it again", path);
+	else if (!is(root, "OME") && companion) err = c5_fail(C5_EINPUT, "%s: no OME-XML; name the image file instead", path);
 	else if (!is(root, "OME")) goto done;
 	*mine = true;
 	if (err < 0) goto done;
