@@ -72,8 +72,10 @@ static herr_t driver_set_eoa(H5FD_t *f, H5FD_mem_t type, haddr_t addr)
 {
 	(void)type;
 	driver_file *d = (driver_file *)f;
-	d->eoa = addr;
-	return c5_overlay_set_end(d->overlay, addr) < 0 ? -1 : 0;
+	uint64_t least = c5_overlay_base_end(d->overlay);
+	/* HDF5 gives freed space at the end back by lowering the end. What is committed stays: ranks write straight to new addresses. */
+	d->eoa = addr < least ? least : addr;
+	return c5_overlay_set_end(d->overlay, d->eoa) < 0 ? -1 : 0;
 }
 
 static haddr_t driver_get_eof(const H5FD_t *f, H5FD_mem_t type)

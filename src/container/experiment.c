@@ -132,8 +132,8 @@ int c5_experiment_unpack(c5_experiment *e, c5_buf *from)
 	for (size_t i = 0; i < N_NUMBERS; i++)
 		if ((err = c5_buf_get_f64(from, number_at(e, i))) < 0) return err;
 	if ((err = c5_buf_get_u64(from, &n)) < 0 || (err = c5_alloc(&e->channels, n, sizeof *e->channels)) < 0) return err;
-	for (; e->n_channels < n; e->n_channels++) {
-		c5_channel *c = &e->channels[e->n_channels];
+	while (e->n_channels < n) {
+		c5_channel *c = &e->channels[e->n_channels++]; /* counted first: a failure frees what it has */
 		if ((err = c5_buf_get_str(from, &c->name)) < 0 || (err = c5_buf_get_str(from, &c->modality)) < 0 || (err = c5_buf_get_f64(from, &c->wavelength_nm)) < 0 ||
 		    (err = c5_buf_get(from, v, sizeof v)) < 0)
 			return err;

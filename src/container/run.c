@@ -54,10 +54,9 @@ const char *c5_revision_name(uint32_t number)
 uint32_t c5_revision_number(const char *name)
 {
 	unsigned long n;
-	char *end;
-	if (name[0] != 'r' || strlen(name) < 7) return 0;
-	n = strtoul(name + 1, &end, 10);
-	return *end || n > UINT32_MAX ? 0 : (uint32_t)n;
+	if (name[0] != 'r' || strlen(name) < 7 || strspn(name + 1, "0123456789") != strlen(name + 1)) return 0;
+	n = strtoul(name + 1, NULL, 10);
+	return n > UINT32_MAX ? 0 : (uint32_t)n;
 }
 
 static int set_now(char **to)
