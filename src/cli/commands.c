@@ -14,6 +14,7 @@ const c5_command *const c5_commands[] = {
 	&c5_cmd_crop,
 	/* learn */
 	/* look */
+	&c5_cmd_preview,
 	/* look after */
 	/* about */
 	&c5_cmd_help,

@@ -23,7 +23,7 @@ const c5_step_ops *c5_step_find(const char *name)
 
 uint64_t c5_frames_per_unit(uint64_t height, uint64_t width)
 {
-	uint64_t pixels = height * width, n = pixels ? (UINT64_C(8) << 20) / pixels : 1;
+	uint64_t pixels = height * width, n = pixels ? (UINT64_C(2) << 20) / pixels : 1;
 	return n < 1 ? 1 : n > 64 ? 64 : n;
 }
 

@@ -38,7 +38,7 @@ const c5_step_ops *c5_step_find(const char *name);
 
 /* ---- for the steps themselves ---- */
 
-/* Frames of (height, width) that make a unit: some 8 Mpixel. */
+/* Frames of (height, width) that make a unit: some 2 Mpixel. */
 uint64_t c5_frames_per_unit(uint64_t height, uint64_t width);
 /* Path of the product's revision this run should read: its own, or the latest. C5_ENOTFOUND says which step makes it. */
 int c5_step_input(const c5_run_context *run, const char *experiment, const char *product, const char *made_by, char **path);

@@ -1,0 +1,167 @@
+/* cmd_preview.c – `cyto5 preview FILE.h5 [EXPERIMENT]`: a picture of one frame with its cells outlined, or a sheet of crops. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "cli/cli.h"
+#include "container/array.h"
+#include "container/experiment.h"
+#include "container/run.h"
+#include "image/overlay.h"
+#include "image/pngout.h"
+
+typedef struct preview { int64_t frame; char *channel, *revision, *out; bool numbers, crops; int64_t most, zoom; } preview;
+
+static const c5_opt preview_opts[] = {
+	{ "frame", C5_OPT_INT, offsetof(preview, frame), "-1", -1, 1e9, NULL, "N", "frame to draw, counted from 0; -1: the middle one" },
+	{ "channel", C5_OPT_TEXT, offsetof(preview, channel), NULL, 0, 0, NULL, "NAME", "channel to draw; unset: phase or brightfield, else the first" },
+	{ "revision", C5_OPT_TEXT, offsetof(preview, revision), "latest", 0, 0, NULL, "rNNNNNN", "which masks or crops" },
+	{ "numbers", C5_OPT_BOOL, offsetof(preview, numbers), NULL, 0, 0, NULL, NULL, "write each object's label on it" },
+	{ "crops", C5_OPT_BOOL, offsetof(preview, crops), NULL, 0, 0, NULL, NULL, "draw a sheet of the crops of all frames instead" },
+	{ "most", C5_OPT_INT, offsetof(preview, most), "100", 1, 10000, NULL, "N", "crops on a sheet, taken evenly" },
+	{ "zoom", C5_OPT_INT, offsetof(preview, zoom), "0", 0, 8, NULL, "N", "picture pixels a frame pixel; 0: as needed" },
+	{ "out", C5_OPT_TEXT, offsetof(preview, out), NULL, 0, 0, NULL, "FILE.png", "where to; unset: EXPERIMENT_tNNN.png or EXPERIMENT_crops.png here" },
+	{ 0 },
+};
+
+/* Labels of one frame as 32-bit, and the largest. labels stays NULL when the experiment has no masks. */
+static int read_labels(c5_file *f, c5_codec *codec, const char *path, uint64_t t, uint64_t h, uint64_t w, uint32_t **labels, uint32_t *n)
+{
+	c5_array *a = NULL;
+	int err;
+	*labels = NULL, *n = 0;
+	if (!c5_exists(f, path)) return C5_OK;
+	if ((err = c5_array_open(&a, f, path)) < 0) return err;
+	const c5_array_spec *s = c5_array_spec_of(a);
+	if (s->rank != 3 || s->dims[1] != h || s->dims[2] != w || (s->dtype != C5_U16 && s->dtype != C5_U32))
+		err = c5_fail(C5_ESCHEMA, "%s: masks are not (T, %llu, %llu) labels like the channel", path, (unsigned long long)h, (unsigned long long)w);
+	if (err == C5_OK && (err = c5_alloc(labels, h * w, sizeof **labels)) == C5_OK) err = c5_array_read_frame(a, codec, t, 0, *labels);
+	if (err == C5_OK && s->dtype == C5_U16)
+		for (uint64_t i = h * w; i-- > 0;) { /* widened in place, from the end */
+			uint16_t v;
+			memcpy(&v, (const uint8_t *)*labels + 2 * i, sizeof v);
+			(*labels)[i] = v;
+		}
+	for (uint64_t i = 0; err == C5_OK && i < h * w; i++)
+		if ((*labels)[i] > *n) *n = (*labels)[i];
+	c5_array_close(a);
+	return err;
+}
+
+static int draw_frame(c5_file *f, c5_codec *codec, const c5_experiment *e, const preview *set, c5_picture *picture, uint64_t *frame)
+{
+	const c5_channel *c;
+	c5_array *a = NULL;
+	void *pixels = NULL;
+	uint32_t *labels = NULL, n;
+	char *raw = NULL, *masks = NULL;
+	int err = c5_experiment_channel(e, set->channel, &c);
+	if (err < 0) return err;
+	*frame = set->frame < 0 ? c->frames / 2 : (uint64_t)set->frame;
+	if (*frame >= c->frames) return c5_fail(C5_EUSAGE, "%s: no frame %llu; there are %llu, counted from 0", e->name, (unsigned long long)*frame, (unsigned long long)c->frames);
+	raw = c5_format("/experiments/%s/raw/%s", e->name, c->name);
+	masks = c5_format("/experiments/%s/masks/%s", e->name, set->revision);
+	if (!raw || !masks) { err = c5_fail(C5_ENOMEM, "out of memory"); goto done; }
+	if ((err = c5_array_open(&a, f, raw)) < 0 || (err = c5_alloc(&pixels, c->height * c->width, c5_dtype_size(c->dtype))) < 0 ||
+	    (err = c5_array_read_frame(a, codec, *frame, c->planes / 2, pixels)) < 0)
+		goto done;
+	if ((err = read_labels(f, codec, masks, *frame, c->height, c->width, &labels, &n)) < 0) goto done;
+	if (!labels) c5_log(C5_LOG_WARN, "%s: no masks %s; the bare frame is drawn", e->name, set->revision);
+	c5_picture_style style = { .zoom = (int)set->zoom, .numbers = set->numbers };
+	err = c5_picture_frame(picture, &style, c->dtype, pixels, labels, c->height, c->width, n);
+	if (err == C5_OK) c5_log(C5_LOG_INFO, "%s: frame %llu of %llu, %u objects", e->name, (unsigned long long)*frame, (unsigned long long)c->frames, n);
+done:
+	c5_array_close(a);
+	free(labels);
+	free(pixels);
+	free(masks);
+	free(raw);
+	return err;
+}
+
+static int draw_crops(c5_file *f, c5_codec *codec, const c5_experiment *e, const preview *set, c5_picture *picture)
+{
+	char *path = c5_format("/experiments/%s/crops/%s/images", e->name, set->revision);
+	c5_array *a = NULL;
+	uint8_t *crops = NULL, *row = NULL;
+	uint32_t *ids = NULL;
+	int err;
+	if (!path) return c5_fail(C5_ENOMEM, "out of memory");
+	if ((err = c5_array_open(&a, f, path)) < 0) goto done;
+	const c5_array_spec *s = c5_array_spec_of(a);
+	if (s->rank != 4 || s->dims[2] != s->dims[3]) { err = c5_fail(C5_ESCHEMA, "%s: not square crops (N, C, H, W)", path); goto done; }
+	size_t n = s->dims[0] < (uint64_t)set->most ? s->dims[0] : (size_t)set->most, plane = s->dims[2] * s->dims[3] * c5_dtype_size(s->dtype);
+	if (n == 0) { err = c5_fail(C5_ENOTFOUND, "%s: no crops: no object was found", e->name); goto done; }
+	if ((err = c5_alloc(&crops, n, plane)) < 0 || (err = c5_alloc(&row, s->dims[1], plane)) < 0 || (err = c5_alloc(&ids, n, sizeof *ids)) < 0) goto done;
+	for (size_t i = 0; i < n; i++) {
+		uint64_t at = i * s->dims[0] / n;
+		ids[i] = (uint32_t)at;
+		if ((err = c5_array_read_rows(a, codec, at, 1, row)) < 0) goto done;
+		memcpy(crops + i * plane, row, plane);
+	}
+	c5_picture_style style = { .zoom = (int)set->zoom, .numbers = set->numbers, .ids = ids };
+	err = c5_picture_sheet(picture, &style, s->dtype, crops, n, s->dims[2], 0);
+	if (err == C5_OK) c5_log(C5_LOG_INFO, "%s: %zu of %llu crops", e->name, n, (unsigned long long)s->dims[0]);
+done:
+	c5_array_close(a);
+	free(ids);
+	free(row);
+	free(crops);
+	free(path);
+	return err;
+}
+
+static int only_experiment(c5_file *f, char **name)
+{
+	char **names;
+	size_t n;
+	int err = c5_list(f, "/experiments", &names, &n);
+	if (err < 0) return err;
+	if (n == 1) *name = c5_strdup(names[0]);
+	else err = c5_fail(C5_EUSAGE, "%s: %zu experiments; name one behind it (`cyto5 show` lists them)", c5_file_path(f), n);
+	c5_names_free(names, n);
+	return err;
+}
+
+static int run(int argc, char **argv)
+{
+	preview set = { 0 };
+	const c5_opt_group groups[] = { { "Picture", preview_opts, &set }, { NULL, NULL, NULL } };
+	c5_cli cli;
+	c5_file *f = NULL;
+	c5_codec *codec = NULL;
+	c5_experiment e = { 0 };
+	c5_picture picture = { 0 };
+	char *name = NULL, *out = NULL;
+	uint64_t frame = 0;
+	int err = c5_cli_open(&cli, &c5_cmd_preview, groups, argc, argv, 1, 2);
+	if (err < 0 || cli.helped) goto done;
+	if ((err = c5_file_open(&f, cli.words[0], C5_READ, NULL)) < 0 || (err = c5_codec_open(&codec)) < 0) goto done;
+	if (cli.n > 1) name = c5_strdup(cli.words[1]);
+	else if ((err = only_experiment(f, &name)) < 0) goto done;
+	if (!name) { err = c5_fail(C5_ENOMEM, "out of memory"); goto done; }
+	if ((err = c5_experiment_read(f, name, &e)) < 0) goto done;
+	if ((err = set.crops ? draw_crops(f, codec, &e, &set, &picture) : draw_frame(f, codec, &e, &set, &picture, &frame)) < 0) goto done;
+	out = set.out ? c5_strdup(set.out) : set.crops ? c5_format("%s_crops.png", name) : c5_format("%s_t%03llu.png", name, (unsigned long long)frame);
+	if (!out) { err = c5_fail(C5_ENOMEM, "out of memory"); goto done; }
+	if ((err = c5_pngout_write(out, C5_PNG_RGB8, picture.rgb, picture.height, picture.width)) < 0) goto done;
+	printf("%s\n", out);
+done:
+	free(picture.rgb);
+	c5_experiment_free(&e);
+	c5_codec_close(codec);
+	c5_file_close(f);
+	free(name);
+	free(out);
+	c5_cli_close(&cli, groups);
+	return err;
+}
+
+const c5_command c5_cmd_preview = {
+	"preview", C5_LOOK, "draw a frame with its cells outlined, or a sheet of crops", "FILE.h5 [EXPERIMENT]",
+	"cyto5 preview out.h5 plate1_A01 --frame 12 --out a01.png\n"
+	"cyto5 preview out.h5 --crops --most 64\n",
+	run,
+};
