@@ -58,21 +58,17 @@ int c5_gather_add(c5_gather *g, const char *path, c5_entry **out)
 
 char *c5_entry_experiment(const c5_entry *entry)
 {
-	static const enum c5_field place[] = { C5_FIELD_PLATE, C5_FIELD_WELL, C5_FIELD_POSITION };
-	static const enum c5_field deed[] = { C5_FIELD_CONDITION, C5_FIELD_COMPOUND, C5_FIELD_DOSE, C5_FIELD_REPLICATE };
-	char *joined = NULL, *more;
+	char *joined = NULL;
 	if (entry->field[C5_FIELD_EXPERIMENT]) return c5_name_clean(entry->field[C5_FIELD_EXPERIMENT]);
-	for (size_t k = 0; k < 7; k++) {
-		if (k == 3 && (joined || entry->name)) break; /* what was done names an experiment only where nothing else does */
-		const char *value = entry->field[k < 3 ? place[k] : deed[k - 3]];
-		if (!value) continue;
-		more = joined ? c5_format("%s_%s", joined, value) : c5_strdup(value);
+	for (int f = C5_FIELD_PLATE; f <= C5_FIELD_POSITION; f++) {
+		if (!entry->field[f]) continue;
+		char *more = joined ? c5_format("%s_%s", joined, entry->field[f]) : c5_strdup(entry->field[f]);
 		free(joined);
 		if (!(joined = more)) return NULL;
 	}
-	more = c5_name_clean(joined ? joined : entry->name ? entry->name : "experiment");
+	char *clean = c5_name_clean(joined ? joined : entry->name ? entry->name : "experiment");
 	free(joined);
-	return more;
+	return clean;
 }
 
 /* One file of a set, while it is decided what the set is. */

@@ -36,7 +36,7 @@ struct notes {
 	uint32_t width, height, tile_width, tile_height, rows_per_strip, subfile;
 	uint16_t bits, compression, photometric, samples, planar, format, unit, extra_first;
 	uint64_t extra;
-	bool bits_differ;
+	bool bits_differ, tiled;
 	struct entry offsets, counts, description, x_resolution;
 };
 
@@ -146,7 +146,7 @@ static int note(struct walk *w, const struct entry *e, struct notes *d)
 	case TIFFTAG_XRESOLUTION: d->x_resolution = *e; return C5_OK;
 	case TIFFTAG_PLANARCONFIG: return note_u16(w, e, &d->planar);
 	case TIFFTAG_RESOLUTIONUNIT: return note_u16(w, e, &d->unit);
-	case TIFFTAG_TILEWIDTH: return note_u32(w, e, &d->tile_width);
+	case TIFFTAG_TILEWIDTH: d->tiled = true; return note_u32(w, e, &d->tile_width);
 	case TIFFTAG_TILELENGTH: return note_u32(w, e, &d->tile_height);
 	case TIFFTAG_EXTRASAMPLES: d->extra = e->count; return e->count ? note_u16(w, e, &d->extra_first) : C5_OK;
 	case TIFFTAG_SAMPLEFORMAT: return note_u16(w, e, &d->format);
@@ -200,7 +200,7 @@ static int judge(const struct walk *w, c5_page *p, const struct notes *d, uint32
 /* Whether the pixels lie within the file, and where they start if they are plain and contiguous. */
 static int check_data(struct walk *w, c5_page *p, const struct notes *d, uint32_t number)
 {
-	bool tiled = d->tile_width || d->tile_height;
+	bool tiled = d->tiled;
 	uint64_t pixel = c5_dtype_size(p->dtype) * (uint64_t)(d->planar == PLANARCONFIG_CONTIG ? d->samples : 1), n, first, last, bytes = 0;
 	int err = c5_page_check_size(p, w->path, number, w->size, codec_of(d->compression)->ratio);
 	if (err < 0 || p->error) return err;
@@ -213,7 +213,8 @@ static int check_data(struct walk *w, c5_page *p, const struct notes *d, uint32_
 		return c5_page_refuse(p, c5_format("%s: image %u has %llu %s, %llu expected: the file is damaged", w->path, number, (unsigned long long)d->offsets.count,
 			tiled ? "tiles" : "strips", (unsigned long long)n));
 	if ((err = entry_uint(w, &d->offsets, 0, &first)) < 0 || (err = entry_uint(w, &d->offsets, n - 1, &last)) < 0) return err;
-	if (d->counts.count >= n && (err = entry_uint(w, &d->counts, n - 1, &bytes)) < 0) return err;
+	if (d->compression == COMPRESSION_NONE) bytes = tiled ? chunk : (uint64_t)((p->height - 1) % rows + 1) * columns * pixel; /* whatever is stated */
+	else if (d->counts.count >= n && (err = entry_uint(w, &d->counts, n - 1, &bytes)) < 0) return err;
 	if (first >= w->size || last >= w->size || bytes > w->size - last)
 		return c5_page_refuse(p, c5_format("%s: image %u: its pixels reach to byte %llu, the file has %llu: truncated, copy it again", w->path, number,
 			(unsigned long long)(first > last ? first : last + bytes), (unsigned long long)w->size));

@@ -179,14 +179,19 @@ static int consider(struct hunt *h, const char *relative)
 	h->taken++;
 	e->unit = h->g->units;
 	e->plate_of_channels = h->pattern.has[C5_FIELD_CHANNEL];
-	if (!(e->name = c5_strdup(h->name))) return no_memory();
 	for (int f = 0; f < C5_FIELD_N; f++) {
 		if (!spans[f].n) continue;
 		if (f == C5_FIELD_FRAME) e->frame = number_of(relative, spans[f]);
 		else if (f == C5_FIELD_Z) e->z = number_of(relative, spans[f]);
 		else if (!(e->field[f] = c5_format("%.*s", (int)spans[f].n, relative + spans[f].at))) return no_memory();
 	}
-	return C5_OK;
+	for (int f = C5_FIELD_CONDITION; f <= C5_FIELD_REPLICATE; f++) { /* names an experiment only where no plate, well or position does */
+		if (!e->field[f]) continue;
+		char *more = e->name ? c5_format("%s_%s", e->name, e->field[f]) : c5_strdup(e->field[f]);
+		free(e->name);
+		if (!(e->name = more)) return no_memory();
+	}
+	return e->name || (e->name = c5_strdup(h->name)) ? C5_OK : no_memory();
 }
 
 /* below: folder relative to the root, "" for itself. */
