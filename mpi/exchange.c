@@ -19,8 +19,8 @@
 #define IDLE_US 200
 #define TEXT_MAX 1000
 
-enum ask { ASK_PLACE = 1, ASK_ROW, ASK_UNIT, ASK_FAILED, ASK_FLUSHED, ASK_STOP, ASK_FATAL, ASK_DONE };
-enum answer { ANSWER_PLACE = 1, ANSWER_FLUSH, ANSWER_STOP, ANSWER_FATAL, ANSWER_END };
+enum ask { ASK_PLACE = 1, ASK_ROW, ASK_UNIT, ASK_FAILED, ASK_FLUSHED, ASK_STOP, ASK_FATAL, ASK_DONE, ASK_DECLARE };
+enum answer { ANSWER_PLACE = 1, ANSWER_FLUSH, ANSWER_STOP, ANSWER_FATAL, ANSWER_END, ANSWER_DECLARED };
 
 typedef struct message { uint64_t kind, array, item, size; } message; /* followed by `size` bytes where the kind says so */
 typedef struct reply { uint64_t kind, value; } reply;
@@ -45,6 +45,7 @@ struct c5_exchange {
 	MPI_File file;
 	int fd;
 	bool stopping, ended;
+	uint64_t declared; /* the id the owner answered with; UINT64_MAX while it has not */
 	int fatal;
 	char fatal_text[TEXT_MAX];
 	uint8_t *inbox;
@@ -190,6 +191,20 @@ static int give_up(c5_exchange *x, int code)
 	return code;
 }
 
+static int declare_for(c5_exchange *x, int rank, const uint8_t *bytes, size_t n)
+{
+	c5_buf b = { 0 };
+	c5_array_spec spec;
+	uint32_t id;
+	c5_buf_put(&b, bytes, n);
+	int err = b.err < 0 ? b.err : c5_spec_unpack(&spec, &b);
+	c5_buf_free(&b);
+	if (err < 0) return err;
+	if ((err = c5_owner_make(x->owner, &spec, &id)) == C5_OK) err = answer(x, rank, ANSWER_DECLARED, id);
+	c5_spec_free(&spec);
+	return err;
+}
+
 static int serve_one(c5_exchange *x, int rank, const message *m, const uint8_t *bytes, size_t n)
 {
 	switch (m->kind) {
@@ -203,6 +218,7 @@ static int serve_one(c5_exchange *x, int rank, const message *m, const uint8_t *
 		c5_fail((int)(int64_t)m->item, "%.*s", (int)n, (const char *)bytes);
 		return (int)(int64_t)m->item;
 	case ASK_DONE: x->done++; return C5_OK;
+	case ASK_DECLARE: return declare_for(x, rank, bytes, n);
 	default: return c5_fail(C5_EFAIL, "rank %d sent a message of kind %llu", rank, (unsigned long long)m->kind);
 	}
 }
@@ -298,6 +314,7 @@ static int listen(c5_exchange *x, bool *busy)
 			fatal(x, C5_EFAIL);
 			break;
 		case ANSWER_END: x->ended = true; break;
+		case ANSWER_DECLARED: x->declared = r.value; break;
 		default: err = c5_fail(C5_EFAIL, "the owner sent a message of kind %llu", (unsigned long long)r.kind);
 		}
 		if (err < 0 && x->fatal == C5_OK) tell_fatal(x, err);
@@ -359,6 +376,27 @@ static int put_row(c5_sink *s, uint32_t array, uint64_t row, const void *bytes, 
 	return err < 0 ? give_up(x, err) : C5_OK;
 }
 
+static int declare(c5_sink *s, const c5_array_spec *spec, uint32_t *array)
+{
+	c5_exchange *x = (c5_exchange *)s;
+	c5_buf b = { 0 };
+	bool busy;
+	int err;
+	if (x->fatal < 0) return fatal_again(x);
+	if (x->comm->rank == 0) return (err = c5_owner_make(x->owner, spec, array)) < 0 ? give_up(x, err) : C5_OK;
+	c5_spec_pack(spec, &b);
+	x->declared = UINT64_MAX;
+	err = b.err < 0 ? b.err : ask(x, ASK_DECLARE, 0, 0, 0, b.data, b.size);
+	c5_buf_free(&b);
+	while (err == C5_OK && x->declared == UINT64_MAX && x->fatal == C5_OK) {
+		err = listen(x, &busy);
+		if (!busy) usleep(IDLE_US);
+	}
+	if (x->fatal < 0) return fatal_again(x);
+	*array = (uint32_t)x->declared;
+	return err < 0 ? fatal(x, err) : C5_OK;
+}
+
 static int poll_sink(c5_sink *s)
 {
 	c5_exchange *x = (c5_exchange *)s;
@@ -381,7 +419,7 @@ int c5_exchange_open(c5_exchange **out, c5_comm *comm, c5_owner *owner, const ch
 	c5_exchange *x;
 	int err = c5_alloc(&x, 1, sizeof *x);
 	if (err < 0) return err; /* a rank without a few hundred bytes cannot take part in an agreement either */
-	x->sink = (c5_sink){ put_chunk, put_row, poll_sink };
+	x->sink = (c5_sink){ put_chunk, put_row, declare, poll_sink };
 	x->comm = comm;
 	x->owner = owner;
 	x->commit_every_s = commit_every_s;

@@ -293,18 +293,13 @@ static int plan_step(runner *r, const c5_step *step, const c5_step_ops *ops)
 /* The owner gets its own copies of the specs; the ids follow the order, as settled in the plan. */
 static int declare_outputs(runner *r)
 {
-	c5_buf b = { 0 };
 	int err = c5_owner_clear(r->owner);
 	for (size_t j = 0; err == C5_OK && j < r->plan.n_jobs; j++)
 		for (size_t k = 0; err == C5_OK && k < r->plan.jobs[j].n_outputs; k++) {
 			c5_array_spec copy;
 			uint32_t id;
-			b.size = b.at = 0;
-			c5_spec_pack(&r->plan.jobs[j].outputs[k], &b);
-			if ((err = b.err) < 0 || (err = c5_spec_unpack(&copy, &b)) < 0) break;
-			err = c5_owner_declare(r->owner, &copy, &id);
+			if ((err = c5_spec_copy(&copy, &r->plan.jobs[j].outputs[k])) == C5_OK) err = c5_owner_declare(r->owner, &copy, &id);
 		}
-	c5_buf_free(&b);
 	return err;
 }
 

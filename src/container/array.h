@@ -50,6 +50,7 @@ int c5_spec_attr_f64(c5_array_spec *s, const char *name, double value);     /* N
 void c5_spec_free(c5_array_spec *s);
 void c5_spec_pack(const c5_array_spec *s, c5_buf *to);
 int c5_spec_unpack(c5_array_spec *s, c5_buf *from);
+int c5_spec_copy(c5_array_spec *to, const c5_array_spec *from);
 
 uint64_t c5_spec_chunks(const c5_array_spec *s);      /* chunks in the grid */
 size_t c5_spec_chunk_bytes(const c5_array_spec *s);   /* raw bytes of a chunk */

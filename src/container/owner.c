@@ -124,6 +124,14 @@ int c5_owner_touch(c5_owner *o, uint32_t id)
 	return want(o, id, &d);
 }
 
+int c5_owner_make(c5_owner *o, const c5_array_spec *spec, uint32_t *id)
+{
+	c5_array_spec copy;
+	int err = c5_spec_copy(&copy, spec);
+	if (err == C5_OK) err = c5_owner_declare(o, &copy, id);
+	return err < 0 ? err : c5_owner_touch(o, *id);
+}
+
 int c5_owner_place(c5_owner *o, uint32_t id, uint64_t chunk, size_t size, uint64_t *at)
 {
 	declared *d = NULL;
@@ -229,6 +237,8 @@ static int local_row(c5_sink *s, uint32_t array, uint64_t row, const void *bytes
 	return c5_owner_row(((local_sink *)s)->owner, array, row, bytes, size);
 }
 
+static int local_declare(c5_sink *s, const c5_array_spec *spec, uint32_t *array) { return c5_owner_make(((local_sink *)s)->owner, spec, array); }
+
 static int local_poll(c5_sink *s)
 {
 	(void)s;
@@ -240,7 +250,7 @@ int c5_owner_sink(c5_owner *o, c5_sink **out)
 	local_sink *l;
 	int err = c5_alloc(&l, 1, sizeof *l);
 	if (err < 0) return err;
-	*l = (local_sink){ { local_chunk, local_row, local_poll }, o };
+	*l = (local_sink){ { local_chunk, local_row, local_declare, local_poll }, o };
 	*out = &l->sink;
 	return C5_OK;
 }

@@ -13,6 +13,8 @@ int c5_owner_open(c5_owner **out, c5_file *f);
 void c5_owner_close(c5_owner *o);
 /* Declares an array; ids count from 0. The spec's content is moved into the owner. */
 int c5_owner_declare(c5_owner *o, c5_array_spec *spec, uint32_t *id);
+/* A copy of the spec is declared and its array made at once. */
+int c5_owner_make(c5_owner *o, const c5_array_spec *spec, uint32_t *id);
 /* Forgets all declarations (before the next step). Row tables are written first. */
 int c5_owner_clear(c5_owner *o);
 

@@ -150,6 +150,15 @@ int c5_spec_unpack(c5_array_spec *s, c5_buf *from)
 	return C5_OK;
 }
 
+int c5_spec_copy(c5_array_spec *to, const c5_array_spec *from)
+{
+	c5_buf b = { 0 };
+	c5_spec_pack(from, &b);
+	int err = b.err < 0 ? b.err : c5_spec_unpack(to, &b);
+	c5_buf_free(&b);
+	return err;
+}
+
 uint64_t c5_spec_chunks(const c5_array_spec *s)
 {
 	uint64_t n = 1;

@@ -125,9 +125,8 @@ int c5_worker_read_rows(c5_worker *w, const char *path, uint64_t first, uint64_t
 	return err;
 }
 
-int c5_worker_put_chunk(c5_worker *w, const c5_job *j, size_t output, uint64_t chunk, const void *raw)
+static int pack_and_put(c5_worker *w, const c5_array_spec *s, uint32_t array, uint64_t chunk, const void *raw)
 {
-	const c5_array_spec *s = &j->outputs[output];
 	size_t bytes = c5_spec_chunk_bytes(s), size;
 	uint8_t *packed;
 	int err = c5_alloc_aligned(&packed, c5_chunk_bound(bytes), 1);
@@ -137,8 +136,31 @@ int c5_worker_put_chunk(c5_worker *w, const c5_job *j, size_t output, uint64_t c
 		return err;
 	}
 	uint8_t *fit = realloc(packed, size); /* packed chunks wait for their address: give back what they do not need */
-	err = w->sink->put_chunk(w->sink, j->first_array + (uint32_t)output, chunk, fit ? fit : packed, size);
+	err = w->sink->put_chunk(w->sink, array, chunk, fit ? fit : packed, size);
 	return err < 0 ? (w->sink_error = err) : C5_OK;
+}
+
+int c5_worker_put_chunk(c5_worker *w, const c5_job *j, size_t output, uint64_t chunk, const void *raw)
+{
+	return pack_and_put(w, &j->outputs[output], j->first_array + (uint32_t)output, chunk, raw);
+}
+
+int c5_worker_put_table(c5_worker *w, const c5_array_spec *s, const void *rows)
+{
+	uint64_t per = s->chunk[0];
+	size_t bytes = c5_spec_chunk_bytes(s);
+	uint32_t array;
+	uint8_t *chunk;
+	int err = w->sink->declare(w->sink, s, &array);
+	if (err < 0) return w->sink_error = err;
+	if ((err = c5_worker_scratch(w, TILE_SCRATCH, bytes, &chunk)) < 0) return err;
+	for (uint64_t first = 0; first < s->dims[0]; first += per) {
+		uint64_t n = s->dims[0] - first < per ? s->dims[0] - first : per;
+		memset(chunk, 0, bytes);
+		memcpy(chunk, (const uint8_t *)rows + first * s->row_size, n * s->row_size);
+		if ((err = pack_and_put(w, s, array, first / per, chunk)) < 0) return err;
+	}
+	return C5_OK;
 }
 
 int c5_worker_put_frame(c5_worker *w, const c5_job *j, size_t output, uint64_t t, uint64_t z, const void *pixels)

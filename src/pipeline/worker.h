@@ -40,6 +40,8 @@ int c5_worker_read_rows(c5_worker *w, const char *path, uint64_t first, uint64_t
 /* Packs a frame (tiles where the spec has them) or one chunk, and puts it into the sink. */
 int c5_worker_put_frame(c5_worker *w, const c5_job *j, size_t output, uint64_t t, uint64_t z, const void *pixels);
 int c5_worker_put_chunk(c5_worker *w, const c5_job *j, size_t output, uint64_t chunk, const void *raw);
+/* A whole table, of a size only this unit knows: made, packed and put. rows: (spec->dims[0], spec->row_size). */
+int c5_worker_put_table(c5_worker *w, const c5_array_spec *spec, const void *rows);
 int c5_worker_put_row(c5_worker *w, const c5_job *j, size_t output, uint64_t row, const void *bytes);
 /* Between frames: C5_ESTOP when the run is asked to stop. */
 int c5_worker_poll(c5_worker *w);
