@@ -210,7 +210,7 @@ static void projects_depth_as_asked(void **state)
 			assert_int_equal(c5_frame_read(reader, scan->series, 0, 1, got64), C5_EFAIL);
 			assert_int_equal(c5_frame_read(reader, scan->series, 0, 0, got), C5_OK);
 #define COMPARE(T) for (size_t i = 0; i < N; i++) { \
-		T lowest, highest, here; \
+		T lowest = 0, highest = 0, here = 0; \
 		double sum = 0; \
 		for (int z = 0; z < 5; z++) { \
 			T v; \
