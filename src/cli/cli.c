@@ -11,9 +11,9 @@
 #include "base/threads.h"
 
 const c5_opt c5_cli_common_opts[] = {
+	{ "json", C5_OPT_TEXT, offsetof(c5_cli_common, json), NULL, 0, 0, NULL, "FILE", "append every event to FILE, one JSON object a line; - is standard output" },
 	{ "quiet", C5_OPT_BOOL, offsetof(c5_cli_common, quiet), NULL, 0, 0, NULL, NULL, "say nothing but warnings and errors" },
 	{ "verbose", C5_OPT_BOOL, offsetof(c5_cli_common, verbose), NULL, 0, 0, NULL, NULL, "say more" },
-	{ "json", C5_OPT_TEXT, offsetof(c5_cli_common, json), NULL, 0, 0, NULL, "FILE", "append every event to FILE, one JSON object a line; - is standard output" },
 	{ "threads", C5_OPT_INT, offsetof(c5_cli_common, threads), "0", 0, 4096, NULL, NULL, "threads of this process; 0 takes OMP_NUM_THREADS or all cores" },
 	{ 0 },
 };
@@ -26,7 +26,10 @@ static c5_opt_group *with_common(const c5_opt_group *groups, c5_cli_common *comm
 	while (groups && groups[n].table) n++;
 	if (c5_alloc(&all, n + 2, sizeof *all) < 0) return NULL;
 	if (n) memcpy(all, groups, n * sizeof *all);
-	all[n] = (c5_opt_group){ "Common options", c5_cli_common_opts, common };
+	/* A command that answers in JSON has a --json of its own, which is no file: the common one, first in its table, is left out. */
+	bool own_json = false;
+	for (size_t i = 0; i < n; i++) own_json = own_json || c5_opt_find(all[i].table, "json");
+	all[n] = (c5_opt_group){ "Common options", c5_cli_common_opts + own_json, common };
 	return all;
 }
 

@@ -14,6 +14,8 @@ const c5_command *const c5_commands[] = {
 	&c5_cmd_crop,
 	/* learn */
 	/* look */
+	&c5_cmd_show,
+	&c5_cmd_log,
 	&c5_cmd_preview,
 	/* look after */
 	/* about */

@@ -79,7 +79,7 @@ int c5_cli_step(const c5_command *command, const char *step, int argc, char **ar
 	int err = c5_pipeline_init(&pipeline);
 	if (err < 0 || (err = c5_pipeline_add(&pipeline, ops->kind, &added)) < 0) goto done;
 	groups[0].settings = added->params;
-	memset(added->params, 0, ops->kind->params_size); /* the parser sets the defaults anew */
+	c5_opt_clear(ops->kind->opts, added->params); /* the parser sets the defaults anew */
 	err = c5_cli_open(&cli, command, groups, argc, argv, 1, takes_inputs ? -1 : 1);
 	if (err == C5_OK && !cli.helped) {
 		const char **inputs = NULL;
