@@ -10,7 +10,7 @@
 
 #include "base/dtype.h"
 #include "base/error.h"
-#include "image/cpus.h"
+#include "base/cpus.h"
 
 #define LANES 16          /* independent minima and maxima, so that the compiler may use vectors */
 #define TAPS 4            /* pairs of Gaussian weights applied in one sweep */

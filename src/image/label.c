@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "image/cpus.h"
+#include "base/cpus.h"
 
 typedef struct run { uint32_t x0, x1; } run; /* half open */
 

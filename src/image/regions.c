@@ -15,7 +15,7 @@
 #include "base/dtype.h"
 #include "base/error.h"
 #include "base/mem.h"
-#include "image/cpus.h"
+#include "base/cpus.h"
 
 __extension__ typedef __int128 wide; /* sums of squares of the largest frames */
 

@@ -7,7 +7,7 @@
 
 #include "base/dtype.h"
 #include "base/error.h"
-#include "image/cpus.h"
+#include "base/cpus.h"
 #include "image/filter.h"
 
 #define VALUES 65536

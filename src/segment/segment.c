@@ -11,7 +11,7 @@
 #include "base/dtype.h"
 #include "base/error.h"
 #include "base/mem.h"
-#include "image/cpus.h"
+#include "base/cpus.h"
 #include "image/filter.h"
 #include "image/label.h"
 #include "image/threshold.h"

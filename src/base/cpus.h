@@ -1,8 +1,8 @@
 /* cpus.h – marks functions to be compiled for several vector widths, the best picked when the program starts.
  * All variants give the same bits: no fused multiply-add (-ffp-contract=off for the whole project), no reordered sums. Off under
  * sanitizers, whose checks run before the picking may. */
-#ifndef C5_IMAGE_CPUS_H
-#define C5_IMAGE_CPUS_H
+#ifndef C5_BASE_CPUS_H
+#define C5_BASE_CPUS_H
 
 #if defined(__x86_64__) && defined(__gnu_linux__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__) && \
 	!defined(__SANITIZE_THREAD__) && defined(__OPTIMIZE__)
