@@ -70,6 +70,7 @@ static inline const char *at(const char *fmt, ...)
 
 static inline void write_bytes(const char *path, const void *data, size_t n)
 {
+	unlink(path); /* cutting a file short makes some file systems flush it */
 	FILE *file = fopen(path, "wb");
 	assert_non_null(file);
 	assert_int_equal(fwrite(data, 1, n, file), n);
@@ -331,7 +332,8 @@ static inline const c5_series *series_called(const c5_scan *scan, const char *ex
 }
 
 /* Reads frame t, plane z and compares every pixel with sample `sample` of known page `page`. */
-static inline void check_frame(const c5_scan *scan, const c5_scan_params *p, const c5_series *s, uint32_t t, uint32_t z, uint32_t page, uint32_t sample)
+static inline void check_frame(const c5_scan *scan, const c5_scan_params *p, const c5_series *s, uint32_t t, uint32_t z, uint32_t page,
+	uint32_t sample)
 {
 	c5_frame_reader *reader;
 	size_t n = (size_t)s->width * s->height, size = c5_dtype_size(s->dtype);

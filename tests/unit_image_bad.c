@@ -9,8 +9,8 @@ static c5_scan_params plain; /* defaults */
 /* A classic file of one page by hand: side x side pixels of `bits`, its data at byte 512. Tags given replace the usual ones. */
 static void hand_made(const char *path, uint32_t side, uint16_t bits, const raw_tag *instead, size_t n_instead, size_t data_bytes)
 {
-	raw_tag tags[16] = { { 256, 4, 1, side }, { 257, 4, 1, side }, { 258, 3, 1, bits }, { 259, 3, 1, 1 }, { 262, 3, 1, 1 }, { 273, 4, 1, 512 }, { 277, 3, 1, 1 },
-		{ 278, 4, 1, side }, { 279, 4, 1, side * side * bits / 8 } };
+	raw_tag tags[16] = { { 256, 4, 1, side }, { 257, 4, 1, side }, { 258, 3, 1, bits }, { 259, 3, 1, 1 }, { 262, 3, 1, 1 }, { 273, 4, 1, 512 },
+		{ 277, 3, 1, 1 }, { 278, 4, 1, side }, { 279, 4, 1, side * side * bits / 8 } };
 	size_t n = 9;
 	for (size_t i = 0; i < n_instead; i++) {
 		size_t k = 0;
@@ -218,8 +218,8 @@ static uint32_t draw(uint32_t below)
 
 static void make_seed(const char *path, int kind)
 {
-	static const char ome[] = "<?xml version=\"1.0\"?><OME><Image ID=\"Image:0\"><Pixels DimensionOrder=\"XYZCT\" SizeX=\"12\" SizeY=\"9\" SizeZ=\"2\" SizeC=\"1\" SizeT=\"2\" "
-		"Type=\"uint16\" PhysicalSizeX=\"1\"><Channel Name=\"a\"/><TiffData IFD=\"0\" PlaneCount=\"4\"/></Pixels></Image></OME>";
+	static const char ome[] = "<?xml version=\"1.0\"?><OME><Image ID=\"Image:0\"><Pixels DimensionOrder=\"XYZCT\" SizeX=\"12\" SizeY=\"9\" SizeZ=\"2\" "
+		"SizeC=\"1\" SizeT=\"2\" Type=\"uint16\" PhysicalSizeX=\"1\"><Channel Name=\"a\"/><TiffData IFD=\"0\" PlaneCount=\"4\"/></Pixels></Image></OME>";
 	made m = { .width = 12, .height = 9, .dtype = C5_U16, .pages = 2, .rows = 4 };
 	switch (kind) {
 	case 0: break;
@@ -227,9 +227,14 @@ static void make_seed(const char *path, int kind)
 	case 2: m.compression = COMPRESSION_LZW; m.mode = "wb"; break;
 	case 3: m.dtype = C5_F32; m.compression = COMPRESSION_ADOBE_DEFLATE; m.predictor = 3; m.mode = "w8"; break;
 	case 4: m.dtype = C5_U8; m.samples = 3; m.photometric = PHOTOMETRIC_RGB; m.separate = true; break;
-	case 5: m.dtype = C5_U8; m.samples = 3; m.photometric = PHOTOMETRIC_YCBCR; m.compression = COMPRESSION_JPEG; m.width = m.height = 16; m.rows = 16; break;
+	case 5:
+		m.dtype = C5_U8, m.samples = 3, m.photometric = PHOTOMETRIC_YCBCR, m.compression = COMPRESSION_JPEG, m.width = m.height = 16, m.rows = 16;
+		break;
 	case 6: m.description = ome; m.pages = 4; break;
-	case 7: m.description = "ImageJ=1\nimages=4\nslices=2\nframes=2\nspacing=2\nunit=um\nfinterval=3\n"; m.pages = 4; m.resolution = 2; m.unit = 1; break;
+	case 7:
+		m.description = "ImageJ=1\nimages=4\nslices=2\nframes=2\nspacing=2\nunit=um\nfinterval=3\n";
+		m.pages = 4, m.resolution = 2, m.unit = 1;
+		break;
 	case 8: m.compression = COMPRESSION_PACKBITS; m.white = true; m.dtype = C5_I16; break;
 	case 9: if (TIFFIsCODECConfigured(COMPRESSION_ZSTD)) m.compression = COMPRESSION_ZSTD; m.mode = "w8b"; m.tile = 16; break;
 	case 10: m.samples = 3; m.tile = 16; break;
@@ -303,8 +308,8 @@ static void survives_thousands_of_mutated_files(void **state)
 	assert_true(usage.ru_maxrss - before < 600 * 1024);
 	assert_true(good > rounds / 20); /* most bytes are pixels: a good part must still be readable, or nothing was tried */
 	assert_true(good < rounds);
-	printf("%u mutated files in %.1f s, %u still read, %ld KiB more memory\n", rounds, (double)(now.tv_sec - start.tv_sec) + 1e-9 * (double)(now.tv_nsec - start.tv_nsec),
-		good, usage.ru_maxrss - before);
+	double seconds = (double)(now.tv_sec - start.tv_sec) + 1e-9 * (double)(now.tv_nsec - start.tv_nsec);
+	printf("%u mutated files in %.1f s, %u still read, %ld KiB more memory\n", rounds, seconds, good, usage.ru_maxrss - before);
 	drop_settings(&p);
 }
 

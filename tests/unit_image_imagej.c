@@ -39,8 +39,8 @@ static void takes_calibration_in_every_spelling_of_micrometres(void **state)
 	c5_scan_params p = settings(NULL, NULL);
 	(void)state;
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-		make_tiff(at("units.tif"), (made){ .width = 8, .height = 8, .dtype = C5_U8, .pages = 2, .description = cases[i].text, .resolution = cases[i].resolution,
-			.unit = 1 });
+		make_tiff(at("units.tif"), (made){ .width = 8, .height = 8, .dtype = C5_U8, .pages = 2, .description = cases[i].text,
+			.resolution = cases[i].resolution, .unit = 1 });
 		c5_scan *scan = scan_of(&p, at("units.tif"));
 		const c5_series *s = scan->series;
 		assert_true(isnan(cases[i].pixel) ? isnan(s->pixel_size_um) : fabs(s->pixel_size_um - cases[i].pixel) < 1e-6);
@@ -55,7 +55,8 @@ static void takes_pages_as_frames_when_the_counts_do_not_fit(void **state)
 {
 	c5_scan_params p = settings(NULL, NULL);
 	(void)state;
-	make_tiff(at("misfit.tif"), (made){ .width = 8, .height = 8, .dtype = C5_U8, .pages = 5, .description = "ImageJ=1\nimages=5\nchannels=2\nframes=2\n" });
+	make_tiff(at("misfit.tif"), (made){ .width = 8, .height = 8, .dtype = C5_U8, .pages = 5,
+		.description = "ImageJ=1\nimages=5\nchannels=2\nframes=2\n" });
 	c5_scan *scan = scan_of(&p, at("misfit.tif"));
 	assert_int_equal(scan->n_series, 1);
 	assert_int_equal(scan->series->t, 5);
@@ -68,13 +69,14 @@ static void takes_pages_as_frames_when_the_counts_do_not_fit(void **state)
 #define PIXELS_AT 4096
 
 /* One directory, `images` planes of 16 bits after it; only the planes of `written` hold known pixels, the rest of the file is a hole. */
-static void make_contiguous(const char *path, bool big, uint32_t side, uint32_t images, const char *axes, const uint32_t *written, size_t n_written, uint64_t cut)
+static void make_contiguous(const char *path, bool big, uint32_t side, uint32_t images, const char *axes, const uint32_t *written, size_t n_written,
+	uint64_t cut)
 {
 	uint8_t head[PIXELS_AT] = { 0 };
 	uint64_t bytes = (uint64_t)side * side * 2, size = PIXELS_AT + bytes * images - cut;
 	int n = snprintf((char *)head + 1024, 1024, "ImageJ=1.54f\nimages=%u\n%s", images, axes);
-	const raw_tag tags[] = { { 256, 4, 1, side }, { 257, 4, 1, side }, { 258, 3, 1, 16 }, { 259, 3, 1, 1 }, { 262, 3, 1, 1 }, { 270, 2, (uint32_t)n + 1, 1024 },
-		{ 273, 4, 1, PIXELS_AT }, { 277, 3, 1, 1 }, { 278, 4, 1, side }, { 279, 4, 1, (uint32_t)bytes } };
+	const raw_tag tags[] = { { 256, 4, 1, side }, { 257, 4, 1, side }, { 258, 3, 1, 16 }, { 259, 3, 1, 1 }, { 262, 3, 1, 1 },
+		{ 270, 2, (uint32_t)n + 1, 1024 }, { 273, 4, 1, PIXELS_AT }, { 277, 3, 1, 1 }, { 278, 4, 1, side }, { 279, 4, 1, (uint32_t)bytes } };
 	raw_head(head, big, 8);
 	raw_directory(head + 8, big, tags, sizeof tags / sizeof *tags, 0);
 	write_bytes(path, head, sizeof head);

@@ -30,8 +30,9 @@ static void finds_every_plane_in_all_six_dimension_orders(void **state)
 	c5_scan_params p = settings(NULL, NULL);
 	(void)state;
 	for (int i = 0; i < 6; i++) {
-		make_ome(at("order.ome.tif"), 24, 0, text(HEAD "<Image ID=\"Image:0\" Name=\"a\"><Pixels DimensionOrder=\"%s\" SizeX=\"16\" SizeY=\"12\" SizeZ=\"3\" SizeC=\"2\" "
-			"SizeT=\"4\" Type=\"uint16\"><Channel Name=\"phase\"/><Channel Name=\"GFP\"/><TiffData/></Pixels></Image></OME>", orders[i]));
+		make_ome(at("order.ome.tif"), 24, 0, text(HEAD "<Image ID=\"Image:0\" Name=\"a\"><Pixels DimensionOrder=\"%s\" SizeX=\"16\" SizeY=\"12\" "
+			"SizeZ=\"3\" SizeC=\"2\" SizeT=\"4\" Type=\"uint16\"><Channel Name=\"phase\"/><Channel Name=\"GFP\"/><TiffData/></Pixels></Image></OME>",
+				orders[i]));
 		c5_scan *scan = scan_of(&p, at("order.ome.tif"));
 		assert_int_equal(scan->n_series, 2);
 		assert_string_equal(scan->series[0].experiment, "order");
@@ -59,8 +60,8 @@ static void takes_sizes_units_and_modalities_from_the_metadata(void **state)
 {
 	c5_scan_params p = settings(NULL, NULL), q = settings("pixel-size", "0.5", "interval", "7", NULL);
 	(void)state;
-	make_ome(at("units.ome.tif"), 2, 0, HEAD "<Image ID=\"Image:0\"><Pixels DimensionOrder=\"XYCZT\" SizeX=\"16\" SizeY=\"12\" SizeZ=\"1\" SizeC=\"2\" SizeT=\"1\" "
-		"PhysicalSizeX=\"325\" PhysicalSizeXUnit=\"nm\" PhysicalSizeZ=\"1.5\" TimeIncrement=\"2\" TimeIncrementUnit=\"min\" Type=\"uint16\">"
+	make_ome(at("units.ome.tif"), 2, 0, HEAD "<Image ID=\"Image:0\"><Pixels DimensionOrder=\"XYCZT\" SizeX=\"16\" SizeY=\"12\" SizeZ=\"1\" SizeC=\"2\" "
+		"SizeT=\"1\" PhysicalSizeX=\"325\" PhysicalSizeXUnit=\"nm\" PhysicalSizeZ=\"1.5\" TimeIncrement=\"2\" TimeIncrementUnit=\"min\" Type=\"uint16\">"
 		"<Channel Name=\"trans\" ContrastMethod=\"Phase\"/><Channel Name=\"stain\" ContrastMethod=\"Fluorescence\" EmissionWavelength=\"525\"/><TiffData/>"
 		"</Pixels></Image></OME>");
 	c5_scan *scan = scan_of(&p, at("units.ome.tif"));
@@ -101,16 +102,17 @@ static void places_runs_of_pages_as_tiffdata_say(void **state)
 	c5_scan_params p = settings(NULL, NULL);
 	(void)state;
 	/* T=6: frames 0-2 are pages 4-6, frame 3 page 0 (PlaneCount 1 when IFD is given), frames 4-5 pages 2-3; page 1 and 7 are nobody's. */
-	make_ome(at("runs.ome.tif"), 8, 0, HEAD "<Image><Pixels DimensionOrder=\"XYZCT\" SizeX=\"16\" SizeY=\"12\" SizeZ=\"1\" SizeC=\"1\" SizeT=\"6\" Type=\"uint16\">"
-		"<TiffData IFD=\"4\" PlaneCount=\"3\"/><TiffData FirstT=\"3\" IFD=\"0\"/><TiffData FirstT=\"4\" IFD=\"2\" PlaneCount=\"2\"/></Pixels></Image></OME>");
+	make_ome(at("runs.ome.tif"), 8, 0, HEAD "<Image><Pixels DimensionOrder=\"XYZCT\" SizeX=\"16\" SizeY=\"12\" SizeZ=\"1\" SizeC=\"1\" SizeT=\"6\" "
+		"Type=\"uint16\"><TiffData IFD=\"4\" PlaneCount=\"3\"/><TiffData FirstT=\"3\" IFD=\"0\"/><TiffData FirstT=\"4\" IFD=\"2\" "
+			"PlaneCount=\"2\"/></Pixels></Image></OME>");
 	static const uint32_t pages[] = { 4, 5, 6, 0, 2, 3 };
 	c5_scan *scan = scan_of(&p, at("runs.ome.tif"));
 	assert_int_equal(scan->series->t, 6);
 	for (uint32_t t = 0; t < 6; t++) check_frame(scan, &p, scan->series, t, 0, pages[t], 0);
 	c5_scan_free(scan);
 
-	make_ome(at("runs.ome.tif"), 5, 0, HEAD "<Image><Pixels DimensionOrder=\"XYZCT\" SizeX=\"16\" SizeY=\"12\" SizeZ=\"1\" SizeC=\"1\" SizeT=\"3\" Type=\"uint16\">"
-		"</Pixels></Image></OME>");
+	make_ome(at("runs.ome.tif"), 5, 0, HEAD "<Image><Pixels DimensionOrder=\"XYZCT\" SizeX=\"16\" SizeY=\"12\" SizeZ=\"1\" SizeC=\"1\" SizeT=\"3\" "
+		"Type=\"uint16\"></Pixels></Image></OME>");
 	scan = scan_of(&p, at("runs.ome.tif")); /* no TiffData: all in order, the surplus passed over */
 	assert_int_equal(scan->series->t, 3);
 	check_frame(scan, &p, scan->series, 2, 0, 2, 0);
@@ -124,8 +126,8 @@ static void says_which_frames_lack_when_pages_are_fewer_than_planes(void **state
 	uint16_t got[16 * 12], zeros[16 * 12] = { 0 };
 	c5_frame_reader *reader;
 	(void)state;
-	make_ome(at("short.ome.tif"), 3, 0, HEAD "<Image><Pixels DimensionOrder=\"XYZCT\" SizeX=\"16\" SizeY=\"12\" SizeZ=\"1\" SizeC=\"1\" SizeT=\"5\" Type=\"uint16\">"
-		"<TiffData/></Pixels></Image></OME>");
+	make_ome(at("short.ome.tif"), 3, 0, HEAD "<Image><Pixels DimensionOrder=\"XYZCT\" SizeX=\"16\" SizeY=\"12\" SizeZ=\"1\" SizeC=\"1\" SizeT=\"5\" "
+		"Type=\"uint16\"><TiffData/></Pixels></Image></OME>");
 	refuses(&p, at("short.ome.tif"), C5_EINPUT, "short.ome.tif", "3-4", "--missing blank", NULL);
 	c5_scan *scan = scan_of(&q, at("short.ome.tif"));
 	assert_int_equal(scan->series->t, 5);
@@ -142,8 +144,8 @@ static void says_which_frames_lack_when_pages_are_fewer_than_planes(void **state
 
 static const char *set_xml(const char *of)
 {
-	return text(HEAD "<Image ID=\"Image:0\"><Pixels DimensionOrder=\"XYZCT\" SizeX=\"16\" SizeY=\"12\" SizeZ=\"1\" SizeC=\"1\" SizeT=\"4\" Type=\"uint16\">"
-		"<TiffData FirstT=\"0\" IFD=\"0\" PlaneCount=\"2\"><UUID FileName=\"set_0.ome.tif\">urn:uuid:0</UUID></TiffData>"
+	return text(HEAD "<Image ID=\"Image:0\"><Pixels DimensionOrder=\"XYZCT\" SizeX=\"16\" SizeY=\"12\" SizeZ=\"1\" SizeC=\"1\" SizeT=\"4\" "
+		"Type=\"uint16\"><TiffData FirstT=\"0\" IFD=\"0\" PlaneCount=\"2\"><UUID FileName=\"set_0.ome.tif\">urn:uuid:0</UUID></TiffData>"
 		"<TiffData FirstT=\"2\" IFD=\"0\" PlaneCount=\"2\"><UUID FileName=\"%s\">urn:uuid:1</UUID></TiffData></Pixels></Image></OME>", of);
 }
 
@@ -179,8 +181,8 @@ static void reads_a_file_that_was_renamed(void **state)
 {
 	c5_scan_params p = settings(NULL, NULL);
 	(void)state;
-	make_ome(at("new name.ome.tif"), 2, 0, HEAD "<Image><Pixels DimensionOrder=\"XYZCT\" SizeX=\"16\" SizeY=\"12\" SizeZ=\"1\" SizeC=\"1\" SizeT=\"2\" Type=\"uint16\">"
-		"<TiffData IFD=\"0\" FirstT=\"1\"><UUID FileName=\"old.ome.tif\">urn:uuid:9</UUID></TiffData>"
+	make_ome(at("new name.ome.tif"), 2, 0, HEAD "<Image><Pixels DimensionOrder=\"XYZCT\" SizeX=\"16\" SizeY=\"12\" SizeZ=\"1\" SizeC=\"1\" SizeT=\"2\" "
+		"Type=\"uint16\"><TiffData IFD=\"0\" FirstT=\"1\"><UUID FileName=\"old.ome.tif\">urn:uuid:9</UUID></TiffData>"
 		"<TiffData IFD=\"1\" FirstT=\"0\"><UUID FileName=\"old.ome.tif\">urn:uuid:9</UUID></TiffData></Pixels></Image></OME>");
 	c5_scan *scan = scan_of(&p, at("new name.ome.tif"));
 	assert_string_equal(scan->series->experiment, "new name");
@@ -225,8 +227,8 @@ static void makes_an_experiment_of_each_image(void **state)
 	check_frame(scan, &p, series_called(scan, "many_Pos_2", "ch0"), 1, 0, 3, 0);
 	c5_scan_free(scan);
 
-	make_ome(at("wells.ome.tif"), 4, 0, text(HEAD "<Plate ID=\"Plate:0\" Name=\"P7\"><Well ID=\"Well:0\" Row=\"1\" Column=\"2\"><WellSample ID=\"s:0\" Index=\"0\">"
-		"<ImageRef ID=\"Image:0\"/></WellSample><WellSample ID=\"s:1\" Index=\"1\"><ImageRef ID=\"Image:1\"/></WellSample></Well></Plate>"
+	make_ome(at("wells.ome.tif"), 4, 0, text(HEAD "<Plate ID=\"Plate:0\" Name=\"P7\"><Well ID=\"Well:0\" Row=\"1\" Column=\"2\"><WellSample ID=\"s:0\" "
+		"Index=\"0\"><ImageRef ID=\"Image:0\"/></WellSample><WellSample ID=\"s:1\" Index=\"1\"><ImageRef ID=\"Image:1\"/></WellSample></Well></Plate>"
 		"<Image ID=\"Image:0\" Name=\"x\">%s<TiffData IFD=\"0\" PlaneCount=\"2\"/></Pixels></Image>"
 		"<Image ID=\"Image:1\" Name=\"x\">%s<TiffData IFD=\"2\" PlaneCount=\"2\"/></Pixels></Image></OME>", pixels, pixels));
 	scan = scan_of(&p, at("wells.ome.tif"));
@@ -244,7 +246,8 @@ static void never_takes_pyramid_levels_for_planes(void **state)
 	c5_scan_params p = settings(NULL, NULL);
 	(void)state;
 	make_tiff(at("pyramid.ome.tif"), (made){ .width = 64, .height = 48, .dtype = C5_U16, .pages = 3, .tile = 16, .mode = "w8", .pyramid = true,
-		.description = HEAD "<Image><Pixels DimensionOrder=\"XYZCT\" SizeX=\"64\" SizeY=\"48\" SizeZ=\"1\" SizeC=\"1\" SizeT=\"3\" Type=\"uint16\"><TiffData/></Pixels></Image></OME>" });
+		.description = HEAD "<Image><Pixels DimensionOrder=\"XYZCT\" SizeX=\"64\" SizeY=\"48\" SizeZ=\"1\" SizeC=\"1\" SizeT=\"3\" "
+			"Type=\"uint16\"><TiffData/></Pixels></Image></OME>" });
 	c5_scan *scan = scan_of(&p, at("pyramid.ome.tif"));
 	assert_int_equal(scan->series->t, 3);
 	for (uint32_t t = 0; t < 3; t++) check_frame(scan, &p, scan->series, t, 0, t, 0);
@@ -271,8 +274,8 @@ static void tells_channels_of_the_same_name_apart(void **state)
 {
 	c5_scan_params p = settings(NULL, NULL);
 	(void)state;
-	make_ome(at("twins.ome.tif"), 2, 0, HEAD "<Image><Pixels DimensionOrder=\"XYCZT\" SizeX=\"16\" SizeY=\"12\" SizeZ=\"1\" SizeC=\"2\" SizeT=\"1\" Type=\"uint16\">"
-		"<Channel Name=\"DAPI\"/><Channel Name=\"DAPI\"/><TiffData/></Pixels></Image></OME>");
+	make_ome(at("twins.ome.tif"), 2, 0, HEAD "<Image><Pixels DimensionOrder=\"XYCZT\" SizeX=\"16\" SizeY=\"12\" SizeZ=\"1\" SizeC=\"2\" SizeT=\"1\" "
+		"Type=\"uint16\"><Channel Name=\"DAPI\"/><Channel Name=\"DAPI\"/><TiffData/></Pixels></Image></OME>");
 	c5_scan *scan = scan_of(&p, at("twins.ome.tif"));
 	check_frame(scan, &p, series_called(scan, "twins", "DAPI"), 0, 0, 0, 0);
 	check_frame(scan, &p, series_called(scan, "twins", "DAPI_1"), 0, 0, 1, 0);

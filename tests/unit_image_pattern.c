@@ -69,8 +69,9 @@ static void refuses_names_that_can_be_read_in_two_ways(void **state)
 
 static void refuses_patterns_that_make_no_sense(void **state)
 {
-	static const struct { const char *text, *word; } bad[] = { { "{wel}_{frame}.tif", "{well}" }, { "{well}{frame}.tif", "side by side" }, { "{well_{frame}.tif", "no field" },
-		{ "t{frame", "without its '}'" }, { "t0.tif", "no field" }, { "/data/{well}.tif", "begins with '/'" }, { "{}.tif", "no field" } };
+	static const struct { const char *text, *word; } bad[] = { { "{wel}_{frame}.tif", "{well}" }, { "{well}{frame}.tif", "side by side" },
+		{ "{well_{frame}.tif", "no field" }, { "t{frame", "without its '}'" }, { "t0.tif", "no field" }, { "/data/{well}.tif", "begins with '/'" },
+			{ "{}.tif", "no field" } };
 	(void)state;
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
 		c5_pattern p;
@@ -85,7 +86,8 @@ static void makes_experiments_of_plates_and_wells(void **state)
 	(void)state;
 	for (uint32_t well = 0; well < 2; well++)
 		for (uint32_t channel = 0; channel < 2; channel++)
-			for (uint32_t t = 0; t < 3; t++) tiny(at("plates/P 1/A%02u_s1_%s_t%u.tif", well + 9, channel ? "gfp" : "phase", t + 1), 100 * well + 10 * channel + t);
+			for (uint32_t t = 0; t < 3; t++) tiny(at("plates/P 1/A%02u_s1_%s_t%u.tif", well + 9, channel ? "gfp" : "phase", t + 1),
+				100 * well + 10 * channel + t);
 	write_text(at("plates/P 1/readme.txt"), "passed over");
 	c5_scan *scan = scan_of(&p, at("plates"));
 	assert_int_equal(scan->n_series, 4);
@@ -128,7 +130,8 @@ static void takes_conditions_and_depth_from_names(void **state)
 
 static void says_which_frames_and_channels_lack(void **state)
 {
-	c5_scan_params p = settings("pattern", "{well}_{channel}_t{frame}.tif", NULL), q = settings("pattern", "{well}_{channel}_t{frame}.tif", "missing", "blank", NULL);
+	c5_scan_params p = settings("pattern", "{well}_{channel}_t{frame}.tif", NULL);
+	c5_scan_params q = settings("pattern", "{well}_{channel}_t{frame}.tif", "missing", "blank", NULL);
 	(void)state;
 	for (uint32_t t = 0; t < 5; t++) {
 		tiny(at("lacking/A1_phase_t%u.tif", t), t);
@@ -165,7 +168,8 @@ static void refuses_two_files_for_one_frame(void **state)
 
 static void names_a_file_when_nothing_matches(void **state)
 {
-	c5_scan_params p = settings("pattern", "{well}/t{frame}.tif", NULL), q = settings("pattern", "{well}_t{frame}.png", NULL), r = settings("pattern", "{wall}.tif", NULL);
+	c5_scan_params p = settings("pattern", "{well}/t{frame}.tif", NULL), q = settings("pattern", "{well}_t{frame}.png", NULL);
+	c5_scan_params r = settings("pattern", "{wall}.tif", NULL);
 	(void)state;
 	refuses(&p, at("double"), C5_EINPUT, "double", "no file 1 folders below", NULL);
 	refuses(&q, at("double"), C5_EINPUT, "double", "none of 2 files", "A1_t", NULL);

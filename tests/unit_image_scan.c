@@ -39,6 +39,47 @@ static void names_the_one_experiment_as_asked(void **state)
 	drop_settings(&p);
 }
 
+static void refuses_a_modality_nobody_knows(void **state)
+{
+	c5_scan_params p = settings("modality", "phase,brigthfield", NULL), q = settings("pattern", "{modality}{frame}.tif", NULL);
+	(void)state;
+	refuses(&p, at("natural"), C5_EUSAGE, "--modality", "brightfield", NULL);
+	refuses(&q, at("natural"), C5_EUSAGE, "side by side", NULL);
+	drop_settings(&q);
+	q = settings("pattern", "{modality}_{frame}.tif", NULL);
+	tiny(at("kinds/xray_1.tif"), 1, 0);
+	refuses(&q, at("kinds"), C5_EINPUT, "xray", "xray_1.tif", "expected phase", NULL);
+	drop_settings(&p);
+	drop_settings(&q);
+}
+
+static void tells_kinds_of_files_by_their_content(void **state)
+{
+	c5_scan_params p = settings(NULL, NULL);
+	(void)state;
+	make_png(at("kinds2/a.tif"), 12, 10, C5_U16, PNG_COLOR_TYPE_GRAY, 3, false);
+	tiny(at("kinds2/b.png"), 1, 4);
+	c5_scan *scan = scan_of(&p, at("kinds2"));
+	assert_int_equal(scan->series->t, 2);
+	check_frame(scan, &p, scan->series, 0, 0, 3, 0);
+	check_frame(scan, &p, scan->series, 1, 0, 4, 0);
+	c5_scan_free(scan);
+	drop_settings(&p);
+}
+
+static void takes_an_input_named_twice_once(void **state)
+{
+	c5_scan_params p = settings(NULL, NULL);
+	const char *inputs[] = { at("natural"), at("natural/"), at("./natural") };
+	c5_scan *scan;
+	(void)state;
+	assert_int_equal(c5_scan_inputs(&scan, &p, 3, inputs), C5_OK);
+	assert_int_equal(scan->n_series, 1);
+	assert_int_equal(scan->series->t, 12);
+	c5_scan_free(scan);
+	drop_settings(&p);
+}
+
 static void takes_frame_numbers_from_names_and_says_which_lack(void **state)
 {
 	c5_scan_params p = settings(NULL, NULL), q = settings("missing", "blank", NULL);
@@ -366,6 +407,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(takes_a_folder_of_single_pages_in_natural_order),
 		cmocka_unit_test(names_the_one_experiment_as_asked),
+		cmocka_unit_test(refuses_a_modality_nobody_knows),
+		cmocka_unit_test(tells_kinds_of_files_by_their_content),
+		cmocka_unit_test(takes_an_input_named_twice_once),
 		cmocka_unit_test(takes_frame_numbers_from_names_and_says_which_lack),
 		cmocka_unit_test(parts_frames_of_several_names_in_one_folder),
 		cmocka_unit_test(makes_an_experiment_of_each_multi_page_file),

@@ -32,7 +32,8 @@ static void gives_files_what_their_row_says(void **state)
 	(void)state;
 	stack(at("data/one.tif"), 3, 0);
 	stack(at("data/two.tif"), 2, 10);
-	write_text(at("sheet.csv"), "\xef\xbb\xbf" "path,plate,well,position,condition,compound,dose,replicate,channel,modality,pixel_size_um,frame_interval_s\r\n"
+	write_text(at("sheet.csv"), "\xef\xbb\xbf"
+		"path,plate,well,position,condition,compound,dose,replicate,channel,modality,pixel_size_um,frame_interval_s\r\n"
 		"# a remark, with, commas\r\n"
 		"\r\n"
 		"data/one.tif,P1,B2,1,senescent,doxorubicin,\"1,5 \"\"uM\"\"\",2,phase,phase,0.65,600\r\n"
@@ -61,7 +62,8 @@ static void joins_rows_of_one_experiment_as_its_channels(void **state)
 	(void)state;
 	for (uint32_t z = 0; z < 4; z++) make_png(at("field/phase_z%02u.png", z), 12, 10, C5_U16, PNG_COLOR_TYPE_GRAY, z, false);
 	make_png(at("field/dapi.png"), 12, 10, C5_U16, PNG_COLOR_TYPE_GRAY, 77, false);
-	write_text(at("channels.csv"), "experiment;pattern;path;channel;modality\nneurons/1;phase_z{z}.png;field;trans;transmission\nneurons/1;;field/dapi.png;dapi;fluorescence\n");
+	write_text(at("channels.csv"), "experiment;pattern;path;channel;modality\n"
+		"neurons/1;phase_z{z}.png;field;trans;transmission\nneurons/1;;field/dapi.png;dapi;fluorescence\n");
 	c5_scan *scan = scan_sheet(at("channels.csv"));
 	assert_int_equal(scan->n_series, 2);
 	const c5_series *s = series_called(scan, "neurons_1", "trans");
@@ -128,6 +130,7 @@ static void refuses_sheets_that_cannot_be_understood(void **state)
 	refuses_sheet("path,pixel_size_um\ndata/one.tif,-1\n", C5_EINPUT, "pixel_size_um '-1'");
 	refuses_sheet("path,frame_interval_s\ndata/one.tif,ten\n", C5_EINPUT, "frame_interval_s 'ten'");
 	refuses_sheet("path,modality\ndata/one.tif,xray\n", C5_EINPUT, "modality 'xray'");
+	refuses_sheet("path,modality\ndata/one.tif,flourescence\n", C5_EINPUT, "did you mean 'fluorescence'?");
 	refuses_sheet("path,pattern\n,{wel}.tif\n", C5_EUSAGE, "bad.csv:2");
 	c5_scan_params p = settings("sheet", at("nowhere.csv"), NULL);
 	c5_scan *scan;

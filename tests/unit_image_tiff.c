@@ -26,12 +26,14 @@ static void reads_every_pixel_type_in_both_byte_orders_and_sizes_of_offsets(void
 {
 	(void)state;
 	for (int dtype = C5_U8; dtype <= C5_F64; dtype++)
-		for (int i = 0; i < 4; i++) round_trip(at("type.tif"), (made){ .width = 37, .height = 23, .dtype = dtype, .pages = 3, .rows = 5, .mode = modes[i] });
+		for (int i = 0; i < 4; i++) round_trip(at("type.tif"), (made){ .width = 37, .height = 23, .dtype = dtype, .pages = 3, .rows = 5,
+			.mode = modes[i] });
 }
 
 static void reads_every_compression_with_its_predictors(void **state)
 {
-	static const uint16_t codes[] = { COMPRESSION_NONE, COMPRESSION_LZW, COMPRESSION_ADOBE_DEFLATE, COMPRESSION_DEFLATE, COMPRESSION_PACKBITS, COMPRESSION_ZSTD };
+	static const uint16_t codes[] = { COMPRESSION_NONE, COMPRESSION_LZW, COMPRESSION_ADOBE_DEFLATE, COMPRESSION_DEFLATE, COMPRESSION_PACKBITS,
+		COMPRESSION_ZSTD };
 	(void)state;
 	for (size_t i = 0; i < sizeof codes / sizeof *codes; i++) {
 		bool predicts = codes[i] != COMPRESSION_NONE && codes[i] != COMPRESSION_PACKBITS;
@@ -157,8 +159,8 @@ static void refuses_rgb_and_reads_the_plane_named(void **state)
 	c5_scan_params p = settings(NULL, NULL);
 	(void)state;
 	for (int kind = 0; kind < 8; kind++) {
-		made m = { .width = 45, .height = 27, .dtype = kind & 4 ? C5_U16 : C5_U8, .samples = kind & 4 ? 4 : 3, .alpha = true, .photometric = PHOTOMETRIC_RGB,
-			.separate = kind & 1, .tile = kind & 2 ? 16 : 0, .rows = 10 };
+		made m = { .width = 45, .height = 27, .dtype = kind & 4 ? C5_U16 : C5_U8, .samples = kind & 4 ? 4 : 3, .alpha = true,
+			.photometric = PHOTOMETRIC_RGB, .separate = kind & 1, .tile = kind & 2 ? 16 : 0, .rows = 10 };
 		make_tiff(at("rgb.tif"), m);
 		refuses(&p, at("rgb.tif"), C5_EINPUT, "rgb.tif", "RGB", "--plane red|green|blue|luminance", NULL);
 		for (uint32_t c = 0; c < 3; c++) {
@@ -248,7 +250,8 @@ static void passes_over_pyramids_and_thumbnails(void **state)
 	c5_scan_params p = settings(NULL, NULL);
 	(void)state;
 	for (int kind = 0; kind < 2; kind++) {
-		make_tiff(at("levels.tif"), (made){ .width = 64, .height = 48, .dtype = C5_U8, .pages = 4, .tile = 16, .pyramid = kind, .thumbnail_after_each = !kind });
+		make_tiff(at("levels.tif"), (made){ .width = 64, .height = 48, .dtype = C5_U8, .pages = 4, .tile = 16, .pyramid = kind,
+			.thumbnail_after_each = !kind });
 		c5_scan *scan = scan_of(&p, at("levels.tif"));
 		assert_int_equal(scan->n_series, 1);
 		assert_int_equal(scan->series->t, 4);

@@ -1,7 +1,7 @@
 /* assemble.c – see assemble.h.
  *
- * A piece is one channel of one view of one file. Pieces of the same experiment and channel, sorted by frame and z, fill one table of planes. Frames run
- * from the first to the last number met in any channel of the experiment, so that its channels keep a common time axis. */
+ * A piece is one channel of one view of one file. Pieces of the same experiment and channel, sorted by frame and z, fill one table of planes.
+ * Frames run from the first to the last number met in any channel of the experiment, so that its channels keep a common time axis. */
 #include "image/assemble.h"
 
 #include <math.h>
@@ -190,7 +190,10 @@ static int blame(c5_series *s, int code, char *text)
 	return C5_OK;
 }
 
-static const char *path_of(const c5_gather *g, const struct piece *p) { return p->entry->file == UINT32_MAX ? "?" : g->files.at[p->entry->file].path; }
+static const char *path_of(const c5_gather *g, const struct piece *p)
+{
+	return p->entry->file == UINT32_MAX ? "?" : g->files.at[p->entry->file].path;
+}
 
 static int copy_text(char **to, const char *from) { return !from || (*to = c5_strdup(from)) ? C5_OK : no_memory(); }
 
@@ -202,7 +205,6 @@ static int describe(c5_series *s, const c5_gather *g, const struct piece *run, s
 	char **to[C5_FIELD_N] = { [C5_FIELD_PLATE] = &s->plate, [C5_FIELD_WELL] = &s->well, [C5_FIELD_POSITION] = &s->position,
 		[C5_FIELD_CONDITION] = &s->condition, [C5_FIELD_COMPOUND] = &s->compound, [C5_FIELD_DOSE] = &s->dose, [C5_FIELD_REPLICATE] = &s->replicate,
 		[C5_FIELD_MODALITY] = &s->modality };
-	static const char *const modalities[] = { "phase", "brightfield", "fluorescence", "srs", "tpef", "transmission" };
 	const c5_view *v = run->view;
 	double z_step = NAN, pixel = NAN, dt = NAN;
 	int err = C5_OK;
@@ -231,8 +233,9 @@ static int describe(c5_series *s, const c5_gather *g, const struct piece *run, s
 		dt = v->dt_s;
 	}
 	if (!s->modality && (err = listed(g->params->modality, run->channel_number, &s->modality)) < 0) return err;
-	for (size_t i = 0; i < sizeof modalities / sizeof *modalities && !s->modality; i++)
-		if (!strcasecmp(s->channel, modalities[i]) && (err = copy_text(&s->modality, modalities[i])) < 0) return err;
+	for (size_t i = 0; c5_modality_names[i] && !s->modality; i++)
+		if (!strcasecmp(s->channel, c5_modality_names[i]) && (err = copy_text(&s->modality, c5_modality_names[i])) < 0) return err;
+	if (s->modality && c5_modality_check(s->modality) < 0 && (err = blame(s, C5_EINPUT, c5_format("%s: %s", path_of(g, run), c5_error_last()))) < 0) return err;
 	s->pixel_size_um = first_of(g->params->pixel_size_um, run->entry->pixel_um, pixel);
 	s->frame_interval_s = first_of(g->params->frame_interval_s, run->entry->dt_s, dt);
 	s->z_step_um = first_of(z_step, NAN, NAN);
@@ -265,9 +268,9 @@ static int check_plane(c5_series *s, const c5_gather *g, const c5_plane *plane, 
 	} else if (page->width != s->width || page->height != s->height || page->dtype != s->dtype) {
 		const c5_file *other = &g->files.at[(*first)->file];
 		bool same = other == file;
-		return blame(s, C5_EINPUT, c5_format("%s: image %u is %u x %u %s, but %s%s%u x %u %s; a series has one size and type: take them apart with --pattern, e.g. '{experiment}.tif', or --sheet",
-			file->path, plane->ifd, page->width, page->height, c5_dtype_name(page->dtype), same ? "its first is " : other->path, same ? "" : " is ",
-			s->width, s->height, c5_dtype_name(s->dtype)));
+		return blame(s, C5_EINPUT, c5_format("%s: image %u is %u x %u %s, but %s%s%u x %u %s; a series has one size and type: "
+			"take them apart with --pattern, e.g. '{experiment}.tif', or --sheet", file->path, plane->ifd, page->width, page->height,
+			c5_dtype_name(page->dtype), same ? "its first is " : other->path, same ? "" : " is ", s->width, s->height, c5_dtype_name(s->dtype)));
 	}
 	return C5_OK;
 }
@@ -306,7 +309,9 @@ static int check_holes(c5_series *s, const c5_gather *g, const struct piece *run
 	if (s->error || (g->params->missing && !strcmp(g->params->missing, "blank"))) return C5_OK;
 	char *holes = list_holes(s, first, &n);
 	if (!holes) return no_memory();
-	if (n && gap) err = blame(s, C5_EINPUT, c5_format("%s: %s, so frames %s are missing; copy it there, or fill them with --missing blank", path_of(g, run), gap, holes));
+	if (n && gap)
+		err = blame(s, C5_EINPUT, c5_format("%s: %s, so frames %s are missing; copy it there, or fill them with --missing blank", path_of(g, run), gap,
+			holes));
 	else if (n)
 		err = blame(s, C5_EINPUT, c5_format("%s: %s %s missing of %u frames in channel %s of experiment %s, numbered %lld to %lld; copy what is missing, "
 			"or fill it with --missing blank", path_of(g, run), s->z > 1 ? "z planes of frames" : n > 1 ? "frames" : "frame", holes, s->t, s->channel,
@@ -324,7 +329,8 @@ static int fill(c5_series *s, const c5_gather *g, const struct piece *run, size_
 	for (size_t i = 0; i < n; i++) {
 		if (run[i].file_error) return blame(s, run[i].error_code, c5_strdup(run[i].file_error));
 		if (run[i].by_number && run[i].t > 1)
-			return blame(s, C5_EINPUT, c5_format("%s: holds %u frames, but its name states one; leave {frame} out of the pattern", path_of(g, &run[i]), run[i].t));
+			return blame(s, C5_EINPUT, c5_format("%s: holds %u frames, but its name states one; leave {frame} out of the pattern",
+				path_of(g, &run[i]), run[i].t));
 		if (run[i].z < z0) z0 = run[i].z;
 		if (run[i].z + run[i].z_n > z1) z1 = run[i].z + run[i].z_n;
 	}
@@ -343,8 +349,9 @@ static int fill(c5_series *s, const c5_gather *g, const struct piece *run, size_
 				c5_plane *to = &s->planes[(size_t)(run[i].frame - first + t) * s->z + (size_t)(run[i].z - z0) + z];
 				if (from->file == UINT32_MAX) continue;
 				if (to->file != UINT32_MAX)
-					return blame(s, C5_EINPUT, c5_format("%s and %s are both frame %lld, z %lld of channel %s of experiment %s; tell them apart with --pattern or --sheet",
-						g->files.at[to->file].path, g->files.at[from->file].path, (long long)run[i].frame + t, (long long)run[i].z + z, s->channel, s->experiment));
+					return blame(s, C5_EINPUT, c5_format("%s and %s are both frame %lld, z %lld of channel %s of experiment %s; "
+						"tell them apart with --pattern or --sheet", g->files.at[to->file].path, g->files.at[from->file].path, (long long)run[i].frame + t,
+						(long long)run[i].z + z, s->channel, s->experiment));
 				if ((err = check_plane(s, g, from, &model)) < 0 || s->error) return err;
 				*to = *from;
 			}
@@ -358,7 +365,8 @@ static int fill(c5_series *s, const c5_gather *g, const struct piece *run, size_
 static int check_z(c5_series *s, int64_t mode, const char *path)
 {
 	if (s->error || mode < 0 || mode < (int64_t)s->z) return C5_OK;
-	return blame(s, C5_EINPUT, c5_format("%s: plane %lld asked for with --z, but experiment %s has %u, counted from 0", path, (long long)mode, s->experiment, s->z));
+	return blame(s, C5_EINPUT, c5_format("%s: plane %lld asked for with --z, but experiment %s has %u, counted from 0", path,
+		(long long)mode, s->experiment, s->z));
 }
 
 static int add_series(c5_scan *scan, size_t *cap, c5_series **out)
@@ -425,8 +433,8 @@ static int add_lacking(c5_scan *scan, size_t *cap, const c5_gather *g, const str
 			if (there || (err = add_series(scan, cap, &s)) < 0) continue;
 			err = copy_text(&s->experiment, run->experiment);
 			if (!err) err = copy_text(&s->channel, channels[c]);
-			if (!err) err = blame(s, C5_EINPUT, c5_format("experiment %s has no channel %s, which others have; copy its files, or go on without with --missing blank",
-				run->experiment, channels[c]));
+			if (!err) err = blame(s, C5_EINPUT, c5_format("experiment %s has no channel %s, which others have; copy its files, "
+				"or go on without with --missing blank", run->experiment, channels[c]));
 		}
 	}
 	free(channels);

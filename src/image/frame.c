@@ -20,7 +20,6 @@ struct c5_frame_reader {
 	int64_t z_mode;     /* enum c5_z_mode or a plane number */
 	int colour;         /* enum c5_colour */
 	uint32_t file;      /* the open one; UINT32_MAX none */
-	bool png;
 	c5_tiff *tiff;
 	void *plane;        /* one decoded plane, for projections */
 	double *sum;        /* (H, W), for means */
@@ -59,8 +58,8 @@ uint32_t c5_frame_planes(const c5_series *series, const c5_scan_params *params)
 	return c5_z_mode_of(params->z, &mode) == C5_OK && mode == C5_Z_ALL ? series->z : 1;
 }
 
-/* Makes `file` the open one, if it is still what was scanned. */
-static int turn_to(c5_frame_reader *r, uint32_t file)
+/* Makes `file` the open one, if it is still what was scanned. PNG files are opened anew for each plane: they have one. */
+static int turn_to(c5_frame_reader *r, uint32_t file, bool png)
 {
 	const c5_scan *scan = r->scan;
 	struct stat st;
@@ -75,9 +74,7 @@ static int turn_to(c5_frame_reader *r, uint32_t file)
 	if ((uint64_t)st.st_size != scan->file_size[file] || apart > CLOCKS_APART_NS || apart < -CLOCKS_APART_NS)
 		return c5_fail(C5_EINPUT, "%s: changed since it was scanned: %llu bytes now, %llu then; run again when nobody writes to it", path,
 			(unsigned long long)st.st_size, (unsigned long long)scan->file_size[file]);
-	size_t n = strlen(path);
-	r->png = n > 4 && !strcasecmp(path + n - 4, ".png");
-	int err = r->png ? C5_OK : c5_tiff_open(&r->tiff, path);
+	int err = png ? C5_OK : c5_tiff_open(&r->tiff, path);
 	if (!err) r->file = file;
 	return err;
 }
@@ -90,9 +87,10 @@ static int read_plane(c5_frame_reader *r, const c5_series *s, uint32_t t, uint32
 		memset(out, 0, (size_t)s->width * s->height * c5_dtype_size(s->dtype));
 		return C5_OK;
 	}
-	int err = turn_to(r, plane->file);
+	bool png = !plane->ifd_offset; /* a TIFF directory is never at the file's beginning */
+	int err = turn_to(r, plane->file, png);
 	if (err < 0) return err;
-	return r->png ? c5_png_read(r->scan->files[plane->file], &want, out) : c5_tiff_read(r->tiff, plane->ifd_offset, plane->data_offset, &want, out);
+	return png ? c5_png_read(r->scan->files[plane->file], &want, out) : c5_tiff_read(r->tiff, plane->ifd_offset, plane->data_offset, &want, out);
 }
 
 /* Highest or lowest value of each pixel; the first plane is there already. A NaN among floats is passed over. */
@@ -118,7 +116,10 @@ static void take_extreme(int dtype, const void *from, uint64_t n, bool highest, 
 }
 
 #define ADD(T) do { const T *a = from; for (uint64_t i = 0; i < n; i++) sum[i] += (double)a[i]; } while (0)
-#define DIVIDE(T, half) do { T *a = to; for (uint64_t i = 0; i < n; i++) a[i] = (T)(half ? floor(sum[i] / planes + 0.5) : sum[i] / planes); } while (0)
+#define DIVIDE(T, half) do { \
+		T *a = to; \
+		for (uint64_t i = 0; i < n; i++) a[i] = (T)(half ? floor(sum[i] / planes + 0.5) : sum[i] / planes); \
+	} while (0)
 
 static void add_to(double *sum, int dtype, const void *from, uint64_t n)
 {

@@ -13,13 +13,27 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "base/mem.h"
+#include "base/options.h"
 #include "image/folder.h"
 #include "image/layout.h"
 #include "image/names.h"
 
-const char *const c5_field_names[C5_FIELD_N + 1] = { "experiment", "plate", "well", "position", "condition", "compound", "dose", "replicate", "channel",
-	"modality", "frame", "z", NULL };
+const char *const c5_field_names[C5_FIELD_N + 1] = { "experiment", "plate", "well", "position", "condition", "compound", "dose", "replicate",
+	"channel", "modality", "frame", "z", NULL };
+
+const char *const c5_modality_names[] = { "phase", "brightfield", "fluorescence", "srs", "tpef", "transmission", NULL };
+
+int c5_modality_check(const char *text)
+{
+	size_t k = 0;
+	while (c5_modality_names[k] && strcmp(c5_modality_names[k], text)) k++;
+	if (c5_modality_names[k]) return C5_OK;
+	const char *near = c5_nearest(text, c5_modality_names);
+	if (near) return c5_fail(C5_EINPUT, "modality '%s'; did you mean '%s'?", text, near);
+	return c5_fail(C5_EINPUT, "modality '%s', expected phase, brightfield, fluorescence, srs, tpef or transmission", text);
+}
 
 static void clear_entry(c5_entry *e)
 {
@@ -168,6 +182,23 @@ static char *group_name(const c5_gather *g, const struct item *items, const char
 	return *items[0].key ? c5_strdup(items[0].key) : folder_name(g, items[0].file);
 }
 
+/* Numbers that do not mark frames are only an order; when they skip, that is said. */
+static void warn_of_skips(const c5_gather *g, const struct item *items, size_t n)
+{
+	int64_t first = 0, before = 0, number;
+	size_t key = 0;
+	for (size_t i = 0; i < n; i++) {
+		size_t at = c5_name_number(items[i].key, &number);
+		if (!items[i].key[at] || (i && (at != key || memcmp(items[i].key, items[0].key, at)))) return;
+		if (!i) first = number;
+		key = at;
+		before = number;
+	}
+	if (n > 1 && before - first >= (int64_t)n)
+		c5_log(C5_LOG_WARN, "%s: names are numbered %lld to %lld, but there are %zu files: taken as frames one after the other; say --pattern '%.*s{frame}...' "
+			"to have missing ones noticed", g->files.at[items[0].file].path, (long long)first, (long long)before, n, (int)key, items[0].key);
+}
+
 /* Items of one folder with their layouts known: makes units of them by the rules on top. */
 static int sort_out(c5_gather *g, struct item *items, size_t n, const char *hint)
 {
@@ -190,7 +221,10 @@ static int sort_out(c5_gather *g, struct item *items, size_t n, const char *hint
 		}
 		return err;
 	}
-	if (all_single) return add_unit(g, items, n, hint ? c5_strdup(hint) : shared_name(g, items, n), true);
+	if (all_single) {
+		warn_of_skips(g, items, n);
+		return add_unit(g, items, n, hint ? c5_strdup(hint) : shared_name(g, items, n), true);
+	}
 	for (size_t i = 0; i < n && !err; i++) err = add_alone(g, items + i, NULL);
 	return err;
 }
@@ -236,7 +270,8 @@ static int gather_names(c5_gather *g, const char *folder, char *const *names, si
 		if (!(ctc ? c5_ctc_is_frame(names[i]) : c5_name_is_image(names[i]))) continue;
 		if (!(paths[kept++] = c5_name_join(folder, names[i]))) err = c5_fail(C5_ENOMEM, "out of memory");
 	}
-	if (!err && !kept) err = c5_fail(C5_EINPUT, "%s: no TIFF or PNG image among its %zu files; name the folder that holds them, or their place with --pattern", folder, n);
+	if (!err && !kept)
+		err = c5_fail(C5_EINPUT, "%s: no TIFF or PNG image among its %zu files; name the folder that holds them, or their place with --pattern", folder, n);
 	if (!err && ctc) { /* frames by number; several pages are planes of depth */
 		for (size_t i = 0; i < kept && !err; i++) {
 			c5_entry *e;

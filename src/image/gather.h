@@ -1,5 +1,5 @@
-/* gather.h – the inputs of a scan taken apart into entries: one file each, with what its name, its folder or the sample sheet say of it. Which entries
- * make one series is decided when they are put together (assemble.h). */
+/* gather.h – the inputs of a scan taken apart into entries: one file each, with what its name, its folder or the sample sheet say of it. Which
+ * entries make one series is decided when they are put together (assemble.h). */
 #ifndef C5_IMAGE_GATHER_H
 #define C5_IMAGE_GATHER_H
 
@@ -16,6 +16,10 @@ enum c5_field {
 	C5_FIELD_CHANNEL, C5_FIELD_MODALITY, C5_FIELD_FRAME, C5_FIELD_Z, C5_FIELD_N
 };
 extern const char *const c5_field_names[C5_FIELD_N + 1]; /* NULL-ended */
+
+/* The modalities there are, NULL-ended. C5_EINPUT for text that is none of them, with the nearest. */
+extern const char *const c5_modality_names[];
+int c5_modality_check(const char *text);
 
 typedef struct c5_entry {
 	uint32_t file;             /* in c5_gather.files; UINT32_MAX: none, only an error */

@@ -97,7 +97,8 @@ static int entry_uint(struct walk *w, const struct entry *e, uint64_t i, uint64_
 	unsigned n = type_size(e->type);
 	*v = 0;
 	if (!n || i >= e->count || e->type == 5 || (e->type >= 10 && e->type <= 12))
-		return c5_fail(C5_EINPUT, "%s: TIFF tag %u of type %u with %llu values: the file is damaged", w->path, e->tag, e->type, (unsigned long long)e->count);
+		return c5_fail(C5_EINPUT, "%s: TIFF tag %u of type %u with %llu values: the file is damaged", w->path, e->tag, e->type,
+			(unsigned long long)e->count);
 	return fetch_uint(w, e->at + i * n, n, v);
 }
 
@@ -182,14 +183,17 @@ static int judge(const struct walk *w, c5_page *p, const struct notes *d, uint32
 			d->bits_differ ? "mixed, first " : "", d->bits, d->format == SAMPLEFORMAT_IEEEFP ? "floating" : d->format == SAMPLEFORMAT_INT ? "signed"
 			: d->format > SAMPLEFORMAT_VOID ? "complex" : "unsigned", way));
 	if (!codec)
-		return c5_page_refuse(p, c5_format("%s: image %u has unknown compression %u; save it uncompressed or with deflate", w->path, number, d->compression));
+		return c5_page_refuse(p, c5_format("%s: image %u has unknown compression %u; save it uncompressed or with deflate", w->path, number,
+			d->compression));
 	if (!codec->ratio || !TIFFIsCODECConfigured(d->compression))
 		return c5_page_refuse(p, c5_format("%s: image %u is compressed with %s, which is not read here; save it uncompressed or with deflate", w->path,
 			number, codec->name));
 	if (d->photometric > PHOTOMETRIC_RGB && !colour)
 		return c5_page_refuse(p, c5_format("%s: image %u has colour model %u, grey or RGB expected; %s", w->path, number, d->photometric, way));
-	if (!d->samples || d->samples > SAMPLES_MAX || (d->planar != PLANARCONFIG_CONTIG && d->planar != PLANARCONFIG_SEPARATE) || (colour && d->samples < 3))
-		return c5_page_refuse(p, c5_format("%s: image %u has %u samples a pixel in layout %u: the file is damaged", w->path, number, d->samples, d->planar));
+	if (!d->samples || d->samples > SAMPLES_MAX || (d->planar != PLANARCONFIG_CONTIG && d->planar != PLANARCONFIG_SEPARATE)
+		|| (colour && d->samples < 3))
+		return c5_page_refuse(p, c5_format("%s: image %u has %u samples a pixel in layout %u: the file is damaged", w->path, number, d->samples,
+			d->planar));
 	p->rgb = colour;
 	if (colour) p->samples = 3;
 	else if (d->extra && d->extra < d->samples && (d->extra_first == EXTRASAMPLE_ASSOCALPHA || d->extra_first == EXTRASAMPLE_UNASSALPHA))
@@ -207,10 +211,12 @@ static int check_data(struct walk *w, c5_page *p, const struct notes *d, uint32_
 	uint32_t rows = tiled ? d->tile_height : d->rows_per_strip < d->height ? d->rows_per_strip : d->height, columns = tiled ? d->tile_width : d->width;
 	uint64_t plane = (uint64_t)p->width * p->height * pixel, chunk;
 	if (!rows || !columns || __builtin_mul_overflow((uint64_t)rows * columns, pixel, &chunk) || (tiled && chunk > 4 * plane && chunk > (64u << 20)))
-		return c5_page_refuse(p, c5_format("%s: image %u has %s of %u x %u pixels: the file is damaged", w->path, number, tiled ? "tiles" : "strips", columns, rows));
+		return c5_page_refuse(p, c5_format("%s: image %u has %s of %u x %u pixels: the file is damaged", w->path, number, tiled ? "tiles" : "strips",
+			columns, rows));
 	n = (uint64_t)((p->width - 1) / columns + 1) * ((p->height - 1) / rows + 1) * (d->planar == PLANARCONFIG_SEPARATE ? d->samples : 1);
 	if (d->offsets.count < n)
-		return c5_page_refuse(p, c5_format("%s: image %u has %llu %s, %llu expected: the file is damaged", w->path, number, (unsigned long long)d->offsets.count,
+		return c5_page_refuse(p, c5_format("%s: image %u has %llu %s, %llu expected: the file is damaged", w->path, number,
+			(unsigned long long)d->offsets.count,
 			tiled ? "tiles" : "strips", (unsigned long long)n));
 	if ((err = entry_uint(w, &d->offsets, 0, &first)) < 0 || (err = entry_uint(w, &d->offsets, n - 1, &last)) < 0) return err;
 	if (d->compression == COMPRESSION_NONE) bytes = tiled ? chunk : (uint64_t)((p->height - 1) % rows + 1) * columns * pixel; /* whatever is stated */
@@ -252,7 +258,8 @@ static int read_directory(struct walk *w, c5_probe *probe, uint64_t offset, uint
 	int err = fetch_uint(w, offset, head, &n);
 	if (err < 0) return c5_fail_in(err, "image directory %u", number);
 	if (!n || n > ENTRIES_MAX || offset + head + n * each + wide > w->size)
-		return c5_fail(C5_EINPUT, "%s: image directory %u at byte %llu has %llu entries, which go past the end of the file: truncated or damaged, copy it again",
+		return c5_fail(C5_EINPUT, "%s: image directory %u at byte %llu has %llu entries, which go past the end of the file: truncated or damaged, copy it "
+			"again",
 			w->path, number, (unsigned long long)offset, (unsigned long long)n);
 	for (uint64_t i = 0; i < n; i++) {
 		uint64_t at = offset + head + i * each;
@@ -302,7 +309,8 @@ int c5_probe_tiff(c5_probe *probe, const char *path, int fd)
 		uint64_t next = 0;
 		/* Brent's search for a cycle: a mark moved to the present place after 1, 2, 4 ... steps. */
 		if (offset == mark) {
-			err = c5_fail(C5_EINPUT, "%s: the chain of image directories runs in a circle through byte %llu: the file is damaged", path, (unsigned long long)offset);
+			err = c5_fail(C5_EINPUT, "%s: the chain of image directories runs in a circle through byte %llu: the file is damaged", path,
+				(unsigned long long)offset);
 			goto done;
 		}
 		if (number == until) {

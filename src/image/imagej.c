@@ -79,7 +79,8 @@ int c5_layout_imagej(c5_layout *out, const c5_files *files, uint32_t file, bool 
 		if (n != images) c = z = 1, t = n = images; /* an older stack without axes, or nonsense: one image after the other */
 		uint64_t bytes = c5_page_bytes(first), total;
 		if (!first->data_offset)
-			return c5_fail(C5_EINPUT, "%s: its description tells of %llu images, but it has one, compressed; save it again", f->path, (unsigned long long)images);
+			return c5_fail(C5_EINPUT, "%s: its description tells of %llu images, but it has one, compressed; save it again", f->path,
+				(unsigned long long)images);
 		if (__builtin_mul_overflow(bytes, images, &total) || total > probe->size - first->data_offset)
 			return c5_fail(C5_EINPUT, "%s: truncated: %llu images of %llu bytes expected from byte %llu on, the file has %llu; copy it again", f->path,
 				(unsigned long long)images, (unsigned long long)bytes, (unsigned long long)first->data_offset, (unsigned long long)probe->size);

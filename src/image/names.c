@@ -145,6 +145,8 @@ static size_t digits_at_end(const char *stem, size_t n, int64_t *value)
 	return at;
 }
 
+size_t c5_name_number(const char *stem, int64_t *number) { return digits_at_end(stem, strlen(stem), number); }
+
 static size_t cut_separators(const char *stem, size_t n)
 {
 	while (n && is_separator(stem[n - 1])) n--;

@@ -9,7 +9,8 @@
 /* Order a person expects: "t9" before "t10". Runs of digits compare as numbers, the rest as bytes; a total order. */
 int c5_name_compare(const char *a, const char *b);
 
-/* The name with every character but [A-Za-z0-9._+-] and space made '_', no leading '.', blanks at the ends cut; "_" if nothing is left. Caller frees. */
+/* The name with every character but [A-Za-z0-9._+-] and space made '_', no leading '.', blanks at the ends cut; "_" if nothing is left.
+ * Caller frees. */
 char *c5_name_clean(const char *name);
 
 /* Whether the ending is one of ours: tif tiff btf tf2 tf8 png, any case. Hidden files are none. */
@@ -23,11 +24,14 @@ char *c5_name_stem(const char *path);
 char *c5_name_folder(const char *path);
 /* `path` if it is absolute or `folder` is NULL, else folder/path. Caller frees. */
 char *c5_name_join(const char *folder, const char *path);
-/* Absolute, without "//", "/./" and a slash at the end; symbolic links are kept, as they may carry the names, unless ".." is in it. C5_EINPUT, C5_ENOMEM. */
+/* Absolute, without "//", "/./" and a slash at the end; symbolic links are kept, as they may carry the names, unless ".." is in it. */
 int c5_name_absolute(char **out, const char *path);
 
-/* Finds the number at the end of stem[0..length), marked as a frame ("t12", "T012", "frame_3", "time3" not within a word) or a z plane ("_z07", "-Z1").
- * Returns the length of what stands before the mark, with the separators before it cut; SIZE_MAX when there is no such number. */
+/* Where the digits at the end of `stem` begin (its length: there are none), and their value. */
+size_t c5_name_number(const char *stem, int64_t *number);
+
+/* Finds the number at the end of stem[0..length), marked as a frame ("t12", "T012", "frame_3", "time3" not within a word) or a z plane ("_z07",
+ * "-Z1"). Returns the length of what stands before the mark, with the separators before it cut; SIZE_MAX when there is no such number. */
 size_t c5_name_frame(const char *stem, size_t length, int64_t *frame);
 size_t c5_name_z(const char *stem, size_t length, int64_t *z);
 

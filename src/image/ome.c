@@ -1,9 +1,9 @@
 /* ome.c – OME-TIFF: the XML in the first directory's description says which page is which plane.
  *
- * TiffData elements name runs of pages, here or in other files of a set (UUID FileName), as positions in the Image's DimensionOrder. Left out, IFD and
- * First* are 0; PlaneCount is 1 when IFD is given and all pages of the file otherwise; no TiffData at all means all pages of this file in order. Pages
- * nobody names are passed over. A file with BinaryOnly hands over to the companion file it names. Each Image is a view; with plates (SPW) it knows its
- * plate, well and position. */
+ * TiffData elements name runs of pages, here or in other files of a set (UUID FileName), as positions in the Image's DimensionOrder. Left out,
+ * IFD and First* are 0; PlaneCount is 1 when IFD is given and all pages of the file otherwise; no TiffData at all means all pages of this file in
+ * order. Pages nobody names are passed over. A file with BinaryOnly hands over to the companion file it names. Each Image is a view; with plates
+ * it knows its plate, well and position. */
 #include <libxml/parser.h>
 #include <libxml/tree.h>
 #include <limits.h>
@@ -212,7 +212,8 @@ static int place_data(struct ome *o, c5_view *view, const struct order *order, c
 		any = true;
 		if ((err = file_of(o, data, &file)) < 0 || file == UINT32_MAX) continue;
 		if (o->files->at[file].probed < 0) {
-			if (!view->gap && !(view->gap = c5_format("it needs %s", o->files->at[file].error ? o->files->at[file].error : "a file that cannot be read"))) err = no_memory();
+			const char *why = o->files->at[file].error;
+			if (!view->gap && !(view->gap = c5_format("it needs %s", why ? why : "a file that cannot be read"))) err = no_memory();
 			continue;
 		}
 		uint64_t first[3], at = 0, step = 1;

@@ -10,8 +10,8 @@
 
 /* The texts of a series, said once for packing, unpacking and release. */
 static const size_t texts[] = { offsetof(c5_series, experiment), offsetof(c5_series, plate), offsetof(c5_series, well), offsetof(c5_series, position),
-	offsetof(c5_series, condition), offsetof(c5_series, compound), offsetof(c5_series, dose), offsetof(c5_series, replicate), offsetof(c5_series, channel),
-	offsetof(c5_series, modality), offsetof(c5_series, error) };
+	offsetof(c5_series, condition), offsetof(c5_series, compound), offsetof(c5_series, dose), offsetof(c5_series, replicate),
+	offsetof(c5_series, channel), offsetof(c5_series, modality), offsetof(c5_series, error) };
 #define N_TEXTS (sizeof texts / sizeof *texts)
 
 static char **text_of(const c5_series *s, size_t i) { return (char **)((char *)(uintptr_t)s + texts[i]); }
@@ -87,7 +87,8 @@ static int unpack_series(c5_series *s, c5_buf *from, size_t n_files)
 	if (!n) return C5_OK;
 	if ((err = c5_alloc(&s->planes, n, sizeof *s->planes)) < 0 || (err = c5_buf_get(from, s->planes, n * sizeof *s->planes)) < 0) return err;
 	for (uint64_t i = 0; i < n; i++)
-		if (s->planes[i].file != UINT32_MAX && s->planes[i].file >= n_files) return c5_fail(C5_EFAIL, "message names file %u of %zu", s->planes[i].file, n_files);
+		if (s->planes[i].file != UINT32_MAX && s->planes[i].file >= n_files)
+			return c5_fail(C5_EFAIL, "message names file %u of %zu", s->planes[i].file, n_files);
 	return C5_OK;
 }
 
@@ -108,7 +109,8 @@ int c5_scan_unpack(c5_scan **out, c5_buf *from)
 	if ((err = c5_alloc(&scan->file_size, n, sizeof *scan->file_size)) < 0 || (err = c5_alloc(&scan->file_mtime_ns, n, sizeof *scan->file_mtime_ns)) < 0)
 		goto done;
 	for (size_t i = 0; i < n; i++) {
-		if ((err = c5_buf_get_str(from, &scan->files[i])) < 0 || (err = c5_buf_get_u64(from, &scan->file_size[i])) < 0 || (err = c5_buf_get_u64(from, &v)) < 0)
+		if ((err = c5_buf_get_str(from, &scan->files[i])) < 0 || (err = c5_buf_get_u64(from, &scan->file_size[i])) < 0
+			|| (err = c5_buf_get_u64(from, &v)) < 0)
 			goto done;
 		scan->file_mtime_ns[i] = (int64_t)v;
 	}

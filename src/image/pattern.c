@@ -140,8 +140,8 @@ int c5_pattern_match(const c5_pattern *pattern, const char *path, bool *matches,
 	if (m.steps > STEPS_MAX) return c5_fail(C5_EINPUT, "%s: fits the pattern in too many ways; put more fixed text into the pattern", path);
 	for (int f = 0; f < C5_FIELD_N && m.found > 1; f++)
 		if (memcmp(&m.first[f], &m.second[f], sizeof m.first[f]))
-			return c5_fail(C5_EINPUT, "%s: fits the pattern in two ways, with %s '%.*s' or '%.*s'; put more fixed text into the pattern", path, c5_field_names[f],
-				(int)m.first[f].n, path + m.first[f].at, (int)m.second[f].n, path + m.second[f].at);
+			return c5_fail(C5_EINPUT, "%s: fits the pattern in two ways, with %s '%.*s' or '%.*s'; put more fixed text into the pattern", path,
+				c5_field_names[f], (int)m.first[f].n, path + m.first[f].at, (int)m.second[f].n, path + m.second[f].at);
 	memcpy(spans, m.first, sizeof m.first);
 	return C5_OK;
 }
@@ -236,8 +236,8 @@ int c5_gather_pattern(c5_gather *g, const char *pattern, const char *input)
 	g->units++;
 	if (!err && !h.taken) {
 		if (h.sample)
-			err = c5_fail(C5_EINPUT, "%s: none of %zu files matches the pattern '%s', e.g. not '%s'; fields: experiment plate well position condition compound dose "
-				"replicate channel modality frame z", input, h.seen, pattern, h.sample);
+			err = c5_fail(C5_EINPUT, "%s: none of %zu files matches the pattern '%s', e.g. not '%s'; fields: experiment plate well position "
+				"condition compound dose replicate channel modality frame z", input, h.seen, pattern, h.sample);
 		else err = c5_fail(C5_EINPUT, "%s: no file %zu folders below it, as the pattern '%s' wants", input, h.pattern.depth, pattern);
 	}
 done:

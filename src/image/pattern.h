@@ -1,6 +1,6 @@
-/* pattern.h – file-name patterns such as "{plate}/{well}_{channel}_t{frame}.tif": fields in braces, the rest as it stands ("{{" and "}}" for braces).
- * A field is one character or more, never a '/'; frame and z are digits. A pattern may go through folders. A field written twice must read the same
- * both times. A name that can be read in two ways is refused rather than guessed; only a {well} like A1 or AB12 is preferred over other readings. */
+/* pattern.h – file-name patterns such as "{plate}/{well}_{channel}_t{frame}.tif": fields in braces, the rest as it stands ("{{" and "}}" for
+ * braces). A field is one character or more, never a '/'; frame and z are digits. A pattern may go through folders. A field written twice must read
+ * the same both times. A name that can be read in two ways is refused rather than guessed; only a {well} like A1 or AB12 is preferred over others. */
 #ifndef C5_IMAGE_PATTERN_H
 #define C5_IMAGE_PATTERN_H
 

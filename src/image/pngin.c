@@ -78,8 +78,8 @@ static int decode(struct job *job, const char *path, const c5_want *want, uint8_
 	unsigned depth = png_get_bit_depth(job->png, job->info);
 	uint32_t width = png_get_image_width(job->png, job->info), height = png_get_image_height(job->png, job->info);
 	if (width != want->width || height != want->height || depth != 8 * size)
-		return c5_fail(C5_EINPUT, "%s: %u x %u pixels of %u bits, %u x %u of %zu expected: the file changed since it was scanned", path, width, height, depth,
-			want->width, want->height, 8 * size);
+		return c5_fail(C5_EINPUT, "%s: %u x %u pixels of %u bits, %u x %u of %zu expected: the file changed since it was scanned", path, width, height,
+			depth, want->width, want->height, 8 * size);
 	if (rgb && !want->colour)
 		return c5_fail(C5_EINPUT, "%s: an RGB image; name the plane to read with --plane red|green|blue|luminance", path);
 	png_set_strip_alpha(job->png);

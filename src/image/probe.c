@@ -48,11 +48,12 @@ int c5_page_check_size(c5_page *page, const char *path, uint32_t number, uint64_
 		return c5_page_refuse(page, c5_format("%s: image %u is %u x %u pixels, at most %u a side are read: the file is damaged", path, number,
 			page->width, page->height, C5_SIDE_MAX));
 	if (bytes > C5_PLANE_MAX)
-		return c5_page_refuse(page, c5_format("%s: image %u is %u x %u %s, %llu bytes, at most %llu are read: the file is damaged, or must be cut into tiles first",
-			path, number, page->width, page->height, c5_dtype_name(page->dtype), (unsigned long long)bytes, (unsigned long long)C5_PLANE_MAX));
+		return c5_page_refuse(page, c5_format("%s: image %u is %u x %u %s, %llu bytes, at most %llu are read: the file is damaged, "
+			"or must be cut into tiles first", path, number, page->width, page->height, c5_dtype_name(page->dtype), (unsigned long long)bytes,
+			(unsigned long long)C5_PLANE_MAX));
 	if (bytes / ratio > stored)
-		return c5_page_refuse(page, c5_format("%s: image %u is %u x %u %s, %llu bytes, but the file has only %llu: truncated or damaged, copy it again", path,
-			number, page->width, page->height, c5_dtype_name(page->dtype), (unsigned long long)bytes, (unsigned long long)stored));
+		return c5_page_refuse(page, c5_format("%s: image %u is %u x %u %s, %llu bytes, but the file has only %llu: truncated or damaged, copy it again",
+			path, number, page->width, page->height, c5_dtype_name(page->dtype), (unsigned long long)bytes, (unsigned long long)stored));
 	return C5_OK;
 }
 
@@ -98,7 +99,8 @@ int c5_probe_file(c5_probe *out, const char *path)
 		out->kind = C5_FILE_OME_XML;
 		err = probe_xml(out, path, fd);
 	} else {
-		err = c5_fail(C5_EINPUT, "%s: neither TIFF nor PNG: begins with the bytes %02x %02x %02x %02x; convert it to TIFF", path, head[0], head[1], head[2], head[3]);
+		err = c5_fail(C5_EINPUT, "%s: neither TIFF nor PNG: begins with the bytes %02x %02x %02x %02x; convert it to TIFF", path, head[0], head[1], head[2],
+			head[3]);
 	}
 done:
 	close(fd);

@@ -15,15 +15,17 @@
 #define FIELD(name) offsetof(c5_scan_params, name)
 
 const c5_opt c5_scan_opts[] = {
-	{ "pattern", C5_OPT_TEXT, FIELD(pattern), NULL, 0, 0, NULL, "PATTERN", "how files are named beneath INPUT, e.g. '{plate}/{well}_{channel}_t{frame}.tif'; "
-		"fields: experiment plate well position condition compound dose replicate channel modality frame z" },
-	{ "sheet", C5_OPT_TEXT, FIELD(sheet), NULL, 0, 0, NULL, "FILE.csv", "sample sheet: a row for each file, folder or pattern, with what is known of it" },
+	{ "pattern", C5_OPT_TEXT, FIELD(pattern), NULL, 0, 0, NULL, "PATTERN", "how files are named beneath INPUT, "
+		"e.g. '{plate}/{well}_{channel}_t{frame}.tif'; fields: experiment plate well position condition compound dose replicate channel modality frame z" },
+	{ "sheet", C5_OPT_TEXT, FIELD(sheet), NULL, 0, 0, NULL, "FILE.csv", "sample sheet: a row for each file, folder or pattern" },
 	{ "channel", C5_OPT_TEXT, FIELD(channel), NULL, 0, 0, NULL, "NAME[,NAME]", "names of the channels that the files do not name" },
-	{ "modality", C5_OPT_TEXT, FIELD(modality), NULL, 0, 0, NULL, "NAME[,NAME]", "their modalities: phase, brightfield, fluorescence, srs, tpef, transmission" },
+	{ "modality", C5_OPT_TEXT, FIELD(modality), NULL, 0, 0, NULL, "NAME[,NAME]",
+		"their modalities: phase, brightfield, fluorescence, srs, tpef, transmission" },
 	{ "experiment", C5_OPT_TEXT, FIELD(experiment), NULL, 0, 0, NULL, "NAME", "name of the experiment, when the input is one" },
 	{ "z", C5_OPT_TEXT, FIELD(z), "all", 0, 0, NULL, "all|max|mean|min|N", "planes of depth: keep all, project them, or take plane N (from 0)" },
 	{ "plane", C5_OPT_CHOICE, FIELD(plane), NULL, 0, 0, NULL, "red|green|blue|luminance", "what to read of RGB images; unset, they are refused" },
-	{ "missing", C5_OPT_CHOICE, FIELD(missing), "refuse", 0, 0, NULL, "refuse|blank", "frames that lack between the first and the last: refuse, or fill with zeros" },
+	{ "missing", C5_OPT_CHOICE, FIELD(missing), "refuse", 0, 0, NULL, "refuse|blank",
+		"missing frames between the first and the last: refuse, or fill with zeros" },
 	{ "pixel-size", C5_OPT_REAL, FIELD(pixel_size_um), "0", 0, 1e6, "um", NULL, "side of a pixel; 0: as the files say" },
 	{ "interval", C5_OPT_REAL, FIELD(frame_interval_s), "0", 0, 1e9, "s", NULL, "time between frames; 0: as the files say" },
 	{ 0 }
@@ -31,11 +33,26 @@ const c5_opt c5_scan_opts[] = {
 
 static int no_memory(void) { return c5_fail(C5_ENOMEM, "out of memory"); }
 
+/* --modality must be made of known words, before anything is read. */
+static int check_modalities(const char *list)
+{
+	for (const char *p = list; p; p = strchr(p, ','), p = p ? p + 1 : NULL) {
+		size_t n = strcspn(p, ",");
+		if (!n) continue;
+		char *word = c5_format("%.*s", (int)n, p);
+		int err = word ? c5_modality_check(word) : no_memory();
+		free(word);
+		if (err < 0) return err == C5_ENOMEM ? err : c5_fail_in(C5_EUSAGE, "--modality %s", list);
+	}
+	return C5_OK;
+}
+
 static int gather_inputs(c5_gather *g, size_t n, const char *const *inputs)
 {
-	char **files = NULL;
-	size_t n_files = 0;
+	char **files = NULL, **others = NULL; /* others: folders, which are gathered on the spot, but once */
+	size_t n_files = 0, n_others = 0;
 	int err = c5_alloc(&files, n, sizeof *files);
+	if (!err) err = c5_alloc(&others, n, sizeof *others);
 	for (size_t i = 0; i < n && !err; i++) {
 		struct stat st;
 		char *path = NULL;
@@ -44,19 +61,20 @@ static int gather_inputs(c5_gather *g, size_t n, const char *const *inputs)
 			break;
 		}
 		if ((err = c5_name_absolute(&path, inputs[i])) < 0) break;
-		if (g->params->pattern) {
-			err = c5_gather_pattern(g, g->params->pattern, path);
-		} else if (S_ISDIR(st.st_mode)) {
-			err = c5_gather_folder(g, path);
-		} else {
+		if (!g->params->pattern && !S_ISDIR(st.st_mode)) {
 			files[n_files++] = path;
-			path = NULL;
+			continue;
 		}
-		free(path);
+		bool again = false;
+		for (size_t k = 0; k < n_others && !again; k++) again = !strcmp(others[k], path);
+		others[n_others++] = path;
+		if (!again) err = g->params->pattern ? c5_gather_pattern(g, g->params->pattern, path) : c5_gather_folder(g, path);
 	}
 	if (!err && n_files) err = c5_gather_list(g, n_files, files);
-	for (size_t i = 0; files && i < n_files; i++) free(files[i]);
+	for (size_t i = 0; i < n_files; i++) free(files[i]);
+	for (size_t i = 0; i < n_others; i++) free(others[i]);
 	free(files);
+	free(others);
 	return err;
 }
 
@@ -165,7 +183,7 @@ int c5_scan_inputs(c5_scan **out, const c5_scan_params *params, size_t n_inputs,
 	int err;
 	*out = NULL;
 	if (!n_inputs && !params->sheet) return c5_fail(C5_EUSAGE, "no input: name image files or folders, or a sample sheet with --sheet");
-	if ((err = c5_z_mode_of(params->z, &mode)) < 0 || (err = c5_alloc(&scan, 1, sizeof *scan)) < 0) goto done;
+	if ((err = c5_z_mode_of(params->z, &mode)) < 0 || (err = check_modalities(params->modality)) < 0 || (err = c5_alloc(&scan, 1, sizeof *scan)) < 0) goto done;
 	if (params->sheet && (err = c5_gather_sheet(&g, params->sheet)) < 0) goto done;
 	if (n_inputs && (err = gather_inputs(&g, n_inputs, inputs)) < 0) goto done;
 	if ((err = c5_files_probe(&g.files)) < 0 || (err = tell_apart(&g)) < 0 || (err = rename_one(&g)) < 0) goto done;

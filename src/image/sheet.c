@@ -1,6 +1,6 @@
-/* sheet.c – sample sheets: comma-separated text (RFC 4180: quotes, doubled quotes, line breaks within quotes) with a line of column names. A byte order
- * mark, CRLF, blank lines and lines beginning with '#' are passed over; a sheet without commas may use ';' or tabs instead. Paths are relative to the
- * sheet. A row that cannot be used becomes an experiment with an error; a sheet that cannot be understood is refused. */
+/* sheet.c – sample sheets: comma-separated text (RFC 4180: quotes, doubled quotes, line breaks within quotes) with a line of column names. A byte
+ * order mark, CRLF, blank lines and lines beginning with '#' are passed over; a sheet without commas may use ';' or tabs instead. Paths are relative
+ * to the sheet. A row that cannot be used becomes an experiment with an error; a sheet that cannot be understood is refused. */
 #include <math.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -24,9 +24,8 @@ enum { COLUMN_PATH = C5_FIELD_N, COLUMN_PATTERN, COLUMN_PIXEL, COLUMN_INTERVAL, 
 
 static const char *const columns[] = { "experiment", "plate", "well", "position", "condition", "compound", "dose", "replicate", "channel", "modality",
 	"path", "pattern", "pixel_size_um", "frame_interval_s", NULL };
-static const int column_ids[] = { C5_FIELD_EXPERIMENT, C5_FIELD_PLATE, C5_FIELD_WELL, C5_FIELD_POSITION, C5_FIELD_CONDITION, C5_FIELD_COMPOUND, C5_FIELD_DOSE,
-	C5_FIELD_REPLICATE, C5_FIELD_CHANNEL, C5_FIELD_MODALITY, COLUMN_PATH, COLUMN_PATTERN, COLUMN_PIXEL, COLUMN_INTERVAL };
-static const char *const modalities[] = { "phase", "brightfield", "fluorescence", "srs", "tpef", "transmission", NULL };
+static const int column_ids[] = { C5_FIELD_EXPERIMENT, C5_FIELD_PLATE, C5_FIELD_WELL, C5_FIELD_POSITION, C5_FIELD_CONDITION, C5_FIELD_COMPOUND,
+	C5_FIELD_DOSE, C5_FIELD_REPLICATE, C5_FIELD_CHANNEL, C5_FIELD_MODALITY, COLUMN_PATH, COLUMN_PATTERN, COLUMN_PIXEL, COLUMN_INTERVAL };
 
 struct sheet {
 	const char *path;
@@ -120,7 +119,8 @@ static int read_text(struct sheet *s)
 	if (!err) err = c5_file_read_at(s->path, fd, s->text, (uint64_t)st.st_size, 0);
 	close(fd);
 	if (err < 0) return err;
-	if (memchr(s->text, '\0', (size_t)st.st_size)) return c5_fail(C5_EINPUT, "%s: not text in UTF-8, a sample sheet (CSV) expected; save it as CSV", s->path);
+	if (memchr(s->text, '\0', (size_t)st.st_size))
+		return c5_fail(C5_EINPUT, "%s: not text in UTF-8, a sample sheet (CSV) expected; save it as CSV", s->path);
 	s->at = s->text + (strncmp(s->text, "\xef\xbb\xbf", 3) ? 0 : 3);
 	s->line = 1;
 	return C5_OK;
@@ -151,8 +151,8 @@ static int read_header(struct sheet *s, struct row *row)
 		if (!columns[k]) {
 			const char *near = c5_nearest(row->cells[i], columns);
 			if (near) return c5_fail(C5_EINPUT, "%s:%u: unknown column '%s'; did you mean '%s'?", s->path, row->line, row->cells[i], near);
-			return c5_fail(C5_EINPUT, "%s:%u: unknown column '%s'; there are path, pattern, experiment, plate, well, position, condition, compound, dose, replicate, "
-				"channel, modality, pixel_size_um and frame_interval_s", s->path, row->line, row->cells[i]);
+			return c5_fail(C5_EINPUT, "%s:%u: unknown column '%s'; there are path, pattern, experiment, plate, well, position, condition, compound, dose, "
+				"replicate, channel, modality, pixel_size_um and frame_interval_s", s->path, row->line, row->cells[i]);
 		}
 		if (seen[column_ids[k]]) return c5_fail(C5_EINPUT, "%s:%u: column '%s' twice", s->path, row->line, columns[k]);
 		if ((err = c5_grow(&s->ids, &s->ids_cap, i + 1, sizeof *s->ids)) < 0) return err;
@@ -160,7 +160,8 @@ static int read_header(struct sheet *s, struct row *row)
 		s->ids[i] = column_ids[k];
 	}
 	s->n = row->n;
-	if (!seen[COLUMN_PATH] && !seen[COLUMN_PATTERN]) return c5_fail(C5_EINPUT, "%s:%u: no column 'path' or 'pattern'; one of them says where the images are", s->path, row->line);
+	if (!seen[COLUMN_PATH] && !seen[COLUMN_PATTERN])
+		return c5_fail(C5_EINPUT, "%s:%u: no column 'path' or 'pattern'; one of them says where the images are", s->path, row->line);
 	return C5_OK;
 }
 
@@ -227,16 +228,13 @@ static int read_row(c5_gather *g, const struct sheet *s, const struct row *row)
 	double pixel_um, dt_s;
 	char *path = NULL, *joined = NULL;
 	int err;
-	if (row->n != s->n) return c5_fail(C5_EINPUT, "%s:%u: %zu cells, %zu expected; quote cells that have a '%c' in them", s->path, row->line, row->n, s->n, s->separator);
+	if (row->n != s->n)
+		return c5_fail(C5_EINPUT, "%s:%u: %zu cells, %zu expected; quote cells that have a '%c' in them", s->path, row->line, row->n, s->n, s->separator);
 	if (!where && !pattern) return c5_fail(C5_EINPUT, "%s:%u: neither path nor pattern; one of them says where the images are", s->path, row->line);
-	if ((err = positive(s, row, COLUMN_PIXEL, "pixel_size_um", &pixel_um)) < 0 || (err = positive(s, row, COLUMN_INTERVAL, "frame_interval_s", &dt_s)) < 0)
+	if ((err = positive(s, row, COLUMN_PIXEL, "pixel_size_um", &pixel_um)) < 0
+		|| (err = positive(s, row, COLUMN_INTERVAL, "frame_interval_s", &dt_s)) < 0)
 		return err;
-	if (modality) {
-		size_t k = 0;
-		while (modalities[k] && strcmp(modalities[k], modality)) k++;
-		if (!modalities[k])
-			return c5_fail(C5_EINPUT, "%s:%u: modality '%s', expected phase, brightfield, fluorescence, srs, tpef or transmission", s->path, row->line, modality);
-	}
+	if (modality && (err = c5_modality_check(modality)) < 0) return c5_fail_in(err, "%s:%u", s->path, row->line);
 	if (!(joined = where ? c5_name_join(s->folder, where) : c5_strdup(s->folder))) return no_memory();
 	err = c5_name_absolute(&path, joined);
 	if (!err) err = gather_where(g, path, pattern);

@@ -17,7 +17,7 @@
 typedef struct c5_plane {
 	uint32_t file;      /* index into c5_scan.files; UINT32_MAX: the frame is missing (only with missing = blank) */
 	uint32_t ifd;       /* running number of the image directory in the file, 0 first; 0 for PNG */
-	uint64_t ifd_offset;/* byte offset of that directory: lets a reader jump there without walking the chain; 0 unknown */
+	uint64_t ifd_offset;/* byte offset of that directory: lets a reader jump there without walking the chain; 0 for PNG */
 	uint32_t sample;    /* channel within a pixel, for interleaved and planar pages of several grey samples; 0 otherwise */
 	uint64_t data_offset;/* not 0: pixels lie here, uncompressed and contiguous, in the file's byte order (ImageJ stacks with one directory) */
 } c5_plane;

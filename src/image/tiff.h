@@ -1,5 +1,5 @@
-/* tiff.h – decodes pages of a TIFF file through libtiff. What the pages are is known beforehand from probe.h, and checked again here: the file may have
- * changed since. libtiff's warnings (private tags and the like) are dropped, its errors become the text of ours. */
+/* tiff.h – decodes pages of a TIFF file through libtiff. What the pages are is known beforehand from probe.h, and checked again here: the file
+ * may have changed since. libtiff's warnings (private tags and the like) are dropped, its errors become the text of ours. */
 #ifndef C5_IMAGE_TIFF_H
 #define C5_IMAGE_TIFF_H
 
