@@ -1,4 +1,8 @@
-/* chunk.c – see chunk.h. Bytes moved per raw byte: shuffle 2, deflate 1 + the packed size, checksum the packed size. */
+/* chunk.c – see chunk.h. Bytes moved per raw byte: shuffle 2, deflate 1 + the packed size, checksum the packed size.
+ *
+ * Shuffled camera frames begin with the plane of low bytes, which is noise: deflate spends most of its time there and saves nothing. Planes
+ * at the start that do not pack (two samples tell) go into the stream as stored blocks, by memcpy; the rest is deflated. The stream is a
+ * common one, read by any inflate, and reads faster too. What is stored depends on the bytes alone, so the same frame packs the same anywhere. */
 #include "container/chunk.h"
 
 #include <libdeflate.h>
@@ -6,14 +10,20 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/cpus.h"
 #include "base/error.h"
 #include "base/mem.h"
+
+#define STORED_MAX 65535u          /* bytes of a stored block: deflate's limit */
+#define SAMPLE (16u << 10)         /* bytes of one of the two samples of a plane */
+#define SAMPLE_WINS 32             /* a plane is worth deflating when a sample shrinks by more than 1 part of this */
 
 struct c5_codec {
 	struct libdeflate_compressor *pack;
 	struct libdeflate_decompressor *unpack;
 	uint8_t *scratch;
 	size_t cap;
+	uint8_t sample[SAMPLE + 1024];
 };
 
 int c5_codec_open(c5_codec **out)
@@ -51,87 +61,146 @@ static int scratch(c5_codec *c, size_t n)
 	return err;
 }
 
+FOR_CPUS static void shuffle2(const uint8_t *restrict in, uint8_t *restrict low, uint8_t *restrict high, size_t m)
+{
+	for (size_t i = 0; i < m; i++) low[i] = in[2 * i], high[i] = in[2 * i + 1];
+}
+
+FOR_CPUS static void unshuffle2(const uint8_t *restrict low, const uint8_t *restrict high, uint8_t *restrict out, size_t m)
+{
+	for (size_t i = 0; i < m; i++) out[2 * i] = low[i], out[2 * i + 1] = high[i];
+}
+
+FOR_CPUS static void shuffle4(const uint8_t *restrict in, uint8_t *restrict out, size_t m)
+{
+	for (size_t k = 0; k < 4; k++)
+		for (size_t i = 0; i < m; i++) out[k * m + i] = in[4 * i + k];
+}
+
+FOR_CPUS static void unshuffle4(const uint8_t *restrict in, uint8_t *restrict out, size_t m)
+{
+	for (size_t i = 0; i < m; i++)
+		for (size_t k = 0; k < 4; k++) out[4 * i + k] = in[k * m + i];
+}
+
 /* Byte k of every element side by side. Bytes that fill no whole element stay at the end, as HDF5 leaves them. */
 static void shuffle(const uint8_t *restrict in, uint8_t *restrict out, size_t n, size_t element)
 {
 	size_t m = n / element;
-	switch (element) {
-	case 2:
-		for (size_t i = 0; i < m; i++) out[i] = in[2 * i];
-		for (size_t i = 0; i < m; i++) out[m + i] = in[2 * i + 1];
-		break;
-	case 4:
-		for (size_t k = 0; k < 4; k++)
-			for (size_t i = 0; i < m; i++) out[k * m + i] = in[4 * i + k];
-		break;
-	default:
+	if (element == 2) shuffle2(in, out, out + m, m);
+	else if (element == 4) shuffle4(in, out, m);
+	else
 		for (size_t k = 0; k < element; k++)
 			for (size_t i = 0; i < m; i++) out[k * m + i] = in[element * i + k];
-	}
 	memcpy(out + m * element, in + m * element, n - m * element);
 }
 
 static void unshuffle(const uint8_t *restrict in, uint8_t *restrict out, size_t n, size_t element)
 {
 	size_t m = n / element;
-	switch (element) {
-	case 2:
-		for (size_t i = 0; i < m; i++) {
-			out[2 * i] = in[i];
-			out[2 * i + 1] = in[m + i];
-		}
-		break;
-	case 4:
-		for (size_t i = 0; i < m; i++) {
-			out[4 * i] = in[i];
-			out[4 * i + 1] = in[m + i];
-			out[4 * i + 2] = in[2 * m + i];
-			out[4 * i + 3] = in[3 * m + i];
-		}
-		break;
-	default:
+	if (element == 2) unshuffle2(in, in + m, out, m);
+	else if (element == 4) unshuffle4(in, out, m);
+	else
 		for (size_t k = 0; k < element; k++)
 			for (size_t i = 0; i < m; i++) out[element * i + k] = in[k * m + i];
-	}
 	memcpy(out + m * element, in + m * element, n - m * element);
 }
 
-/* Sums of big-endian 16-bit words modulo 65535, reduced every 360 words so that 32 bits hold them; an odd last byte counts as a high byte. */
+/* Adds to both sums, modulo 65535, the words (in this machine's byte order) that fill whole vectors; returns how many bytes those are.
+ * Lane j sees words j, j + LANES ...; ROUNDS is as many as 32 bits hold: 65535 * ROUNDS * (ROUNDS + 1) / 2. */
+enum { LANES = 32, ROUNDS = 360 };
+FOR_CPUS static size_t fletcher_vectors(const uint8_t *p, size_t n, uint64_t *sum1, uint64_t *sum2)
+{
+	size_t left = n / (2 * LANES);
+	while (left) {
+		size_t rounds = left < ROUNDS ? left : ROUNDS;
+		uint32_t once[LANES] = { 0 }, again[LANES] = { 0 };
+		for (size_t r = 0; r < rounds; r++, p += 2 * LANES) {
+			uint16_t words[LANES];
+			memcpy(words, p, sizeof words);
+			for (int j = 0; j < LANES; j++) once[j] += words[j], again[j] += once[j];
+		}
+		/* A word counts in the second sum as often as words follow it in the block, itself included: LANES for each round still to come, less its lane. */
+		uint64_t plain = 0, weighted = 0;
+		for (uint64_t j = 0; j < LANES; j++) plain += once[j], weighted += (uint64_t)again[j] * LANES - once[j] * j;
+		*sum2 = (*sum2 + rounds * LANES * *sum1 + weighted) % 65535;
+		*sum1 = (*sum1 + plain) % 65535;
+		left -= rounds;
+	}
+	return n / (2 * LANES) * (2 * LANES);
+}
+
+/* Sums of big-endian 16-bit words modulo 65535; an odd last byte counts as a high byte. */
 uint32_t c5_fletcher32(const void *data, size_t n)
 {
 	const uint8_t *p = data;
+	const uint16_t one = 1;
 	uint64_t sum1 = 0, sum2 = 0;
-	size_t words = n / 2;
-	while (words) {
-		size_t block = words < 4096 ? words : 4096;
-		words -= block;
-		/* sum2 grows by block * sum1 plus the words weighted by how many of the block follow them: two independent sums, no carried chain. */
-		uint64_t plain = 0, weighted = 0;
-		for (size_t i = 0; i < block; i++) {
-			uint64_t w = (uint64_t)p[2 * i] << 8 | p[2 * i + 1];
-			plain += w;
-			weighted += w * (block - i);
-		}
-		sum2 = (sum2 + block * sum1 + weighted) % 65535;
-		sum1 = (sum1 + plain) % 65535;
-		p += 2 * block;
+	size_t at = fletcher_vectors(p, n, &sum1, &sum2);
+	/* Modulo 65535 the sums of words with their bytes exchanged are 256 times the sums. */
+	if (*(const uint8_t *)&one) sum1 = sum1 * 256 % 65535, sum2 = sum2 * 256 % 65535;
+	for (; at + 1 < n; at += 2) {
+		sum1 = (sum1 + ((uint64_t)p[at] << 8 | p[at + 1])) % 65535;
+		sum2 = (sum2 + sum1) % 65535;
 	}
-	if (n % 2) {
-		sum1 = (sum1 + ((uint64_t)*p << 8)) % 65535;
+	if (at < n) {
+		sum1 = (sum1 + ((uint64_t)p[at] << 8)) % 65535;
 		sum2 = (sum2 + sum1) % 65535;
 	}
 	/* HDF5 reduces by folding, where a positive multiple of 65535 stays 65535 and only a sum of nothing is 0. */
-	const uint8_t *q = data;
 	if (sum1 == 0 || sum2 == 0) {
 		uint32_t any = 0;
-		for (size_t i = 0; i < n && !any; i++) any |= q[i];
+		for (size_t i = 0; i < n && !any; i++) any |= p[i];
 		if (any && sum1 == 0) sum1 = 65535;
 		if (any && sum2 == 0) sum2 = 65535;
 	}
 	return (uint32_t)(sum2 << 16 | sum1);
 }
 
-size_t c5_chunk_bound(size_t n) { return libdeflate_zlib_compress_bound(NULL, n) + 4; }
+/* ---- the stream ---- */
+
+/* Two parts (leading planes stored, the rest deflated) take at most a block's head more than one. */
+size_t c5_chunk_bound(size_t n) { return libdeflate_zlib_compress_bound(NULL, n) + 64 + 4; }
+
+/* Whether deflating this plane saves anything worth the time. Small ones are not worth the question. */
+static bool packs(c5_codec *c, const uint8_t *plane, size_t m)
+{
+	if (m < 4 * SAMPLE) return true;
+	for (size_t i = 1; i <= 2; i++) {
+		size_t size = libdeflate_deflate_compress(c->pack, plane + m / 3 * i, SAMPLE, c->sample, sizeof c->sample);
+		if (size && size < SAMPLE - SAMPLE / SAMPLE_WINS) return true;
+	}
+	return false;
+}
+
+/* n bytes as stored blocks, none of them the last of the stream. */
+static uint8_t *put_stored(uint8_t *to, const uint8_t *from, size_t n)
+{
+	while (n) {
+		size_t part = n < STORED_MAX ? n : STORED_MAX;
+		uint8_t head[5] = { 0, (uint8_t)part, (uint8_t)(part >> 8), (uint8_t)~part, (uint8_t)(~part >> 8) };
+		memcpy(to, head, sizeof head);
+		memcpy(to + sizeof head, from, part);
+		to += sizeof head + part, from += part, n -= part;
+	}
+	return to;
+}
+
+/* The zlib stream of n bytes, `plane` bytes a plane. 0: does not fit into cap. */
+static size_t put_stream(c5_codec *c, const uint8_t *from, size_t n, size_t plane, uint8_t *out, size_t cap)
+{
+	size_t stored = 0;
+	while (plane && stored + plane < n && !packs(c, from + stored, plane)) stored += plane;
+	if (!stored) return libdeflate_zlib_compress(c->pack, from, n, out, cap);
+	out[0] = 0x78, out[1] = 0x01; /* deflate, 32 KiB window, fastest */
+	uint8_t *to = put_stored(out + 2, from, stored);
+	size_t made = libdeflate_deflate_compress(c->pack, from + stored, n - stored, to, cap - (size_t)(to - out) - 4);
+	if (!made) return 0;
+	to += made;
+	uint32_t sum = libdeflate_adler32(1, from, n);
+	for (int i = 0; i < 4; i++) *to++ = (uint8_t)(sum >> (24 - 8 * i));
+	return (size_t)(to - out);
+}
 
 int c5_chunk_encode(c5_codec *c, const void *raw, size_t n, size_t element, void *out, size_t *size)
 {
@@ -142,7 +211,7 @@ int c5_chunk_encode(c5_codec *c, const void *raw, size_t n, size_t element, void
 		shuffle(raw, c->scratch, n, element);
 		from = c->scratch;
 	}
-	size_t made = libdeflate_zlib_compress(c->pack, from, n, out, c5_chunk_bound(n) - 4);
+	size_t made = put_stream(c, from, n, n / element, out, c5_chunk_bound(n) - 4);
 	if (!made) return c5_fail(C5_EFAIL, "a chunk of %zu bytes could not be compressed", n);
 	uint32_t sum = c5_fletcher32(out, made);
 	for (int i = 0; i < 4; i++) ((uint8_t *)out)[made + (size_t)i] = (uint8_t)(sum >> 8 * i);
