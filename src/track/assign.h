@@ -2,9 +2,10 @@
  * price of its own. Only the edges given exist; nothing of size rows x columns is ever made.
  *
  * The answer is exact. Costs are rounded to 2^-20 first and all arithmetic is in whole numbers, so it is the same on every machine, for
- * any order of the edges and any number of threads. Ties: rows are settled in ascending order, each along its cheapest alternating path,
- * of equally cheap paths the one whose last column has the lowest number, every column being reached from the row it was first seen
- * from; staying alone wins only when it is strictly cheaper than every path. An edge that costs as much as both its ends alone is not used.
+ * any order of the edges and any number of threads. Ties: rows are settled in ascending order, each along a cheapest alternating path; the
+ * search looks at columns in order of (cost so far, number), keeps the row a column was first reached from at that cost, and ends at the
+ * first free column it looks at; leaving a row of the path alone instead wins only when that is strictly cheaper. An edge that costs as much
+ * as both its ends alone is not used.
  * Callers number rows and columns by label, so ties go by label. */
 #ifndef C5_TRACK_ASSIGN_H
 #define C5_TRACK_ASSIGN_H
