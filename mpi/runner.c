@@ -87,7 +87,8 @@ static int find_names(runner *r)
 		for (size_t i = 0; err == C5_OK && i < n; i++) err = add_name(r, all[i]);
 		c5_names_free(all, n);
 	}
-	if (err == C5_OK && r->n_names == 0)
+	/* A simulation names its experiments itself, when it has made them. */
+	if (err == C5_OK && r->n_names == 0 && !c5_pipeline_find(r->pipeline, "simulate", 0))
 		err = r->request->experiments ? c5_fail(C5_ENOTFOUND, "%s: no experiment matches '%s'", r->request->container, r->request->experiments)
 		                              : c5_fail(C5_ENOTFOUND, "%s: no experiments; take some in with `cyto5 ingest`", r->request->container);
 	return err;
@@ -131,7 +132,7 @@ static int open_container(runner *r)
 	const char *path = r->request->container;
 	int err;
 	if (access(path, F_OK) != 0) {
-		if (!c5_pipeline_find(r->pipeline, "ingest", 0)) return c5_fail(C5_ENOTFOUND, "%s: no such container; make it with `cyto5 ingest`", path);
+		if (!c5_pipeline_find(r->pipeline, "ingest", 0) && !c5_pipeline_find(r->pipeline, "simulate", 0)) return c5_fail(C5_ENOTFOUND, "%s: no such container; make it with `cyto5 ingest`", path);
 		if ((err = c5_file_create(path, r->pipeline->title)) < 0) return err;
 		r->created = true;
 	}
@@ -362,14 +363,14 @@ static int finish_step(runner *r, const c5_step *step, const c5_step_ops *ops)
 		for (size_t k = 0; err == C5_OK && k < job->n_outputs; k++) err = c5_owner_touch(r->owner, job->first_array + (uint32_t)k);
 	}
 	if (err == C5_OK) err = c5_owner_clear(r->owner);
+	for (size_t j = 0; err == C5_OK && strcmp(step->kind->name, "simulate") == 0 && j < r->plan.n_jobs; j++) err = add_name(r, r->plan.jobs[j].experiment.name);
 	for (size_t j = 0; err == C5_OK && ops->finish && j < r->plan.n_jobs; j++)
 		if (r->plan.jobs[j].n_outputs && !failure_of(r, r->plan.jobs[j].experiment.name)) err = ops->finish(&r->context, step, &r->plan.jobs[j]);
 	return err < 0 ? err : c5_owner_commit(r->owner, true);
 }
 
-static int run_step(runner *r, const c5_step *step)
+static int run_phase(runner *r, const c5_step *step, const c5_step_ops *ops)
 {
-	const c5_step_ops *ops = c5_step_find(step->kind->name);
 	double start = c5_clock_s();
 	int err = plan_step(r, step, ops);
 	if (err < 0) return err;
@@ -390,6 +391,13 @@ static int run_step(runner *r, const c5_step *step)
 	r->summary->skipped += r->plan.skipped;
 	if (first_rank(r)) c5_event("step-end", "sf", "step", step->kind->name, "seconds", c5_clock_s() - start, (char *)NULL);
 	c5_plan_free(&r->plan);
+	return err;
+}
+
+static int run_step(runner *r, const c5_step *step)
+{
+	int err = C5_OK;
+	for (const c5_step_ops *ops = c5_step_find(step->kind->name); ops && err == C5_OK; ops = ops->then) err = run_phase(r, step, ops);
 	return err;
 }
 

@@ -7,6 +7,7 @@
 const c5_command *const c5_commands[] = {
 	/* take in */
 	&c5_cmd_ingest,
+	&c5_cmd_simulate,
 	/* make */
 	&c5_cmd_run,
 	&c5_cmd_segment,
@@ -16,8 +17,10 @@ const c5_command *const c5_commands[] = {
 	/* look */
 	&c5_cmd_show,
 	&c5_cmd_log,
+	&c5_cmd_schema,
 	&c5_cmd_preview,
 	/* look after */
+	&c5_cmd_check,
 	/* about */
 	&c5_cmd_help,
 	&c5_cmd_version,

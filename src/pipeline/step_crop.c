@@ -100,17 +100,7 @@ done:
 	return err;
 }
 
-static int plan_crop(const c5_run_context *run, const c5_step *step, c5_plan *plan)
-{
-	for (size_t i = 0; i < run->n_names; i++) {
-		c5_job *j;
-		int err = c5_plan_add_job(plan, &j);
-		if (err < 0) return err;
-		if ((err = plan_one(run, step, plan, j, run->names[i])) < 0 && (err == C5_ENOMEM || (err = c5_job_fail(j)) < 0)) return err;
-		if (j->error && !j->experiment.name && !(j->experiment.name = c5_strdup(run->names[i]))) return c5_fail(C5_ENOMEM, "out of memory");
-	}
-	return C5_OK;
-}
+static int plan_crop(const c5_run_context *run, const c5_step *step, c5_plan *plan) { return c5_step_plan_each(run, step, plan, plan_one); }
 
 static void to_float(int dtype, const void *in, float *out, size_t n)
 {
@@ -126,24 +116,6 @@ static void to_float(int dtype, const void *in, float *out, size_t n)
 		default: out[i] = (float)((const double *)in)[i];
 		}
 	}
-}
-
-/* The labels of frame t as 32-bit, from the masks the objects were measured on. */
-static int read_labels(c5_worker *w, const char *masks_path, uint64_t t, uint32_t **out)
-{
-	const c5_array_spec *there;
-	uint16_t *narrow;
-	uint32_t *labels;
-	int err = c5_worker_spec(w, masks_path, &there);
-	if (err < 0) return err;
-	uint64_t n = there->dims[1] * there->dims[2];
-	bool wide = there->dtype == C5_U32;
-	if ((err = c5_worker_scratch(w, LABELS, n * sizeof *labels, &labels)) < 0) return err;
-	*out = labels;
-	if (wide) return c5_worker_read_frame(w, masks_path, t, 0, labels);
-	if ((err = c5_worker_scratch(w, NARROW, n * sizeof *narrow, &narrow)) < 0 || (err = c5_worker_read_frame(w, masks_path, t, 0, narrow)) < 0) return err;
-	for (uint64_t i = 0; i < n; i++) labels[i] = narrow[i];
-	return C5_OK;
 }
 
 /* Cuts the crops `rows` (all of frame t) of one channel into out, one every `stride` bytes. */
@@ -213,7 +185,7 @@ static int work_crop(c5_worker *w, const c5_run_context *run, const c5_step *ste
 		uint32_t *labels = NULL;
 		for (k = i + 1; k < n && index[k].frame == index[i].frame;) k++;
 		if ((err = c5_worker_poll(w)) < 0) goto done;
-		if (masks && (err = read_labels(w, masks, index[i].frame, &labels)) < 0) goto done;
+		if (masks && (err = c5_step_read_labels(w, masks, index[i].frame, LABELS, &labels)) < 0) goto done;
 		for (uint64_t c = 0; c < s->dims[1]; c++)
 			if ((err = cut_channel(w, p, job, job->numbers[1 + c], labels, index + i, k - i, images + i * crop + c * plane, crop)) < 0) goto done;
 	}
@@ -235,4 +207,4 @@ static size_t bytes_crop(const c5_step *step, const c5_job *job)
 	return n * (8 + 4 + 2) + 16 * c5_spec_chunk_bytes(&job->outputs[IMAGES]);
 }
 
-const c5_step_ops c5_step_crop = { &c5_kind_crop, { "crops", NULL }, plan_crop, work_crop, NULL, bytes_crop };
+const c5_step_ops c5_step_crop = { &c5_kind_crop, { "crops", NULL }, plan_crop, work_crop, NULL, bytes_crop, NULL };

@@ -264,4 +264,4 @@ static size_t bytes_ingest(const c5_step *step, const c5_job *job)
 	return 3 * frame + c5_chunk_bound(c5_spec_chunk_bytes(raw));
 }
 
-const c5_step_ops c5_step_ingest = { &c5_kind_ingest, { NULL }, plan_ingest, work_ingest, finish_ingest, bytes_ingest };
+const c5_step_ops c5_step_ingest = { &c5_kind_ingest, { NULL }, plan_ingest, work_ingest, finish_ingest, bytes_ingest, NULL };

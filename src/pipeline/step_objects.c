@@ -15,7 +15,7 @@
 #define ROWS_MAX 4096
 #define UNIT_FRAMES 8
 
-enum { PIXELS, LABELS, NARROW, REGIONS, VALUES, ROWS };
+enum { PIXELS, LABELS, NARROW, REGIONS, VALUES, ROWS }; /* scratch; NARROW belongs to the labels */
 
 typedef struct objects_params { char *intensities; } objects_params;
 static const c5_opt objects_opts[] = {
@@ -81,44 +81,18 @@ static int add_columns(c5_array_spec *s, const c5_experiment *e, const objects_p
 }
 
 /* numbers[t] = objects before frame t; numbers[T] = all. */
-static int count_objects(c5_file *f, const char *frames, c5_job *j, uint64_t t)
-{
-	c5_array *a = NULL;
-	c5_codec *codec = NULL;
-	uint8_t *rows = NULL;
-	const c5_column *objects;
-	int err = c5_array_open(&a, f, frames);
-	if (err < 0) return err;
-	const c5_array_spec *s = c5_array_spec_of(a);
-	if ((err = c5_codec_open(&codec)) < 0 || (err = c5_spec_find_column(s, "objects", &objects)) < 0) goto done;
-	if (s->dims[0] != t || objects->dtype != C5_U32) { err = c5_fail(C5_ESCHEMA, "%s: %llu rows, masks have %llu frames", frames, (unsigned long long)s->dims[0], (unsigned long long)t); goto done; }
-	if ((err = c5_alloc(&rows, t, s->row_size)) < 0 || (err = c5_array_read_rows(a, codec, 0, t, rows)) < 0) goto done;
-	if ((err = c5_alloc(&j->numbers, t + 1, sizeof *j->numbers)) < 0) goto done;
-	j->n_numbers = t + 1;
-	for (uint64_t i = 0; i < t; i++) {
-		uint32_t n;
-		memcpy(&n, rows + i * s->row_size + objects->offset, sizeof n);
-		j->numbers[i + 1] = j->numbers[i] + n;
-	}
-done:
-	free(rows);
-	c5_codec_close(codec);
-	c5_array_close(a);
-	return err;
-}
-
 static int plan_one(const c5_run_context *run, const c5_step *step, c5_plan *plan, c5_job *j, const char *name)
 {
 	c5_array *masks = NULL;
 	c5_array_spec *s;
 	uint8_t *missing = NULL;
-	char *frames = NULL, path[512];
+	char path[512];
 	int err;
 	if ((err = c5_experiment_read(run->file, name, &j->experiment)) < 0 || (err = c5_step_input(run, name, "masks", "segment", &j->input)) < 0) return err;
-	if ((err = c5_step_input(run, name, "frames", "segment", &frames)) < 0) goto done;
 	if ((err = c5_array_open(&masks, run->file, j->input)) < 0) goto done;
 	uint64_t t = c5_array_spec_of(masks)->dims[0], h = c5_array_spec_of(masks)->dims[1], w = c5_array_spec_of(masks)->dims[2];
-	if ((err = count_objects(run->file, frames, j, t)) < 0) goto done;
+	if ((err = c5_step_counts(run->file, j->input, t, &j->numbers)) < 0) goto done;
+	j->n_numbers = t + 1;
 	uint64_t n = j->numbers[t], rows = t ? n * UNIT_FRAMES / t : 0;
 	rows = rows < ROWS_MIN ? ROWS_MIN : rows > ROWS_MAX ? ROWS_MAX : rows;
 	snprintf(path, sizeof path, "/experiments/%s/objects/%s", name, c5_revision_name(run->run));
@@ -131,21 +105,10 @@ static int plan_one(const c5_run_context *run, const c5_step *step, c5_plan *pla
 done:
 	free(missing);
 	c5_array_close(masks);
-	free(frames);
 	return err;
 }
 
-static int plan_objects(const c5_run_context *run, const c5_step *step, c5_plan *plan)
-{
-	for (size_t i = 0; i < run->n_names; i++) {
-		c5_job *j;
-		int err = c5_plan_add_job(plan, &j);
-		if (err < 0) return err;
-		if ((err = plan_one(run, step, plan, j, run->names[i])) < 0 && (err == C5_ENOMEM || (err = c5_job_fail(j)) < 0)) return err;
-		if (j->error && !j->experiment.name && !(j->experiment.name = c5_strdup(run->names[i]))) return c5_fail(C5_ENOMEM, "out of memory");
-	}
-	return C5_OK;
-}
+static int plan_objects(const c5_run_context *run, const c5_step *step, c5_plan *plan) { return c5_step_plan_each(run, step, plan, plan_one); }
 
 static void put_number(uint8_t *row, const c5_column *c, double value) { memcpy(row + c->offset, &value, sizeof value); }
 
@@ -158,16 +121,11 @@ static int measure_frame(c5_worker *w, const c5_step *step, const c5_job *job, c
 	uint32_t count = (uint32_t)(job->numbers[t + 1] - job->numbers[t]), *labels;
 	c5_region *regions;
 	double *values;
-	uint16_t *narrow;
-	int err, wide = masks->dtype == C5_U32;
+	int err;
 	if (count == 0) return C5_OK;
-	if ((err = c5_worker_scratch(w, LABELS, n * sizeof *labels, &labels)) < 0 || (err = c5_worker_scratch(w, REGIONS, count * sizeof *regions, &regions)) < 0 ||
-	    (err = c5_worker_scratch(w, VALUES, 3 * count * sizeof *values, &values)) < 0)
+	if ((err = c5_worker_scratch(w, REGIONS, count * sizeof *regions, &regions)) < 0 || (err = c5_worker_scratch(w, VALUES, 3 * count * sizeof *values, &values)) < 0 ||
+	    (err = c5_step_read_labels(w, job->input, t, LABELS, &labels)) < 0)
 		return err;
-	if (wide) err = c5_worker_read_frame(w, job->input, t, 0, labels);
-	else if ((err = c5_worker_scratch(w, NARROW, n * sizeof *narrow, &narrow)) == C5_OK && (err = c5_worker_read_frame(w, job->input, t, 0, narrow)) == C5_OK)
-		for (uint64_t i = 0; i < n; i++) labels[i] = narrow[i];
-	if (err < 0) return err;
 	for (uint64_t i = 0; i < n; i++)
 		if (labels[i] > count) return c5_fail(C5_EINPUT, "%s: frame %llu holds label %u, the frames table says %u objects", job->input, (unsigned long long)t, labels[i], count);
 	if ((err = c5_regions_measure(labels, h, wd, count, regions)) < 0) return err;
@@ -228,4 +186,4 @@ static size_t bytes_objects(const c5_step *step, const c5_job *job)
 	return n * (8 + 4 + 2 + 4) + 2 * c5_spec_chunk_bytes(&job->outputs[0]) + job->n_numbers * sizeof *job->numbers;
 }
 
-const c5_step_ops c5_step_objects = { &c5_kind_objects, { "objects", NULL }, plan_objects, work_objects, NULL, bytes_objects };
+const c5_step_ops c5_step_objects = { &c5_kind_objects, { "objects", NULL }, plan_objects, work_objects, NULL, bytes_objects, NULL };

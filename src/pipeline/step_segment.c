@@ -56,17 +56,7 @@ done:
 	return err;
 }
 
-static int plan_segment(const c5_run_context *run, const c5_step *step, c5_plan *plan)
-{
-	for (size_t i = 0; i < run->n_names; i++) {
-		c5_job *j;
-		int err = c5_plan_add_job(plan, &j);
-		if (err < 0) return err;
-		if ((err = plan_one(run, step, plan, j, run->names[i])) < 0 && (err == C5_ENOMEM || (err = c5_job_fail(j)) < 0)) return err;
-		if (j->error && !j->experiment.name && !(j->experiment.name = c5_strdup(run->names[i]))) return c5_fail(C5_ENOMEM, "out of memory");
-	}
-	return C5_OK;
-}
+static int plan_segment(const c5_run_context *run, const c5_step *step, c5_plan *plan) { return c5_step_plan_each(run, step, plan, plan_one); }
 
 typedef struct seg_state { c5_segmenter *segmenter; uint64_t height, width; } seg_state;
 
@@ -134,4 +124,4 @@ static size_t bytes_segment(const c5_step *step, const c5_job *job)
 	return c5_segmenter_bytes(step->params, m->dims[1], m->dims[2]) + n * (8 + 4 + 2 + 4) + c5_chunk_bound(n * 4);
 }
 
-const c5_step_ops c5_step_segment = { &c5_kind_segment, { "masks", "frames", NULL }, plan_segment, work_segment, NULL, bytes_segment };
+const c5_step_ops c5_step_segment = { &c5_kind_segment, { "masks", "frames", NULL }, plan_segment, work_segment, NULL, bytes_segment, NULL };

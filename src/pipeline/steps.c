@@ -9,10 +9,10 @@
 #include "base/error.h"
 #include "container/run.h"
 
-const c5_step_ops *const c5_steps[] = { &c5_step_ingest, &c5_step_segment, &c5_step_objects, &c5_step_crop, NULL };
+const c5_step_ops *const c5_steps[] = { &c5_step_ingest, &c5_step_simulate, &c5_step_segment, &c5_step_objects, &c5_step_crop, NULL };
 
-extern const c5_step_kind c5_kind_ingest, c5_kind_segment, c5_kind_objects, c5_kind_crop;
-const c5_step_kind *const c5_step_kinds[] = { &c5_kind_ingest, &c5_kind_segment, &c5_kind_objects, &c5_kind_crop, NULL };
+extern const c5_step_kind c5_kind_ingest, c5_kind_simulate, c5_kind_segment, c5_kind_objects, c5_kind_crop, c5_kind_track;
+const c5_step_kind *const c5_step_kinds[] = { &c5_kind_ingest, &c5_kind_simulate, &c5_kind_segment, &c5_kind_objects, &c5_kind_crop, NULL };
 
 const c5_step_ops *c5_step_find(const char *name)
 {
@@ -81,4 +81,64 @@ int c5_step_missing(c5_file *f, const c5_array_spec *s, uint64_t n, uint64_t per
 			for (uint64_t k = 0; k < per_item && !(*missing)[i]; k++) (*missing)[i] = !c5_array_has_chunk(a, i * per_item + k);
 	c5_array_close(a);
 	return err;
+}
+
+int c5_step_plan_each(const c5_run_context *run, const c5_step *step, c5_plan *plan,
+	int (*one)(const c5_run_context *run, const c5_step *step, c5_plan *plan, c5_job *j, const char *name))
+{
+	for (size_t i = 0; i < run->n_names; i++) {
+		c5_job *j;
+		int err = c5_plan_add_job(plan, &j);
+		if (err < 0) return err;
+		if ((err = one(run, step, plan, j, run->names[i])) < 0 && (err == C5_ENOMEM || (err = c5_job_fail(j)) < 0)) return err;
+		if (j->error && !j->experiment.name && !(j->experiment.name = c5_strdup(run->names[i]))) return c5_fail(C5_ENOMEM, "out of memory");
+	}
+	return C5_OK;
+}
+
+int c5_step_counts(c5_file *f, const char *masks, uint64_t frames, uint64_t **before)
+{
+	c5_array *a = NULL;
+	c5_codec *codec = NULL;
+	uint8_t *rows = NULL;
+	const c5_column *objects;
+	const char *name = strrchr(masks, '/');
+	char *path = c5_format("%.*s/frames%s", (int)(name - masks) - (int)strlen("/masks"), masks, name);
+	int err = path ? c5_array_open(&a, f, path) : c5_fail(C5_ENOMEM, "out of memory");
+	*before = NULL;
+	if (err < 0) goto done;
+	const c5_array_spec *s = c5_array_spec_of(a);
+	if ((err = c5_codec_open(&codec)) < 0 || (err = c5_spec_find_column(s, "objects", &objects)) < 0) goto done;
+	if (s->dims[0] != frames || objects->dtype != C5_U32) {
+		err = c5_fail(C5_ESCHEMA, "%s: %llu rows, the masks have %llu frames", path, (unsigned long long)s->dims[0], (unsigned long long)frames);
+		goto done;
+	}
+	if ((err = c5_alloc(&rows, frames, s->row_size)) < 0 || (err = c5_array_read_rows(a, codec, 0, frames, rows)) < 0) goto done;
+	if ((err = c5_alloc(before, frames + 1, sizeof **before)) < 0) goto done;
+	for (uint64_t i = 0; i < frames; i++) {
+		uint32_t n;
+		memcpy(&n, rows + i * s->row_size + objects->offset, sizeof n);
+		(*before)[i + 1] = (*before)[i] + n;
+	}
+done:
+	free(rows);
+	c5_codec_close(codec);
+	c5_array_close(a);
+	free(path);
+	return err;
+}
+
+int c5_step_read_labels(c5_worker *w, const char *masks, uint64_t t, int k, uint32_t **labels)
+{
+	const c5_array_spec *there;
+	uint16_t *narrow;
+	int err = c5_worker_spec(w, masks, &there);
+	if (err < 0) return err;
+	uint64_t n = there->dims[1] * there->dims[2];
+	bool wide = there->dtype == C5_U32;
+	if ((err = c5_worker_scratch(w, k, n * sizeof **labels, labels)) < 0) return err;
+	if (wide) return c5_worker_read_frame(w, masks, t, 0, *labels);
+	if ((err = c5_worker_scratch(w, k + 1, n * sizeof *narrow, &narrow)) < 0 || (err = c5_worker_read_frame(w, masks, t, 0, narrow)) < 0) return err;
+	for (uint64_t i = 0; i < n; i++) (*labels)[i] = narrow[i];
+	return C5_OK;
 }

@@ -16,9 +16,10 @@ typedef struct c5_run_context {
 	c5_scan *scan;              /* what is to be ingested; NULL when the pipeline takes nothing in */
 } c5_run_context;
 
-typedef struct c5_step_ops {
+typedef struct c5_step_ops c5_step_ops;
+struct c5_step_ops {
 	const c5_step_kind *kind;
-	const char *products[3];    /* groups of an experiment whose `latest` moves when the run is complete; NULL-ended */
+	const char *products[4];    /* groups of an experiment whose `latest` moves when the run is complete; NULL-ended */
 	/* Adds jobs, or jobs with an error for experiments that cannot be done. An error returned fails the whole run. */
 	int (*plan)(const c5_run_context *run, const c5_step *step, c5_plan *plan);
 	/* One unit. Errors are the experiment's; those of the sink are told by worker->sink_error. */
@@ -27,9 +28,10 @@ typedef struct c5_step_ops {
 	int (*finish)(const c5_run_context *run, const c5_step *step, const c5_job *job);
 	/* Memory one worker needs, for the bound that is told before a long job. */
 	size_t (*bytes)(const c5_step *step, const c5_job *job);
-} c5_step_ops;
+	const c5_step_ops *then;    /* second phase of the same step, after a commit; NULL: none */
+};
 
-extern const c5_step_ops c5_step_ingest, c5_step_segment, c5_step_objects, c5_step_crop;
+extern const c5_step_ops c5_step_ingest, c5_step_simulate, c5_step_segment, c5_step_objects, c5_step_crop, c5_step_track;
 
 /* All of them, in the order of a pipeline; NULL-ended. And their kinds alone, for c5_pipeline_read. */
 extern const c5_step_ops *const c5_steps[];
@@ -42,6 +44,13 @@ const c5_step_ops *c5_step_find(const char *name);
 uint64_t c5_frames_per_unit(uint64_t height, uint64_t width);
 /* Path of the product's revision this run should read: its own, or the latest. C5_ENOTFOUND says which step makes it. */
 int c5_step_input(const c5_run_context *run, const char *experiment, const char *product, const char *made_by, char **path);
+/* Objects before each frame of a masks revision, (frames + 1), from the frames table beside it. Caller frees. */
+int c5_step_counts(c5_file *f, const char *masks, uint64_t frames, uint64_t **before);
+/* Runs `one` for every experiment of the run, as a job of its own; what fails is the job's error. */
+int c5_step_plan_each(const c5_run_context *run, const c5_step *step, c5_plan *plan,
+	int (*one)(const c5_run_context *run, const c5_step *step, c5_plan *plan, c5_job *j, const char *name));
+/* The labels of a frame widened to 32 bits; *labels is scratch number k of the worker (k + 1 is used too). */
+int c5_step_read_labels(c5_worker *w, const char *masks, uint64_t t, int k, uint32_t **labels);
 /* Time and space axes of a stack of this experiment. */
 void c5_step_axes(c5_array_spec *s, const c5_experiment *e);
 /* Notes on an output what made it: step, method version, settings, input. */
