@@ -99,6 +99,13 @@ static inline void sample_axes(c5_array_spec *s)
 	s->axes[2] = (c5_axis){ "x", "um", 0.65 };
 }
 
+static inline void sample_input(c5_array_spec *s, const char *experiment, const char *product, const char *name)
+{
+	char *path = c5_format("/experiments/%s/%s/%s", experiment, product, name);
+	MUST(c5_spec_attr_str(s, "input", path));
+	free(path);
+}
+
 static inline void sample_raw(c5_file *f, const char *experiment, const char *channel, uint64_t seed)
 {
 	static uint16_t pixels[FRAMES][HEIGHT][WIDTH];
@@ -164,6 +171,7 @@ static inline void sample_results(c5_file *f, const char *experiment, uint32_t n
 	snprintf(path, sizeof path, "/experiments/%s/masks/%s", experiment, r);
 	MUST(c5_spec_stack(&s, path, C5_U32, FRAMES, 0, HEIGHT, WIDTH));
 	sample_axes(&s);
+	sample_input(&s, experiment, "raw", "phase");
 	sample_array(f, &s, labels);
 
 	snprintf(path, sizeof path, "/experiments/%s/frames/%s", experiment, r);
@@ -182,10 +190,12 @@ static inline void sample_results(c5_file *f, const char *experiment, uint32_t n
 	MUST(c5_spec_column(&s, "centroid_y", C5_F32));
 	MUST(c5_spec_column(&s, "centroid_x", C5_F32));
 	MUST(c5_spec_column(&s, "area", C5_F32));
+	sample_input(&s, experiment, "masks", r);
 	sample_array(f, &s, objects);
 
 	snprintf(path, sizeof path, "/experiments/%s/crops/%s/images", experiment, r);
 	MUST(c5_spec_crops(&s, path, C5_U16, FRAMES * OBJECTS, 1, 8, 8, 5));
+	sample_input(&s, experiment, "objects", r);
 	sample_array(f, &s, crops);
 	snprintf(path, sizeof path, "/experiments/%s/crops/%s/index", experiment, r);
 	MUST(c5_spec_table(&s, path, FRAMES * OBJECTS, FRAMES * OBJECTS));

@@ -139,6 +139,11 @@ int c5_object_look(c5_object *o, c5_file *f, const char *path)
 	o->kind = C5_KIND_OTHER;
 	snprintf(o->type, sizeof o->type, "link to another file");
 	if (link.type != H5L_TYPE_HARD) return C5_OK;
+#if H5_VERSION_GE(1, 12, 0)
+	memcpy(&o->address, &link.u.token, sizeof o->address);
+#else
+	o->address = link.u.address;
+#endif
 	hid_t id = H5Oopen(f->id, path, H5P_DEFAULT);
 	if (id < 0) return c5_h5_fail(C5_EINPUT, "%s:%s: cannot be opened", f->path, path);
 	int err = C5_OK;

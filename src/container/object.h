@@ -24,6 +24,7 @@ typedef struct c5_object {
 	c5_column *columns;     /* tables: their columns, also of foreign ones; dtype 0 and text 0 for types cyto5 does not write */
 	size_t n_columns;
 	char *target;           /* links: where they point */
+	uint64_t address;       /* the same for two names of one object */
 } c5_object;
 
 /* What is at `path`; a soft link itself, not what it points at. C5_ENOTFOUND when nothing is there; C5_EINPUT when it cannot be read. */
