@@ -240,6 +240,14 @@ static int begin_run(runner *r)
 	return err < 0 ? err : c5_file_commit(r->context.file, true);
 }
 
+/* `latest` moves to what this run made; where it made nothing new, it stays. */
+static int publish(runner *r, const char *name, const char *product)
+{
+	char path[512];
+	snprintf(path, sizeof path, "/experiments/%s/%s/%s", name, product, c5_revision_name(r->context.run));
+	return c5_exists(r->context.file, path) ? c5_revision_publish(r->context.file, name, product, r->context.run) : C5_OK;
+}
+
 /* `latest` moves, the record closes, all in one transaction. */
 static int end_run(runner *r)
 {
@@ -250,7 +258,7 @@ static int end_run(runner *r)
 		if (failure_of(r, r->names[i])) continue;
 		for (size_t s = 0; err == C5_OK && s < r->pipeline->n; s++) {
 			const c5_step_ops *ops = c5_step_find(r->pipeline->steps[s].kind->name);
-			for (int k = 0; err == C5_OK && ops->products[k]; k++) err = c5_revision_publish(f, r->names[i], ops->products[k], r->context.run);
+			for (int k = 0; err == C5_OK && ops->products[k]; k++) err = publish(r, r->names[i], ops->products[k]);
 		}
 	}
 	for (size_t i = 0; i < r->n_failed; i++) {
@@ -311,7 +319,11 @@ static void tell_memory(const runner *r, const c5_step *step, const c5_step_ops 
 		size_t n = r->plan.jobs[j].error || !r->plan.jobs[j].n_outputs ? 0 : ops->bytes(step, &r->plan.jobs[j]);
 		if (n > most) most = n;
 	}
-	c5_log(C5_LOG_INFO, "%s: %zu experiments, %zu units, at most about %zu MiB a rank", step->kind->name, r->plan.n_jobs, r->plan.n_units,
+	const char *what = strcmp(step->kind->name, "ingest") == 0 ? "channel" : "experiment";
+	size_t todo = 0;
+	for (size_t j = 0; j < r->plan.n_jobs; j++) todo += r->plan.jobs[j].n_outputs > 0;
+	if (r->plan.skipped) c5_log(C5_LOG_INFO, "%s: %llu %s%s as before", step->kind->name, (unsigned long long)r->plan.skipped, what, r->plan.skipped == 1 ? "" : "s");
+	if (todo) c5_log(C5_LOG_INFO, "%s: %zu %s%s, %zu units, at most about %zu MiB a rank", step->kind->name, todo, what, todo == 1 ? "" : "s", r->plan.n_units,
 		(most + (c5_comm_size(r->comm) > 1 ? C5_OUTBOX_BYTES : 0)) / (1u << 20) + 24);
 	c5_event("step", "sii", "step", step->kind->name, "jobs", (int64_t)r->plan.n_jobs, "units", (int64_t)r->plan.n_units, (char *)NULL);
 }
@@ -466,6 +478,7 @@ int c5_run_pipeline(c5_comm *comm, const c5_pipeline *pipeline, const c5_run_req
 	double start = c5_clock_s();
 	int err;
 	memset(summary, 0, sizeof *summary);
+	r.context.reuse = strcmp(request->command, "run") == 0 && !request->recompute; /* a step called by its name is wanted anew */
 	r.commit_every_s = request->commit_every_s > 0 ? request->commit_every_s : pipeline->commit_every_s;
 	if ((err = scan_inputs(&r)) < 0) goto done;
 	if (request->dry_run) { err = tell_plan(&r); goto done; }

@@ -14,6 +14,7 @@ typedef struct c5_run_request {
 	const char *const *inputs;          /* of an ingest step; NULL-ended */
 	const char *experiments;            /* glob over names; NULL: all */
 	bool resume;                        /* go on with the unfinished run if there is one */
+	bool recompute;                     /* make results anew even where nothing changed */
 	bool dry_run;                       /* say what would be done, on stdout, and do nothing */
 	double commit_every_s;              /* <= 0: the pipeline's */
 	int64_t threads;

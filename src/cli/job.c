@@ -16,6 +16,7 @@
 
 const c5_opt c5_job_opts[] = {
 	{ "resume", C5_OPT_BOOL, offsetof(c5_job_settings, resume), NULL, 0, 0, NULL, NULL, "go on with the unfinished run if there is one, else start" },
+	{ "recompute", C5_OPT_BOOL, offsetof(c5_job_settings, recompute), NULL, 0, 0, NULL, NULL, "make results anew even where nothing changed" },
 	{ "experiments", C5_OPT_TEXT, offsetof(c5_job_settings, experiments), NULL, 0, 0, NULL, "GLOB", "work on experiments of these names only" },
 	{ "commit-every", C5_OPT_REAL, offsetof(c5_job_settings, commit_every_s), "0", 0, 86400, "s", NULL, "longest time between commits; 0: as the pipeline says" },
 	{ "dry-run", C5_OPT_BOOL, offsetof(c5_job_settings, dry_run), NULL, 0, 0, NULL, NULL, "say what would be done, how large it is, and do nothing" },
@@ -58,7 +59,7 @@ int c5_cli_job(const c5_cli *cli, const c5_command *command, int argc, char **ar
 	if ((err = c5_cli_log(cli, c5_comm_rank(comm), c5_comm_size(comm))) < 0) goto done;
 	c5_run_request request = {
 		.command = command->name, .command_line = line, .container = container, .inputs = inputs, .experiments = set->experiments,
-		.resume = set->resume, .dry_run = set->dry_run, .commit_every_s = set->commit_every_s, .threads = cli->common.threads,
+		.resume = set->resume, .recompute = set->recompute, .dry_run = set->dry_run, .commit_every_s = set->commit_every_s, .threads = cli->common.threads,
 	};
 	err = c5_run_pipeline(comm, pipeline, &request, &summary);
 	if (c5_comm_rank(comm) == 0 && summary.run && (err == C5_OK || err == C5_EPARTIAL)) tell_summary(&summary, container);

@@ -6,7 +6,7 @@
 #include "pipeline/pipeline.h"
 
 /* Options of every command that makes results. */
-typedef struct c5_job_settings { bool resume, dry_run; char *experiments; double commit_every_s; } c5_job_settings;
+typedef struct c5_job_settings { bool resume, recompute, dry_run; char *experiments; double commit_every_s; } c5_job_settings;
 extern const c5_opt c5_job_opts[];
 
 /* Joins the ranks, runs the pipeline into `container`, says what came of it. `inputs` is NULL-ended, or NULL. */

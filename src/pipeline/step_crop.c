@@ -64,6 +64,8 @@ static int plan_one(const c5_run_context *run, const c5_step *step, c5_plan *pla
 	int err, dtype = 0;
 	if ((err = c5_experiment_read(run->file, name, &j->experiment)) < 0 || (err = c5_step_input(run, name, "objects", "objects", &j->input)) < 0) return err;
 	const c5_experiment *e = &j->experiment;
+	bool reused;
+	if ((err = c5_step_reuse(run, step, plan, j, "crops/latest/images", &reused)) < 0 || reused) return err;
 	if ((err = c5_array_open(&objects, run->file, j->input)) < 0 || (err = c5_attr_get_str(run->file, j->input, "input", &masks_path)) < 0 ||
 	    (err = c5_array_open(&masks, run->file, masks_path)) < 0)
 		goto done;

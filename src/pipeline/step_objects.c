@@ -89,6 +89,8 @@ static int plan_one(const c5_run_context *run, const c5_step *step, c5_plan *pla
 	char path[512];
 	int err;
 	if ((err = c5_experiment_read(run->file, name, &j->experiment)) < 0 || (err = c5_step_input(run, name, "masks", "segment", &j->input)) < 0) return err;
+	bool reused;
+	if ((err = c5_step_reuse(run, step, plan, j, "objects/latest", &reused)) < 0 || reused) goto done;
 	if ((err = c5_array_open(&masks, run->file, j->input)) < 0) goto done;
 	uint64_t t = c5_array_spec_of(masks)->dims[0], h = c5_array_spec_of(masks)->dims[1], w = c5_array_spec_of(masks)->dims[2];
 	if ((err = c5_step_counts(run->file, j->input, t, &j->numbers)) < 0) goto done;

@@ -38,6 +38,8 @@ static int plan_one(const c5_run_context *run, const c5_step *step, c5_plan *pla
 	int err;
 	if ((err = c5_experiment_read(run->file, name, &j->experiment)) < 0 || (err = c5_experiment_channel(&j->experiment, p->channel, &c)) < 0) return err;
 	if (!(j->input = c5_format("/experiments/%s/raw/%s", name, c->name))) return c5_fail(C5_ENOMEM, "out of memory");
+	bool reused;
+	if ((err = c5_step_reuse(run, step, plan, j, "masks/latest", &reused)) < 0 || reused) return err;
 	/* The smallest object a filter lets pass bounds the labels of a frame: 16 bits where that is enough, as viewers like it. */
 	uint64_t most = c->height * c->width / (p->min_area > 1 ? (uint64_t)p->min_area : 1);
 	if ((err = c5_job_add_output(j, &masks)) < 0) return err;

@@ -2,6 +2,8 @@
 #ifndef C5_PIPELINE_STEPS_H
 #define C5_PIPELINE_STEPS_H
 
+#include <stdbool.h>
+
 #include "image/source.h"
 #include "pipeline/job.h"
 #include "pipeline/step.h"
@@ -14,6 +16,7 @@ typedef struct c5_run_context {
 	char **names;               /* rank 0: the experiments to work on, those that failed left out */
 	size_t n_names;
 	c5_scan *scan;              /* what is to be ingested; NULL when the pipeline takes nothing in */
+	bool reuse;                 /* leave results as they are that the same method made from the same input with the same settings */
 } c5_run_context;
 
 typedef struct c5_step_ops c5_step_ops;
@@ -51,6 +54,9 @@ int c5_step_plan_each(const c5_run_context *run, const c5_step *step, c5_plan *p
 	int (*one)(const c5_run_context *run, const c5_step *step, c5_plan *plan, c5_job *j, const char *name));
 /* The labels of a frame widened to 32 bits; *labels is scratch number k of the worker (k + 1 is used too). */
 int c5_step_read_labels(c5_worker *w, const char *masks, uint64_t t, int k, uint32_t **labels);
+/* Whether the newest result at `latest` ("masks/latest", "tracks/latest/nodes") is what this step would make again, or was corrected by hand.
+ * If so the job is left without outputs and counted as skipped; if not, and there is one, it is told what changed. */
+int c5_step_reuse(const c5_run_context *run, const c5_step *step, c5_plan *plan, const c5_job *j, const char *latest, bool *reused);
 /* Time and space axes of a stack of this experiment. */
 void c5_step_axes(c5_array_spec *s, const c5_experiment *e);
 /* Notes on an output what made it: step, method version, settings, input. */
