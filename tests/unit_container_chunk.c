@@ -5,8 +5,10 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <hdf5.h>
+#include <libdeflate.h>
 
 #include "container/chunk.h"
+#include "container/deflate.h"
 #include "container_sample.h"
 
 /* HDF5's own, not in its headers. */
@@ -19,10 +21,24 @@ static uint8_t random_byte(void)
 	return (uint8_t)(seed >> 56);
 }
 
-enum { RANDOM, CONSTANT, ZERO, RAMP, ONES, KINDS };
+enum { RANDOM, CONSTANT, ZERO, RAMP, ONES, BELL, STEEP, PARTS, KINDS };
+
+/* STEEP: value v half as often as v - 1, so that codes reach their longest. */
+static uint8_t steep(void)
+{
+	uint8_t v = 0;
+	while (v < 40 && random_byte() < 128) v++;
+	return v;
+}
 
 static void fill(uint8_t *p, size_t n, int kind)
 {
+	if (kind >= BELL)
+		for (size_t i = 0; i < n; i++) {
+			int k = kind != PARTS ? kind : i < n / 2 ? BELL : i < n / 8 * 7 ? RANDOM : i % 1000 < 900 ? STEEP : ZERO;
+			p[i] = k == RANDOM ? random_byte() : k == STEEP ? steep() : k == ZERO ? 0 : (uint8_t)((random_byte() + random_byte() + random_byte() + random_byte()) / 12);
+		}
+	else
 	for (size_t i = 0; i < n; i++) p[i] = kind == RANDOM ? random_byte() : kind == CONSTANT ? 0x5a : kind == RAMP ? (uint8_t)(i / 7) : kind == ONES ? 0xff : 0;
 }
 
@@ -97,6 +113,65 @@ static void every_pixel_type_goes_both_ways(void **state)
 	for (size_t t = 0; t < sizeof types / sizeof *types; t++)
 		for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
 			for (int kind = 0; kind < KINDS; kind++) both_ways(codec, types[t].type, types[t].size, sizes[i], kind);
+}
+
+/* Chunks large enough that their planes are looked at one by one: 16-bit frames with noise below and cells above, floats, one kind after another. */
+static void large_chunks_go_both_ways(void **state)
+{
+	static const size_t sizes[] = { 65535, 65536, 65537, 131072, 200001 };
+	const struct { hid_t type; size_t size; } types[] = { { H5T_STD_U8LE, 1 }, { H5T_STD_U16LE, 2 }, { H5T_IEEE_F32LE, 4 } };
+	for (size_t t = 0; t < sizeof types / sizeof *types; t++)
+		for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
+			for (int kind = 0; kind < KINDS; kind++) both_ways(*state, types[t].type, types[t].size, sizes[i], kind);
+}
+
+/* Planes of any two or four kinds side by side, with bytes behind that fill no plane, through c5_deflate alone. */
+static void planes_of_all_kinds_follow_each_other(void **state)
+{
+	(void)state;
+	enum { PLANE = 70001, TAIL = 3, MOST = 4 * PLANE + TAIL };
+	uint8_t *raw = malloc(MOST), *back = malloc(MOST), *packed = malloc(c5_deflate_bound(MOST));
+	struct libdeflate_decompressor *unpack = libdeflate_alloc_decompressor();
+	c5_deflater *d;
+	assert_int_equal(c5_deflater_open(&d), C5_OK);
+	for (int a = 0; a < KINDS; a++)
+		for (int b = 0; b < KINDS; b++)
+			for (int planes = 2; planes <= 4; planes += 2) {
+				size_t n = (size_t)planes * PLANE + TAIL, size, got = 0;
+				for (int k = 0; k < planes; k++) fill(raw + (size_t)k * PLANE, PLANE, k % 2 ? b : a);
+				fill(raw + n - TAIL, TAIL, RANDOM);
+				size = c5_deflate(d, raw, n, PLANE, packed);
+				assert_in_range(size, 1, c5_deflate_bound(n));
+				assert_int_equal(libdeflate_zlib_decompress(unpack, packed, size, back, n, &got), LIBDEFLATE_SUCCESS);
+				assert_int_equal(got, n);
+				assert_memory_equal(back, raw, n);
+			}
+	c5_deflater_close(d);
+	libdeflate_free_decompressor(unpack);
+	free(raw);
+	free(back);
+	free(packed);
+}
+
+/* What a frame's planes are worth: noise is not made larger, few values are packed nearly as well as a search for strings would. */
+static void planes_are_packed_as_well_as_by_searching(void **state)
+{
+	(void)state;
+	enum { PLANE = 1 << 20 };
+	uint8_t *raw = malloc(2 * PLANE), *packed = malloc(c5_deflate_bound(2 * PLANE));
+	struct libdeflate_compressor *search = libdeflate_alloc_compressor(C5_DEFLATE_LEVEL);
+	c5_deflater *d;
+	assert_int_equal(c5_deflater_open(&d), C5_OK);
+	for (int kind = 0; kind < KINDS; kind++) {
+		fill(raw, PLANE, RANDOM);
+		fill(raw + PLANE, PLANE, kind);
+		size_t ours = c5_deflate(d, raw, 2 * PLANE, PLANE, packed), theirs = libdeflate_zlib_compress(search, raw, 2 * PLANE, packed, c5_deflate_bound(2 * PLANE));
+		assert_true(ours > 0 && ours <= theirs + theirs / 20);
+	}
+	c5_deflater_close(d);
+	libdeflate_free_compressor(search);
+	free(raw);
+	free(packed);
 }
 
 static void every_row_size_goes_both_ways(void **state)
@@ -182,6 +257,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_pixel_type_goes_both_ways),
+		cmocka_unit_test(large_chunks_go_both_ways),
+		cmocka_unit_test(planes_of_all_kinds_follow_each_other),
+		cmocka_unit_test(planes_are_packed_as_well_as_by_searching),
 		cmocka_unit_test(every_row_size_goes_both_ways),
 		cmocka_unit_test(fletcher32_is_that_of_hdf5),
 		cmocka_unit_test(a_flipped_byte_is_found),

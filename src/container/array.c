@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "container/deflate.h"
 #include "container/h5.h"
 
 struct c5_array {

@@ -1,8 +1,4 @@
-/* chunk.c – see chunk.h. Bytes moved per raw byte: shuffle 2, deflate 1 + the packed size, checksum the packed size.
- *
- * Shuffled camera frames begin with the plane of low bytes, which is noise: deflate spends most of its time there and saves nothing. Planes
- * at the start that do not pack (two samples tell) go into the stream as stored blocks, by memcpy; the rest is deflated. The stream is a
- * common one, read by any inflate, and reads faster too. What is stored depends on the bytes alone, so the same frame packs the same anywhere. */
+/* chunk.c – see chunk.h. Bytes moved per raw byte: shuffle 2, deflate 1 + the packed size, checksum the packed size. */
 #include "container/chunk.h"
 
 #include <libdeflate.h>
@@ -13,17 +9,13 @@
 #include "base/cpus.h"
 #include "base/error.h"
 #include "base/mem.h"
-
-#define STORED_MAX 65535u          /* bytes of a stored block: deflate's limit */
-#define SAMPLE (16u << 10)         /* bytes of one of the two samples of a plane */
-#define SAMPLE_WINS 32             /* a plane is worth deflating when a sample shrinks by more than 1 part of this */
+#include "container/deflate.h"
 
 struct c5_codec {
-	struct libdeflate_compressor *pack;
+	c5_deflater *pack;
 	struct libdeflate_decompressor *unpack;
 	uint8_t *scratch;
 	size_t cap;
-	uint8_t sample[SAMPLE + 1024];
 };
 
 int c5_codec_open(c5_codec **out)
@@ -31,11 +23,10 @@ int c5_codec_open(c5_codec **out)
 	c5_codec *c;
 	int err = c5_alloc(&c, 1, sizeof *c);
 	if (err < 0) return err;
-	c->pack = libdeflate_alloc_compressor(C5_DEFLATE_LEVEL);
-	c->unpack = libdeflate_alloc_decompressor();
-	if (!c->pack || !c->unpack) {
+	if ((err = c5_deflater_open(&c->pack)) == C5_OK && !(c->unpack = libdeflate_alloc_decompressor())) err = c5_fail(C5_ENOMEM, "out of memory for a decompressor");
+	if (err < 0) {
 		c5_codec_close(c);
-		return c5_fail(C5_ENOMEM, "out of memory for a compressor");
+		return err;
 	}
 	*out = c;
 	return C5_OK;
@@ -44,7 +35,7 @@ int c5_codec_open(c5_codec **out)
 void c5_codec_close(c5_codec *c)
 {
 	if (!c) return;
-	libdeflate_free_compressor(c->pack);
+	c5_deflater_close(c->pack);
 	libdeflate_free_decompressor(c->unpack);
 	free(c->scratch);
 	free(c);
@@ -157,50 +148,7 @@ uint32_t c5_fletcher32(const void *data, size_t n)
 	return (uint32_t)(sum2 << 16 | sum1);
 }
 
-/* ---- the stream ---- */
-
-/* Two parts (leading planes stored, the rest deflated) take at most a block's head more than one. */
-size_t c5_chunk_bound(size_t n) { return libdeflate_zlib_compress_bound(NULL, n) + 64 + 4; }
-
-/* Whether deflating this plane saves anything worth the time. Small ones are not worth the question. */
-static bool packs(c5_codec *c, const uint8_t *plane, size_t m)
-{
-	if (m < 4 * SAMPLE) return true;
-	for (size_t i = 1; i <= 2; i++) {
-		size_t size = libdeflate_deflate_compress(c->pack, plane + m / 3 * i, SAMPLE, c->sample, sizeof c->sample);
-		if (size && size < SAMPLE - SAMPLE / SAMPLE_WINS) return true;
-	}
-	return false;
-}
-
-/* n bytes as stored blocks, none of them the last of the stream. */
-static uint8_t *put_stored(uint8_t *to, const uint8_t *from, size_t n)
-{
-	while (n) {
-		size_t part = n < STORED_MAX ? n : STORED_MAX;
-		uint8_t head[5] = { 0, (uint8_t)part, (uint8_t)(part >> 8), (uint8_t)~part, (uint8_t)(~part >> 8) };
-		memcpy(to, head, sizeof head);
-		memcpy(to + sizeof head, from, part);
-		to += sizeof head + part, from += part, n -= part;
-	}
-	return to;
-}
-
-/* The zlib stream of n bytes, `plane` bytes a plane. 0: does not fit into cap. */
-static size_t put_stream(c5_codec *c, const uint8_t *from, size_t n, size_t plane, uint8_t *out, size_t cap)
-{
-	size_t stored = 0;
-	while (plane && stored + plane < n && !packs(c, from + stored, plane)) stored += plane;
-	if (!stored) return libdeflate_zlib_compress(c->pack, from, n, out, cap);
-	out[0] = 0x78, out[1] = 0x01; /* deflate, 32 KiB window, fastest */
-	uint8_t *to = put_stored(out + 2, from, stored);
-	size_t made = libdeflate_deflate_compress(c->pack, from + stored, n - stored, to, cap - (size_t)(to - out) - 4);
-	if (!made) return 0;
-	to += made;
-	uint32_t sum = libdeflate_adler32(1, from, n);
-	for (int i = 0; i < 4; i++) *to++ = (uint8_t)(sum >> (24 - 8 * i));
-	return (size_t)(to - out);
-}
+size_t c5_chunk_bound(size_t n) { return c5_deflate_bound(n) + 4; }
 
 int c5_chunk_encode(c5_codec *c, const void *raw, size_t n, size_t element, void *out, size_t *size)
 {
@@ -211,7 +159,7 @@ int c5_chunk_encode(c5_codec *c, const void *raw, size_t n, size_t element, void
 		shuffle(raw, c->scratch, n, element);
 		from = c->scratch;
 	}
-	size_t made = put_stream(c, from, n, n / element, out, c5_chunk_bound(n) - 4);
+	size_t made = c5_deflate(c->pack, from, n, n / element, out);
 	if (!made) return c5_fail(C5_EFAIL, "a chunk of %zu bytes could not be compressed", n);
 	uint32_t sum = c5_fletcher32(out, made);
 	for (int i = 0; i < 4; i++) ((uint8_t *)out)[made + (size_t)i] = (uint8_t)(sum >> 8 * i);

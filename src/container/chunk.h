@@ -6,8 +6,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define C5_DEFLATE_LEVEL 1 /* stacks of noise gain little above it; docs/decisions.md has the figures */
-
 /* Compressors and scratch memory; one a thread. */
 typedef struct c5_codec c5_codec;
 int c5_codec_open(c5_codec **out);

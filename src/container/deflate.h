@@ -1,0 +1,25 @@
+/* deflate.h – zlib streams (RFC 1950, 1951) for shuffled pixels: any inflate reads them.
+ *
+ * A camera frame, shuffled, is a plane of low bytes, which is noise, and a plane of high bytes, whose values are few but seldom repeat in
+ * sequence. A search for repeated strings spends most of its time there and finds nothing. So each plane is tried on two samples: noise is
+ * stored, by memcpy; bytes that a code for single values packs as well as strings do are coded as such; from the first plane on that gains
+ * by strings (masks, flat images, zeros), libdeflate does the rest. What is done depends on the bytes alone, so a chunk packs the same anywhere. */
+#ifndef C5_CONTAINER_DEFLATE_H
+#define C5_CONTAINER_DEFLATE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define C5_DEFLATE_LEVEL 1 /* of the search for strings: stacks of noise gain little above it; docs/decisions.md has the figures */
+
+/* The compressor and its scratch memory; one a thread. */
+typedef struct c5_deflater c5_deflater;
+int c5_deflater_open(c5_deflater **out);
+void c5_deflater_close(c5_deflater *d);
+
+/* Most bytes that n bytes can take. */
+size_t c5_deflate_bound(size_t n);
+/* n bytes, `plane` of them a plane (n where there are none), into `out` of c5_deflate_bound(n) bytes. The bytes made; 0 on failure. */
+size_t c5_deflate(c5_deflater *d, const void *bytes, size_t n, size_t plane, void *out);
+
+#endif
