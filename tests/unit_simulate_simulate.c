@@ -1,0 +1,180 @@
+/* unit_simulate_simulate.c – the simulator keeps its promises: the same movie however it is asked for, a lineage that holds together, two states. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/error.h"
+#include "simulate/simulate.h"
+
+static c5_sim_params settings(void)
+{
+	c5_sim_params p = { 0 };
+	assert_int_equal(c5_opt_defaults(c5_sim_opts, &p), C5_OK);
+	p.height = 160, p.width = 200, p.cells = 14, p.frames = 40, p.radius = 10, p.cycle = 12;
+	return p;
+}
+
+typedef struct frame { uint32_t *labels; uint16_t *phase; uint32_t n; c5_sim_cell cells[400]; } frame;
+
+static frame draw(c5_sim *s, const c5_sim_params *p, uint64_t t)
+{
+	size_t n = (size_t)p->height * (size_t)p->width;
+	frame f = { malloc(n * 4), malloc(n * 2), 0, { { 0 } } };
+	const c5_sim_cell *cells;
+	assert_int_equal(c5_sim_seek(s, t), C5_OK);
+	assert_int_equal(c5_sim_labels(s, f.labels, &cells, &f.n), C5_OK);
+	assert_true(f.n <= 400);
+	memcpy(f.cells, cells, f.n * sizeof *cells);
+	assert_int_equal(c5_sim_render(s, C5_SIM_PHASE, f.phase), C5_OK);
+	return f;
+}
+
+static void drop(frame *f)
+{
+	free(f->labels);
+	free(f->phase);
+}
+
+static void frames_are_the_same_in_any_order_of_asking(void **state)
+{
+	(void)state;
+	c5_sim_params p = settings();
+	size_t n = (size_t)p.height * (size_t)p.width;
+	c5_sim *a, *b;
+	assert_int_equal(c5_sim_open(&a, &p, 0, 3), C5_OK);
+	assert_int_equal(c5_sim_open(&b, &p, 0, 3), C5_OK);
+	for (int t = 20; t >= 0; t -= 5) {
+		frame x = draw(a, &p, (uint64_t)t), y = draw(b, &p, (uint64_t)(20 - t)), z = draw(b, &p, (uint64_t)t);
+		assert_int_equal(x.n, z.n);
+		assert_memory_equal(x.labels, z.labels, n * 4);
+		assert_memory_equal(x.phase, z.phase, n * 2);
+		drop(&x);
+		drop(&y);
+		drop(&z);
+	}
+	c5_sim_close(a);
+	c5_sim_close(b);
+	c5_opt_clear(c5_sim_opts, &p);
+}
+
+static void labels_count_up_in_raster_order_and_touch_no_gap(void **state)
+{
+	(void)state;
+	c5_sim_params p = settings();
+	size_t n = (size_t)p.height * (size_t)p.width;
+	c5_sim *s;
+	assert_int_equal(c5_sim_open(&s, &p, 0, 0), C5_OK);
+	frame f = draw(s, &p, 7);
+	uint32_t next = 1;
+	for (size_t i = 0; i < n; i++) {
+		assert_true(f.labels[i] <= next);
+		if (f.labels[i] == next) next++;
+	}
+	assert_int_equal(next - 1, f.n);
+	assert_true(f.n > 5);
+	drop(&f);
+	c5_sim_close(s);
+	c5_opt_clear(c5_sim_opts, &p);
+}
+
+static void cells_divide_and_daughters_name_a_mother_that_is_gone(void **state)
+{
+	(void)state;
+	c5_sim_params p = settings();
+	c5_sim *s;
+	uint32_t seen_last[4000] = { 0 }, daughters = 0;
+	assert_int_equal(c5_sim_open(&s, &p, 0, 1), C5_OK);
+	for (uint64_t t = 0; t < 40; t++) {
+		frame f = draw(s, &p, t);
+		for (uint32_t k = 0; k < f.n; k++) {
+			const c5_sim_cell *c = &f.cells[k];
+			assert_true(c->cell > 0 && c->cell < 4000);
+			if (c->born == t && t > 0 && c->mother) {
+				daughters++;
+				assert_true(seen_last[c->mother] <= t);
+			}
+			seen_last[c->cell] = (uint32_t)t + 1;
+			if (c->mother) assert_true(seen_last[c->mother] <= c->born);
+		}
+		drop(&f);
+	}
+	assert_true(daughters >= 10);
+	c5_sim_close(s);
+	c5_opt_clear(c5_sim_opts, &p);
+}
+
+static void senescent_cells_are_larger_and_never_divide(void **state)
+{
+	(void)state;
+	c5_sim_params p = settings();
+	double area[2] = { 0 };
+	size_t count[2] = { 0 }, n = (size_t)p.height * (size_t)p.width;
+	free(p.conditions);
+	p.conditions = strdup("control=0,old=1");
+	for (uint32_t c = 0; c < 2; c++) {
+		c5_sim *s;
+		assert_int_equal(c5_sim_open(&s, &p, c, 0), C5_OK);
+		frame f = draw(s, &p, 20);
+		for (size_t i = 0; i < n; i++) area[c] += f.labels[i] != 0;
+		count[c] = f.n;
+		for (uint32_t k = 0; k < f.n; k++) {
+			assert_int_equal(f.cells[k].senescent, c == 1);
+			if (c == 1) assert_int_equal(f.cells[k].mother, 0);
+		}
+		drop(&f);
+		c5_sim_close(s);
+	}
+	assert_true(area[1] / (double)count[1] > 1.5 * area[0] / (double)count[0]);
+	c5_opt_clear(c5_sim_opts, &p);
+}
+
+static void missed_frames_are_empty_and_others_are_not(void **state)
+{
+	(void)state;
+	c5_sim_params p = settings();
+	p.missed = 7;
+	c5_sim *s;
+	assert_int_equal(c5_sim_open(&s, &p, 0, 0), C5_OK);
+	for (uint64_t t = 0; t < 15; t++) {
+		frame f = draw(s, &p, t);
+		assert_int_equal(f.n == 0, t == 6 || t == 13);
+		drop(&f);
+	}
+	c5_sim_close(s);
+	c5_opt_clear(c5_sim_opts, &p);
+}
+
+static void bad_conditions_are_refused(void **state)
+{
+	(void)state;
+	static const char *const bad[] = { "", "a", "a=", "a=2", "=0.5", "a=0.5,b" };
+	c5_sim_params p = settings();
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+		double share;
+		int err = C5_OK;
+		free(p.conditions);
+		p.conditions = strdup(bad[i]);
+		for (uint32_t c = 0; c < 2 && err == C5_OK; c++) err = c5_sim_condition(&p, c, NULL, &share);
+		assert_int_equal(err, C5_EUSAGE);
+	}
+	c5_opt_clear(c5_sim_opts, &p);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(frames_are_the_same_in_any_order_of_asking),
+		cmocka_unit_test(labels_count_up_in_raster_order_and_touch_no_gap),
+		cmocka_unit_test(cells_divide_and_daughters_name_a_mother_that_is_gone),
+		cmocka_unit_test(senescent_cells_are_larger_and_never_divide),
+		cmocka_unit_test(missed_frames_are_empty_and_others_are_not),
+		cmocka_unit_test(bad_conditions_are_refused),
+	};
+	return cmocka_run_group_tests_name("simulate", tests, NULL, NULL);
+}
