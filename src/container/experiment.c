@@ -97,6 +97,9 @@ int c5_experiment_make(c5_file *f, const c5_experiment *e)
 	int err = c5_group_make(f, group);
 	if (err == C5_OK) err = c5_attr_set_str(f, group, "NX_class", "NXentry");
 	if (err == C5_OK) err = c5_attr_set_str(f, group, "default", "raw");
+	char *shown = NULL; /* what a viewer shows first when the file is opened: the first experiment */
+	if (err == C5_OK && c5_attr_get_str(f, "/experiments", "default", &shown) < 0) err = c5_attr_set_str(f, "/experiments", "default", e->name);
+	free(shown);
 	for (size_t i = 0; err == C5_OK && i < C5_EXPERIMENT_TEXTS; i++)
 		if (e->texts[i]) err = c5_attr_set_str(f, group, c5_experiment_texts[i], e->texts[i]);
 	for (size_t i = 0; err == C5_OK && i < N_NUMBERS; i++)
@@ -178,6 +181,10 @@ int c5_revision_publish(c5_file *f, const char *experiment, const char *product,
 	char *path = c5_format("/experiments/%s/%s/latest", experiment, product);
 	if (!path) return c5_fail(C5_ENOMEM, "out of memory");
 	int err = c5_link_set(f, path, c5_revision_name(number));
+	char *signal = NULL;
+	path[strlen(path) - strlen("/latest")] = '\0';
+	if (err == C5_OK && c5_attr_get_str(f, path, "signal", &signal) == C5_OK) err = c5_attr_set_str(f, path, "signal", "latest"); /* viewers plot the newest */
+	free(signal);
 	free(path);
 	return err;
 }
