@@ -36,6 +36,11 @@ packages_missing() {
 	done
 }
 
+# packages_present GROUP...: whether nothing of them is missing; no where that cannot be told
+packages_present() {
+	command -v dpkg-query >/dev/null 2>&1 && [ -z "$(packages_missing "$@")" ]
+}
+
 # packages_install NAME...: quiet; on failure shows what apt-get said
 packages_install() {
 	as_root=

@@ -1,0 +1,76 @@
+# demo.sh – cyto5 from nothing to pictures: installs what is missing, builds, analyses two real movies with two MPI ranks, shows what it made.
+#
+#     sh jobs/local/demo.sh
+#
+# Works from any folder, in a fresh clone; writes demo-out/ and build/ only. A second run starts fresh.
+set -eu
+root=$(cd "$(dirname "$0")/../.." && pwd)
+cd "$root"
+
+bold='' dim='' plain=''
+if [ -t 1 ] && [ -z "${NO_COLOR:-}" ]; then
+	bold=$(printf '\033[1m') dim=$(printf '\033[2m') plain=$(printf '\033[0m')
+fi
+say()   { printf '\n%s%s%s\n' "$bold" "$1" "$plain"; }
+# Shows a command as one would type it, then runs it, what it says indented.
+shown() {
+	printf '%s$ %s%s\n' "$dim" "$*" "$plain"
+	code=0
+	"$@" >"$out/said.txt" 2>&1 || code=$?
+	sed 's/^/  /' "$out/said.txt"
+	if [ $code -ne 0 ]; then
+		echo "demo.sh: that command ended with exit $code" >&2
+		exit 1
+	fi
+}
+
+out=demo-out
+rm -rf "$out"
+mkdir "$out"
+
+say "1. Build"
+. jobs/local/packages.sh
+packages_need build || exit 1
+generator=
+[ -f build/release/CMakeCache.txt ] || generator="-G Ninja"
+tests="-DC5_TESTS=OFF"
+packages_present test && tests=
+if ! { cmake --preset release $generator $tests && cmake --build --preset release --target cyto5 -j "$(nproc)"; } >"$out/build.log" 2>&1; then
+	tail -n 40 "$out/build.log" >&2
+	echo "demo.sh: cyto5 does not build; the whole log is $out/build.log" >&2
+	exit 1
+fi
+PATH=$root/build/release:$PATH
+echo "  $(cyto5 --version | head -n 1 | tr -s " "), in build/release"
+
+# Root inside a container, and a machine with fewer than two cores, are both welcome here.
+export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
+ranks="mpirun -n 2 --oversubscribe"
+
+say "2. Two movies, two MPI ranks, one container: take in, outline every cell, measure it, crop it"
+shown $ranks cyto5 run jobs/local/demo.yml "$out/demo.h5"
+
+say "3. The bacteria again, with settings of their own: a second run adds a revision, the first one stays"
+shown $ranks cyto5 run jobs/local/demo-colony.yml "$out/demo.h5" --experiments ecoli
+
+say "4. What is in the container, and how it came to be"
+shown cyto5 show "$out/demo.h5"
+shown cyto5 log "$out/demo.h5"
+shown cyto5 check "$out/demo.h5"
+
+say "5. Pictures"
+shown cyto5 preview "$out/demo.h5" t98g --frame 0 --out "$out/t98g.png"
+shown cyto5 preview "$out/demo.h5" ecoli --frame 5 --out "$out/ecoli.png"
+shown cyto5 preview "$out/demo.h5" t98g --crops --most 64 --out "$out/t98g-crops.png"
+rm -f "$out/said.txt"
+
+say "Made, in $root/$out:"
+cat <<END
+  demo.h5          everything: both recordings, masks, a table of all cells, crops, and how they were made ($(du -h "$out/demo.h5" | cut -f1))
+  t98g.png         glioblastoma cells, first frame, outlined; cells that touch share an outline
+  ecoli.png        a growing colony of bacteria, last frame, outlined
+  t98g-crops.png   64 of the outlined cells, cut out
+
+  Open demo.h5 in h5py, MATLAB, H5Web, silx or napari: masks are experiments/NAME/masks/latest, tables experiments/NAME/objects/latest.
+  Next: your own recordings. Copy jobs/local/demo.yml, or ask: cyto5 --help
+END
