@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "cli/cli.h"
+#include "cli/pick.h"
 #include "container/array.h"
 #include "container/experiment.h"
 #include "container/run.h"
@@ -113,18 +114,6 @@ done:
 	return err;
 }
 
-static int only_experiment(c5_file *f, char **name)
-{
-	char **names;
-	size_t n;
-	int err = c5_list(f, "/experiments", &names, &n);
-	if (err < 0) return err;
-	if (n == 1) *name = c5_strdup(names[0]);
-	else err = c5_fail(C5_EUSAGE, "%s: %zu experiments; name one behind it (`cyto5 show` lists them)", c5_file_path(f), n);
-	c5_names_free(names, n);
-	return err;
-}
-
 static int run(int argc, char **argv)
 {
 	preview set = { 0 };
@@ -139,10 +128,7 @@ static int run(int argc, char **argv)
 	int err = c5_cli_open(&cli, &c5_cmd_preview, groups, argc, argv, 1, 2);
 	if (err < 0 || cli.helped) goto done;
 	if ((err = c5_file_open(&f, cli.words[0], C5_READ, NULL)) < 0 || (err = c5_codec_open(&codec)) < 0) goto done;
-	if (cli.n > 1) name = c5_strdup(cli.words[1]);
-	else if ((err = only_experiment(f, &name)) < 0) goto done;
-	if (!name) { err = c5_fail(C5_ENOMEM, "out of memory"); goto done; }
-	if ((err = c5_experiment_read(f, name, &e)) < 0) goto done;
+	if ((err = c5_cli_pick_experiment(f, cli.n > 1 ? cli.words[1] : NULL, &name)) < 0 || (err = c5_experiment_read(f, name, &e)) < 0) goto done;
 	if ((err = set.crops ? draw_crops(f, codec, &e, &set, &picture) : draw_frame(f, codec, &e, &set, &picture, &frame)) < 0) goto done;
 	out = set.out ? c5_strdup(set.out) : set.crops ? c5_format("%s_crops.png", name) : c5_format("%s_t%03llu.png", name, (unsigned long long)frame);
 	if (!out) { err = c5_fail(C5_ENOMEM, "out of memory"); goto done; }

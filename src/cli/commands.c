@@ -13,12 +13,14 @@ const c5_command *const c5_commands[] = {
 	&c5_cmd_segment,
 	&c5_cmd_objects,
 	&c5_cmd_crop,
+	&c5_cmd_track,
 	/* learn */
 	/* look */
 	&c5_cmd_show,
 	&c5_cmd_log,
 	&c5_cmd_schema,
 	&c5_cmd_preview,
+	&c5_cmd_lineage,
 	/* look after */
 	&c5_cmd_check,
 	/* about */
