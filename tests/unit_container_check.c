@@ -12,6 +12,7 @@
 #include "container_sample.h"
 
 /* HDF5 itself loses memory over damaged object headers. Ids left open are told by c5_file_close. */
+const char *__lsan_default_suppressions(void);
 const char *__lsan_default_suppressions(void) { return "leak:libhdf5"; }
 
 /* ---- running it ---- */

@@ -18,11 +18,16 @@ const c5_command *const c5_commands[] = {
 	/* look */
 	&c5_cmd_show,
 	&c5_cmd_log,
+	&c5_cmd_diff,
+	&c5_cmd_digest,
 	&c5_cmd_schema,
 	&c5_cmd_preview,
 	&c5_cmd_lineage,
 	/* look after */
 	&c5_cmd_check,
+	&c5_cmd_recover,
+	&c5_cmd_compact,
+	&c5_cmd_migrate,
 	/* about */
 	&c5_cmd_help,
 	&c5_cmd_version,

@@ -24,6 +24,7 @@ struct c5_content {
 	int rank;
 	bool variable;                   /* texts of variable length: given out as their bytes with a NUL each */
 	c5_buf texts;
+	size_t element, blank_at, blank; /* blank: bytes of each element to be zeroed; 0 none */
 };
 
 /* How an array of ours is best read: whole frames, or runs of rows. */
@@ -70,7 +71,7 @@ int c5_content_open(c5_content **out, c5_file *f, const char *path)
 	if (err == C5_OK && c->way == BY_HDF5) err = open_hdf5(c, &o, path);
 	if (err < 0) goto done;
 	c->total = o.rank ? o.dims[0] : 1;
-	c->slice = o.element;
+	c->slice = c->element = o.element;
 	for (int i = 1; i < o.rank; i++) c->slice *= o.dims[i]; /* look found that the product of all fits; unless the first is 0 */
 	if (o.raw == 0) c->total = 0;
 	if (c->total && c->slice > SLICE_MAX) { err = c5_fail(C5_EINPUT, "%s:%s: a slice of %llu bytes", f->path, path, (unsigned long long)c->slice); goto done; }
@@ -94,6 +95,11 @@ void c5_content_close(c5_content *c)
 	c5_buf_free(&c->texts);
 	free(c->block);
 	free(c);
+}
+
+void c5_content_blank(c5_content *c, size_t at, size_t n)
+{
+	if (at < c->element && n <= c->element - at) c->blank_at = at, c->blank = n;
 }
 
 static int read_frames(c5_content *c, uint64_t n)
@@ -150,6 +156,7 @@ int c5_content_next(c5_content *c, const void **bytes, size_t *n)
 	else err = read_hdf5(c, slices);
 	if (err < 0) return err;
 	c->next += slices;
+	for (uint64_t i = 0; c->blank && i < slices * c->slice; i += c->element) memset(c->block + i + c->blank_at, 0, c->blank);
 	*n = slices * c->slice;
 	if (c->variable) *bytes = c->texts.data, *n = c->texts.size;
 	return C5_OK;

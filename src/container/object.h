@@ -38,6 +38,8 @@ int c5_attr_look(c5_file *f, const char *path, const char *name, const char **ty
 typedef struct c5_content c5_content;
 int c5_content_open(c5_content **out, c5_file *f, const char *path);
 void c5_content_close(c5_content *c);
+/* Bytes at..at+n-1 of every element are given out as zeros: what is no content, as times of files. Before the first block. */
+void c5_content_blank(c5_content *c, size_t at, size_t n);
 /* The next block, valid until the next call; *n 0 at the end. */
 int c5_content_next(c5_content *c, const void **bytes, size_t *n);
 /* 1 when every chunk of a native dataset exists, 0 when some are missing (and how many). */
