@@ -16,7 +16,8 @@
 #define SHORT 3             /* frames a daughter is expected to live, where the movie goes on */
 #define SHORT_COST 2.0      /* for each frame less */
 #define DROP 0.75           /* a mother whose late daughter is looked for has shrunk to less than this */
-#define LATE_ROUNDS 2
+#define PLAIN 0.75          /* divisions that cost less than this share of a birth teach what divisions look like ... */
+#define PLAIN_HALVES 0.35   /* ... if the daughters' areas allow for it */
 
 enum option_kind { GOES_ON, SECOND, BRANCHES };
 
@@ -280,27 +281,29 @@ static double branch_cost(const joiner *j, const c5_piece_birth *b)
 	return cost;
 }
 
-/* How daughters together compare with their mothers in this movie, from newborns whose best mother is plain. */
+/* How daughters compare with their mothers in this movie, from newborns whose best mother is plain. */
 static int learn_splits(joiner *j)
 {
 	const c5_pieces *p = j->p;
-	double *v;
+	c5_model *m = &j->model;
+	const double prior = 5, spread = m->split_spread, apart = m->split_apart;
+	double *v, sum_apart = 0, sum_least = 0;
+	size_t n = 0;
 	int err = c5_alloc(&v, p->n_births + 1, sizeof *v);
 	if (err < 0) return err;
-	for (int round = 0; round < LATE_ROUNDS; round++) {
-		size_t n = 0;
-		for (size_t k = 0; k < p->n_births; k++) {
-			const c5_piece_birth *b = &p->births[k];
-			if (b->late || branch_cost(j, b) >= j->params->birth) continue;
-			if (k && p->births[k - 1].birth.newborn == b->birth.newborn) continue; /* cheapest first */
-			v[n++] = b->birth.area;
-		}
-		double guess = j->model.growth, prior = 5;
-		double middle = (prior * guess + (double)n * c5_median(v, n)) / (prior + (double)n);
-		for (size_t k = 0; k < n; k++) v[k] = fabs(v[k] - middle);
-		j->model.split_area = middle;
-		j->model.split_area_spread = fmax(0.08, (prior * 0.2 + (double)n * 1.4826 * c5_median(v, n)) / (prior + (double)n));
+	for (size_t k = 0; k < p->n_births; k++) {
+		const c5_piece_birth *b = &p->births[k];
+		if (k && b[-1].birth.newborn == b->birth.newborn) continue; /* the cheapest comes first */
+		if (branch_cost(j, b) >= PLAIN * j->params->birth || b->birth.area - b->birth.balance / 2 > PLAIN_HALVES) continue;
+		v[n++] = b->birth.area;
+		sum_apart += 1 - b->birth.overlap, sum_least += 1 - b->birth.least;
 	}
+	double all = prior + (double)n;
+	m->split_area = (prior * m->growth + (double)n * c5_median(v, n)) / all;
+	for (size_t k = 0; k < n; k++) v[k] = fabs(v[k] - m->split_area);
+	m->split_spread = fmax(0.08, (prior * spread + (double)n * 1.4826 * c5_median(v, n)) / all);
+	m->split_apart = fmax(0.15, (prior * apart + sum_apart) / all);
+	m->split_least = fmax(0.15, (prior * apart + sum_least) / all);
 	free(v);
 	return C5_OK;
 }

@@ -9,6 +9,9 @@
 #define PRIOR 5.0            /* a guess weighs as much as so many observations */
 #define FREEDOM 4.0          /* of Student's t */
 #define DIVIDES 0.1          /* share of objects that are allowed to have halved */
+#define SPLIT_SPREAD 0.25    /* guess at the spread of the log ratio of daughters over mother */
+#define SPLIT_APART 0.4
+#define HALVED (-0.35)       /* log ratio of the larger daughter over her mother that is small enough */
 #define FAR_EDGE 1e9
 #define LN2 0.69314718055994530942
 
@@ -41,7 +44,8 @@ double c5_cost_t(double z2, int dims) { return 0.5 * (FREEDOM + dims) * log1p(z2
 void c5_model_guess(c5_model *m, const c5_track_params *params, double reach, const c5_cell *cells, uint32_t n)
 {
 	double sum = 0, sum2 = 0;
-	*m = (c5_model){ .params = params, .step = fmax(0.25 * reach, 0.5), .area = 0.2, .apart = 0.3, .turn = 0.2, .split_area_spread = 0.2 };
+	*m = (c5_model){ .params = params, .step = fmax(0.25 * reach, 0.5), .area = 0.2, .apart = 0.3, .turn = 0.2, .split_spread = SPLIT_SPREAD,
+		.split_apart = SPLIT_APART, .split_least = SPLIT_APART };
 	for (uint32_t i = 0; i < n; i++) sum += cells[i].mean;
 	for (uint32_t i = 0; i < n; i++) sum2 += (cells[i].mean - sum / n) * (cells[i].mean - sum / n);
 	double spread = n > 1 ? sqrt(sum2 / (n - 1)) : fabs(sum) / 5;
@@ -134,10 +138,11 @@ void c5_birth_features(c5_pair_birth *b, const c5_model *m, const c5_cell *mothe
 double c5_cost_birth(const c5_model *m, const c5_pair_birth *b)
 {
 	const c5_track_params *p = m->params;
-	double area = (b->area - m->split_area) / fmax(m->split_area_spread, m->area), balance = b->balance / 0.35;
-	double far = fmax(0, b->contact) / 0.5, deep = fmin(0, b->contact + 0.5) / 0.5;
-	double cost = p->size * (c5_cost_t(area * area, 1) + c5_cost_t(balance * balance, 1)) + p->distance * c5_cost_t(b->middle * b->middle, 2);
-	cost += p->distance * c5_cost_t(far * far + deep * deep, 1);
-	cost += p->overlap * ((1 - b->overlap) / m->apart + 0.5 * (1 - b->least) / m->apart);
+	double area = (b->area - m->split_area) / m->split_spread, balance = b->balance / 0.35;
+	double larger = b->area - log1p(exp(-b->balance)), whole = fmax(0, larger - m->growth - HALVED) / 0.15;
+	double far = fmax(0, b->contact), deep = fmin(0, b->contact + 0.5) / 0.5;
+	double cost = p->size * (c5_cost_t(area * area, 1) + c5_cost_t(balance * balance, 1) + c5_cost_t(whole * whole, 1));
+	cost += p->distance * (c5_cost_t(b->middle * b->middle, 2) + c5_cost_t(far * far + deep * deep, 1));
+	cost += p->overlap * ((1 - b->overlap) / m->split_apart + 0.5 * (1 - b->least) / m->split_least);
 	return fmin(p->division_cost + cost, 1e5);
 }

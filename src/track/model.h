@@ -29,7 +29,8 @@ typedef struct c5_model {
 	double apart;           /* mean share of the smaller object that is not shared */
 	double mean;            /* spread of the difference of intensities; 0: intensities are not known */
 	double turn;            /* mean of 1 - cos(2 angle), of needles */
-	double split_area, split_area_spread; /* the same as growth and area for daughters together over their mother */
+	double split_area, split_spread; /* the same as growth and area for daughters together over their mother */
+	double split_apart, split_least; /* means of what daughters do not share with her: together, and of the one that shares less */
 } c5_model;
 
 /* What to expect before anything is known: of n cells that are at most `reach` px from where they are looked for. */

@@ -10,6 +10,7 @@
 
 #define NONE C5_TRACK_NONE
 #define HALVES 6            /* cheapest candidates that are tried as daughters */
+#define FIRST_HALF 0.75     /* the most of a division's cost that its first link may bear */
 #define REACH_SIZE 1.5      /* typical reach in lengths of objects ... */
 #define REACH_SPACING 0.6   /* ... or in distances between them, whichever is more ... */
 #define REACH_MOST 8.0      /* ... but not more lengths than this */
@@ -162,6 +163,9 @@ static double single_cost(const c5_pairing *p, uint32_t i, uint32_t j)
 	return INFINITY;
 }
 
+/* What the continuation of a dividing object costs in the graph; the second daughter costs the rest. */
+static double first_half(const c5_pairing *p, uint32_t i, uint32_t j) { return fmin(single_cost(p, i, j), FIRST_HALF * p->half_cost[i]); }
+
 /* Rows 0..n-1 of the graph are the objects of a, n..2n-1 the same again for second daughters. */
 static int match(c5_pairing *p)
 {
@@ -179,12 +183,13 @@ static int match(c5_pairing *p)
 		for (uint64_t e = p->start[i]; e < p->start[i + 1]; e++, at++) {
 			bool half = p->col[e] == p->half[2 * i] || p->col[e] == p->half[2 * i + 1];
 			col[at] = p->col[e];
-			cost[at] = half ? fmin(p->cost[e], p->half_cost[i] / 2) : p->cost[e];
+			cost[at] = half ? first_half(p, i, p->col[e]) : p->cost[e];
 		}
 	}
 	for (uint32_t i = 0; i < n; i++) {
 		start[n + i] = at;
-		for (int s = 0; s < 2 && p->half[2 * i] != NONE; s++, at++) col[at] = p->half[2 * i + s], cost[at] = p->half_cost[i] / 2;
+		for (int s = 0; s < 2 && p->half[2 * i] != NONE; s++, at++)
+			col[at] = p->half[2 * i + s], cost[at] = p->half_cost[i] - first_half(p, i, p->half[2 * i + 1 - s]);
 	}
 	start[2 * n] = at;
 	for (uint32_t j = 0; j < p->b->n; j++) col_alone[j] = c5_cost_alone(&p->model, p->b->cells[j].edge);
