@@ -1,6 +1,6 @@
 # house_layers.sh – the house rules a compiler does not check, read off the sources and the room list in CMakeLists.txt:
-# a room includes only itself and the rooms it USES; a library's header only where the room's LIBS name it; no file above 700 lines;
-# no note to self left behind. Prints every breach as FILE:LINE: what, and fails if there was one.
+# a room includes only itself and the rooms it USES; a library's header only where the room's LIBS name it; no file above 700 lines
+# (goldens are data);# no note to self left behind. Prints every breach as FILE:LINE: what, and fails if there was one.
 set -u
 cd "${C5_SOURCE:-$(dirname "$0")/..}" || exit 1
 /usr/bin/python3 - <<'END'
@@ -47,7 +47,7 @@ for top, dirs, names in os.walk("."):
             continue
         files += 1
         lines = open(path, encoding="utf-8", errors="replace").read().splitlines()
-        if len(lines) > LONGEST and path.endswith((".c", ".h", ".cu", ".cuh", ".sh", ".py")):
+        if len(lines) > LONGEST and path.endswith((".c", ".h", ".cu", ".cuh", ".sh", ".py")) and not path.startswith("tests/golden/"):
             breach(path, len(lines), f"{len(lines)} lines, expected at most {LONGEST}")
         home = room(path)
         for number, text in enumerate(lines, 1):
