@@ -10,7 +10,7 @@
 #include "base/mem.h"
 
 typedef struct c5_figure {
-	char name[48];        /* unique in its list: the key in JSON */
+	char name[96];        /* unique in its list: the key in JSON */
 	const char *chapter;  /* heading it stands under; not copied */
 	const char *explain;  /* one sentence in plain words; not copied, NULL: none */
 	double value;         /* NAN: undefined */

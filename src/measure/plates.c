@@ -1,0 +1,55 @@
+/* plates.c – see plates.h. */
+#include "measure/plates.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "measure/figures.h"
+
+#define MAD_TO_SD 1.482602218505602 /* 1 / the third quartile of the standard normal */
+
+static int by_value(const void *x, const void *y)
+{
+	double a = *(const double *)x, b = *(const double *)y;
+	return (a > b) - (a < b);
+}
+
+static double median(const double *v, size_t n) { return n ? (v[(n - 1) / 2] + v[n / 2]) / 2 : NAN; }
+
+/* The middle of the distances from `centre`; v sorted, and it becomes those distances, sorted. */
+static double median_distance(double *v, size_t n, double centre)
+{
+	for (size_t i = 0; i < n; i++) v[i] = fabs(v[i] - centre);
+	if (n) qsort(v, n, sizeof *v, by_value);
+	return n > 1 ? MAD_TO_SD * median(v, n) : NAN;
+}
+
+static void moments(const double *v, size_t n, double *mean, double *sd)
+{
+	double sum = 0, square = 0;
+	for (size_t i = 0; i < n; i++) sum += v[i];
+	*mean = c5_ratio(sum, (double)n);
+	for (size_t i = 0; i < n; i++) square += (v[i] - *mean) * (v[i] - *mean);
+	*sd = n > 1 ? sqrt(square / (double)(n - 1)) : NAN;
+}
+
+void c5_plate_measure(c5_plate_quality *out, double *positive, size_t n_positive, double *negative, size_t n_negative)
+{
+	c5_plate_quality q = { .n_positive = n_positive, .n_negative = n_negative };
+	if (n_positive) qsort(positive, n_positive, sizeof *positive, by_value);
+	if (n_negative) qsort(negative, n_negative, sizeof *negative, by_value);
+	moments(positive, n_positive, &q.mean_positive, &q.sd_positive);
+	moments(negative, n_negative, &q.mean_negative, &q.sd_negative);
+	q.median_positive = median(positive, n_positive);
+	q.median_negative = median(negative, n_negative);
+	q.mad_positive = median_distance(positive, n_positive, q.median_positive);
+	q.mad_negative = median_distance(negative, n_negative, q.median_negative);
+	q.z_prime = 1 - c5_ratio(3 * (q.sd_positive + q.sd_negative), fabs(q.mean_positive - q.mean_negative));
+	q.ssmd = c5_ratio(q.mean_positive - q.mean_negative, sqrt(q.sd_positive * q.sd_positive + q.sd_negative * q.sd_negative));
+	q.robust_z_prime = 1 - c5_ratio(3 * (q.mad_positive + q.mad_negative), fabs(q.median_positive - q.median_negative));
+	q.robust_ssmd = c5_ratio(q.median_positive - q.median_negative, sqrt(q.mad_positive * q.mad_positive + q.mad_negative * q.mad_negative));
+	q.signal_to_background = c5_ratio(q.mean_positive, q.mean_negative);
+	q.cv_positive = c5_ratio(q.sd_positive, fabs(q.mean_positive));
+	q.cv_negative = c5_ratio(q.sd_negative, fabs(q.mean_negative));
+	*out = q;
+}
