@@ -24,6 +24,7 @@ const c5_command *const c5_commands[] = {
 	&c5_cmd_preview,
 	&c5_cmd_measure,
 	&c5_cmd_lineage,
+	&c5_cmd_compare,
 	/* look after */
 	&c5_cmd_check,
 	&c5_cmd_recover,
