@@ -93,7 +93,7 @@ static int read_nodes(c5_file *f, c5_codec *codec, const char *experiment, side 
 	c5_array_spec node = { 0 }, track = { 0 };
 	uint8_t *node_rows = NULL, *track_rows = NULL;
 	uint64_t *last = NULL;
-	uint32_t at_track, at_parent, at_first, at_last, at_id;
+	uint32_t at_track = 0, at_parent = 0, at_first = 0, at_last = 0, at_id = 0;
 	int err = C5_OK;
 	if (!s->tracks) return C5_OK;
 	if ((err = read_table(f, codec, experiment, s->tracks, "nodes", &node_rows, &node)) < 0 || (err = read_table(f, codec, experiment, s->tracks, "tracks", &track_rows, &track)) < 0 ||
@@ -325,7 +325,7 @@ static int run(int argc, char **argv)
 	c5_buf json = { 0 };
 	char **names = NULL;
 	size_t n = 0, shown = 0;
-	uint32_t a, b;
+	uint32_t a = 0, b = 0;
 	int err = c5_cli_open(&cli, &c5_cmd_compare, groups, argc, argv, 3, 3);
 	if (err < 0 || cli.helped) goto done;
 	if ((err = c5_file_open(&f, cli.words[0], C5_READ, NULL)) < 0 || (err = find_run(f, cli.words[1], &a)) < 0 || (err = find_run(f, cli.words[2], &b)) < 0 ||
