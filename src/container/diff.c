@@ -249,7 +249,7 @@ static int diff_object(differ *d, const char *path, int depth)
 	if (x.kind != y.kind) tell(d, path, "is %s in the first, %s in the second", c5_kind_name(x.kind), c5_kind_name(y.kind));
 	else if (x.kind == C5_KIND_LINK) {
 		if (strcmp(x.target, y.target) != 0) tell(d, path, "points at %s in the first, at %s in the second", x.target, y.target);
-	} else {
+	} else if (x.kind != C5_KIND_OTHER || (x.address && y.address)) { /* not a link to another file, which is left alone */
 		if ((err = diff_attrs(d, path)) < 0) goto done;
 		if (x.kind == C5_KIND_GROUP) err = diff_group(d, path, depth);
 		else if (x.kind == C5_KIND_TEXT) err = diff_text(d, path);
