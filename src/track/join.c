@@ -72,7 +72,7 @@ static int learn(joiner *j)
 		changes[n++] = c5_change_of(&a, &b, b.y - a.y, b.x - a.x, c5_cell_overlap(&a, &b, b.y - a.y, b.x - a.x));
 	}
 	err = c5_model_learn(&j->model, changes, n, 0);
-	if (p->weight > 0) j->model.step = fmax(0.3, sqrt(p->step2 / p->weight)); /* the steps beyond what was expected */
+	if (p->weight > 0) j->model.step = fmax(0.3, p->step / p->weight); /* the steps beyond what was expected */
 	j->model.mean = 0;                                                      /* intensities drift over gaps */
 	free(changes);
 	return err;

@@ -132,13 +132,28 @@ static void motions_close(motions *m)
 	free(m->moved);
 }
 
+/* Matches where things were, or after a shift of the whole frame where that is cheaper. */
+static int match_first(c5_pairing *p)
+{
+	double dy = 0, dx = 0, total;
+	int err;
+	if ((err = c5_pairing_solve(p)) < 0 || !p->params->motion || (err = c5_pairing_vote(p, &dy, &dx)) < 0) return err;
+	if (dy == 0 && dx == 0) return C5_OK;
+	total = p->total;
+	for (uint32_t i = 0; i < p->a->n; i++) p->py[i] = dy, p->px[i] = dx;
+	if ((err = c5_pairing_solve(p)) < 0 || p->total < total) return err;
+	memset(p->py, 0, p->a->n * sizeof *p->py);
+	memset(p->px, 0, p->a->n * sizeof *p->px);
+	return c5_pairing_solve(p);
+}
+
 /* Matches until the shared motion has settled. */
 static int match_shared(c5_pairing *p, motions *m)
 {
 	for (int round = 0;; round++) {
 		double most = 0;
 		int err;
-		if ((err = c5_pairing_solve(p)) < 0) return err;
+		if ((err = round ? c5_pairing_solve(p) : match_first(p)) < 0) return err;
 		if (round == ROUNDS) return C5_OK;
 		c5_pairing_moves(p, m->dy, m->dx, m->moved);
 		if (p->params->motion && (err = c5_field_fit(m->fy, m->fx, p->a->n, p->a->y, p->a->x, m->dy, m->dx, m->moved, fmax(p->a->spacing, p->a->size))) < 0) return err;

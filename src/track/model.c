@@ -12,6 +12,8 @@
 #define SPLIT_SPREAD 0.25    /* guess at the spread of the log ratio of daughters over mother */
 #define SPLIT_APART 0.4
 #define HALVED (-0.35)       /* log ratio of the larger daughter over her mother that is small enough */
+#define MOVERS 0.1           /* the step is told from this share of objects, which move most: the rest may well stand still */
+#define STEP_REACH 0.25      /* guess at the typical step, as a share of the reach */
 #define FAR_EDGE 1e9
 #define LN2 0.69314718055994530942
 
@@ -44,7 +46,7 @@ double c5_cost_t(double z2, int dims) { return 0.5 * (FREEDOM + dims) * log1p(z2
 void c5_model_guess(c5_model *m, const c5_track_params *params, double reach, const c5_cell *cells, uint32_t n)
 {
 	double sum = 0, sum2 = 0;
-	*m = (c5_model){ .params = params, .step = fmax(0.25 * reach, 0.5), .area = 0.2, .apart = 0.3, .turn = 0.2, .split_spread = SPLIT_SPREAD,
+	*m = (c5_model){ .params = params, .step = fmax(STEP_REACH * reach, 0.5), .area = 0.2, .apart = 0.3, .turn = 0.2, .split_spread = SPLIT_SPREAD,
 		.split_apart = SPLIT_APART, .split_least = SPLIT_APART };
 	for (uint32_t i = 0; i < n; i++) sum += cells[i].mean;
 	for (uint32_t i = 0; i < n; i++) sum2 += (cells[i].mean - sum / n) * (cells[i].mean - sum / n);
@@ -67,7 +69,7 @@ int c5_model_learn(c5_model *m, c5_change *changes, size_t n, double least_step)
 	if (!n) return 0;
 	if ((err = c5_alloc(&v, n, sizeof *v)) < 0) return err;
 	for (size_t i = 0; i < n; i++) v[i] = changes[i].distance2;
-	m->step = sqrt(mix(m->step * m->step, c5_median(v, n) / (2 * LN2), n)); /* the median of a squared distance in the plane is 2 ln 2 variances */
+	m->step = sqrt(mix(m->step * m->step, c5_quantile(v, n, 1 - MOVERS) / (-2 * log(MOVERS)), n)); /* squared distances in the plane */
 	m->step = fmax(m->step, least_step);
 
 	for (size_t i = 0; i < n; i++) v[i] = changes[i].area;

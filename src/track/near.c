@@ -113,10 +113,12 @@ static void swap(double *a, double *b)
 	*a = *b, *b = t;
 }
 
-double c5_median(double *v, size_t n)
+double c5_median(double *v, size_t n) { return c5_quantile(v, n, 0.5); }
+
+double c5_quantile(double *v, size_t n, double q)
 {
 	if (!n) return 0;
-	size_t want = (n - 1) / 2, lo = 0, hi = n - 1;
+	size_t want = (size_t)((double)(n - 1) * q), lo = 0, hi = n - 1;
 	while (lo < hi) { /* Hoare's selection, middle of three */
 		size_t mid = lo + (hi - lo) / 2;
 		if (v[mid] < v[lo]) swap(&v[mid], &v[lo]);

@@ -24,7 +24,8 @@ uint32_t c5_near_nearest(c5_near *g, uint32_t i, uint32_t k, double radius, cons
 /* Median over the points of the distance to the nearest other; 0 for fewer than two. */
 int c5_near_spacing(double *out, uint32_t n, const double *y, const double *x);
 
-/* The middle value (lower of two) of v, which gets reordered; 0 for none. */
+/* The value that a share `q` of v lies below, and the middle value (lower of two); 0 for none. v gets reordered. */
+double c5_quantile(double *v, size_t n, double q);
 double c5_median(double *v, size_t n);
 
 #endif

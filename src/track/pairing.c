@@ -6,11 +6,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/error.h"
 #include "track/assign.h"
 
 #define NONE C5_TRACK_NONE
 #define HALVES 6            /* cheapest candidates that are tried as daughters */
+#define ALIKE 0.3           /* log ratio of areas of objects that may be the same */
 #define FIRST_HALF 0.75     /* the most of a division's cost that its first link may bear */
+#define STEP_SIZE 0.25      /* guess at the typical step about the expected place, as a share of the mean diameter */
 #define REACH_SIZE 1.5      /* typical reach in lengths of objects ... */
 #define REACH_SPACING 0.6   /* ... or in distances between them, whichever is more ... */
 #define REACH_MOST 8.0      /* ... but not more lengths than this */
@@ -27,6 +30,7 @@ int c5_pairing_open(c5_pairing *p, const c5_track_params *params, const c5_side 
 	*p = (c5_pairing){ .params = params, .a = a, .b = b, .dt = b->frame - a->frame };
 	p->reach = (params->max_distance > 0 ? params->max_distance : estimate_reach(a, b)) * (1 + 0.5 * (p->dt - 1));
 	c5_model_guess(&p->model, params, p->reach, a->cells, a->n);
+	for (uint32_t i = 0; i < a->n; i++) p->across += 2 * sqrt(a->cells[i].area / M_PI) / a->n;
 	if ((err = c5_alloc(&p->py, (size_t)a->n + 1, sizeof *p->py)) < 0 || (err = c5_alloc(&p->px, (size_t)a->n + 1, sizeof *p->px)) < 0 ||
 	    (err = c5_alloc(&p->start, (size_t)a->n + 1, sizeof *p->start)) < 0 || (err = c5_alloc(&p->half, 2 * (size_t)a->n + 1, sizeof *p->half)) < 0 ||
 	    (err = c5_alloc(&p->half_cost, (size_t)a->n + 1, sizeof *p->half_cost)) < 0 || (err = c5_alloc(&p->match, 2 * (size_t)a->n + 1, sizeof *p->match)) < 0 ||
@@ -172,6 +176,7 @@ static int match(c5_pairing *p)
 	uint32_t n = p->a->n, *col = NULL, *answer = NULL;
 	uint64_t *start = NULL, edges = p->start[n], at = 0;
 	double *cost = NULL, *row_alone = NULL, *col_alone = NULL;
+	c5_assign_summary sum;
 	int err;
 	if ((err = c5_alloc(&start, 2 * (size_t)n + 1, sizeof *start)) < 0 || (err = c5_alloc(&col, edges + 2 * (size_t)n + 1, sizeof *col)) < 0 ||
 	    (err = c5_alloc(&cost, edges + 2 * (size_t)n + 1, sizeof *cost)) < 0 || (err = c5_alloc(&row_alone, 2 * (size_t)n + 1, sizeof *row_alone)) < 0 ||
@@ -193,7 +198,8 @@ static int match(c5_pairing *p)
 	}
 	start[2 * n] = at;
 	for (uint32_t j = 0; j < p->b->n; j++) col_alone[j] = c5_cost_alone(&p->model, p->b->cells[j].edge);
-	if ((err = c5_assign_solve(&(c5_assign_graph){ 2 * n, p->b->n, start, col, cost, row_alone, col_alone }, answer, NULL)) < 0) goto done;
+	if ((err = c5_assign_solve(&(c5_assign_graph){ 2 * n, p->b->n, start, col, cost, row_alone, col_alone }, answer, &sum)) < 0) goto done;
+	p->total = sum.cost;
 	for (uint32_t i = 0; i < n; i++) {
 		uint32_t one = answer[i], two = answer[n + i];
 		if (one == NONE || (two != NONE && single_cost(p, i, two) < single_cost(p, i, one))) one = two, two = answer[i];
@@ -229,6 +235,7 @@ int c5_pairing_learn(c5_pairing *p)
 		for (uint64_t e = p->start[i]; e < p->start[i + 1]; e++)
 			if (p->col[e] == p->match[2 * i]) changes[n++] = change_at(p, i, e);
 	}
+	p->model.step = fmin(p->model.step, STEP_SIZE * p->across); /* around expected places, other than in the first search */
 	err = c5_model_learn(&p->model, changes, n, fmax(0.3, 0.03 * fmin(p->a->size, p->b->size)));
 	free(changes);
 	return err;
@@ -245,4 +252,29 @@ void c5_pairing_moves(const c5_pairing *p, double *dy, double *dx, uint8_t *move
 		double w = k == NONE ? 1 : one->area / (one->area + two->area);
 		dy[i] = w * one->y + (1 - w) * two->y - m->y, dx[i] = w * one->x + (1 - w) * two->x - m->x;
 	}
+}
+
+/* Differences of places between objects of like size fall into bins; the fullest 3 x 3 of them is the shift. */
+int c5_pairing_vote(const c5_pairing *p, double *dy, double *dx)
+{
+	const double bin = fmax(1, 0.25 * p->across);
+	const uint32_t half = (uint32_t)fmin(ceil(p->reach / bin), 200), side = 2 * half + 3;
+	uint32_t *votes, best = 0, at = 0, none = 0;
+	int err = c5_alloc(&votes, (size_t)side * side, sizeof *votes);
+	if (err < 0) return err;
+	for (uint32_t i = 0; i < p->a->n; i++)
+		for (uint64_t e = p->start[i]; e < p->start[i + 1]; e++) {
+			const c5_cell *from = &p->a->cells[i], *to = &p->b->cells[p->col[e]];
+			double y = floor((to->y - from->y) / bin + 0.5) + half + 1, x = floor((to->x - from->x) / bin + 0.5) + half + 1;
+			if (!(fabs(log(to->area / from->area)) < ALIKE && y >= 1 && x >= 1 && y < side - 1 && x < side - 1)) continue;
+			for (uint32_t k = 0; k < 9; k++) votes[((uint32_t)y + k / 3 - 1) * side + (uint32_t)x + k % 3 - 1]++;
+		}
+	none = votes[(half + 1) * side + half + 1];
+	for (uint32_t k = 0; k < side * side; k++)
+		if (votes[k] > best) best = votes[k], at = k;
+	bool plain = best >= 3 && best > none + none / 4;
+	*dy = plain ? ((double)(at / side) - half - 1) * bin : 0;
+	*dx = plain ? ((double)(at % side) - half - 1) * bin : 0;
+	free(votes);
+	return C5_OK;
 }

@@ -22,6 +22,8 @@ typedef struct c5_pairing {
 	const c5_track_params *params;
 	const c5_side *a, *b;
 	double dt, reach;           /* frames between; farthest distance looked at, px */
+	double across;              /* mean diameter of the objects of a, px */
+	double total;               /* cost of the last answer */
 	c5_model model;
 	double *py, *px;            /* (a.n) where each object of a is expected, less where it was */
 	uint64_t *start;            /* (a.n + 1) candidates of each object of a */
@@ -40,6 +42,8 @@ int c5_pairing_open(c5_pairing *p, const c5_track_params *params, const c5_side 
 void c5_pairing_close(c5_pairing *p);
 /* Lists candidates around the expected places, prices them and matches. */
 int c5_pairing_solve(c5_pairing *p);
+/* The shift most objects seem to have made, told from the candidates of the last answer; 0, 0 unless it is plain. */
+int c5_pairing_vote(const c5_pairing *p, double *dy, double *dx);
 /* Learns typical changes from the last answer. */
 int c5_pairing_learn(c5_pairing *p);
 /* Displacements of the last answer; of dividing objects that of the daughters' middle. moved: (a.n). */

@@ -21,7 +21,7 @@ typedef struct c5_pieces {
 	c5_piece_birth *births;
 	size_t n_births, cap_births;
 	uint32_t first_frame, last_frame; /* added, empty or not */
-	double step2, reach, weight;      /* sums over pairs, by their links */
+	double step, reach, weight;       /* sums over pairs, by their links */
 } c5_pieces;
 
 /* What was decided of one newborn or ended piece: `from` goes on as `to`. A division has two rows of the same `from`. */

@@ -93,7 +93,7 @@ int c5_tracker_add_pair(c5_tracker *t, const c5_pair *p)
 	all->n_nodes += p->n_nodes;
 	if (!t->any) all->first_frame = p->frame;
 	all->last_frame = p->frame, t->any = true;
-	all->step2 += p->n_links * p->step * p->step, all->reach += p->n_links * p->reach, all->weight += p->n_links;
+	all->step += p->n_links * p->step, all->reach += p->n_links * p->reach, all->weight += p->n_links;
 	if (p->n_nodes) t->full = true, t->base = base, t->n_base = p->n_nodes, t->frame = p->frame;
 	return C5_OK;
 }
