@@ -127,11 +127,11 @@ void c5_birth_features(c5_pair_birth *b, const c5_model *m, const c5_cell *mothe
 	double share_one, double share_two)
 {
 	double both = one->area + two->area, my = (one->area * one->y + two->area * two->y) / both, mx = (one->area * one->x + two->area * two->x) / both;
-	double sy = two->y - one->y, sx = two->x - one->x, s = hypot(sy, sx), uy = s > 0 ? sy / s : 1, ux = s > 0 ? sx / s : 0;
+	double sy = two->y - one->y, sx = two->x - one->x, s = sqrt(sy * sy + sx * sx), oy = my - y, ox = mx - x, uy = s > 0 ? sy / s : 1, ux = s > 0 ? sx / s : 0;
 	double radius = sqrt(both / (2 * M_PI));
 	b->area = (float)log(both / mother->area);
 	b->balance = (float)fabs(log(one->area / two->area));
-	b->middle = (float)(hypot(my - y, mx - x) / (m->step + 0.15 * mother->major));
+	b->middle = (float)(sqrt(oy * oy + ox * ox) / (m->step + 0.15 * mother->major));
 	b->contact = (float)((s - extent(one, uy, ux) - extent(two, uy, ux)) / radius);
 	b->overlap = (float)fmin(1, (share_one + share_two) / fmin(mother->area, both));
 	b->least = (float)fmin(1, fmin(share_one / one->area, share_two / two->area));
