@@ -18,5 +18,7 @@ file(WRITE ${CMAKE_BINARY_DIR}/generated/version_info.h.new
 #define C5_HAVE_CUDNN_VERSION \"${C5_CUDNN_VERSION}\"
 #define C5_HAVE_NLOPT_VERSION \"${C5_NLOPT_VERSION}\"
 #define C5_HAVE_DEFLATE_VERSION \"${C5_DEFLATE_VERSION}\"
+#define C5_HAVE_ARCHIVE_VERSION \"${C5_ARCHIVE_VERSION}\"
+#define C5_HAVE_JSON_VERSION \"${C5_JSON_VERSION}\"
 ")
 configure_file(${CMAKE_BINARY_DIR}/generated/version_info.h.new ${CMAKE_BINARY_DIR}/generated/version_info.h COPYONLY)

@@ -14,6 +14,7 @@ libhdf5-dev
 libopenmpi-dev openmpi-bin
 libtiff-dev libpng-dev libxml2-dev
 libyaml-dev libdeflate-dev libssl-dev
+libarchive-dev libjson-c-dev
 libdnnl-dev libnlopt-dev"
 packages_test="libcmocka-dev python3 python3-numpy python3-h5py"
 packages_slurm="slurm-wlm munge"

@@ -17,6 +17,8 @@ static c5_version_row rows[] = {
 	{ "libxml2", C5_HAVE_XML_VERSION, NULL },
 	{ "libyaml", C5_HAVE_YAML_VERSION, NULL },
 	{ "libdeflate", C5_HAVE_DEFLATE_VERSION, NULL },
+	{ "libarchive", C5_HAVE_ARCHIVE_VERSION, NULL },
+	{ "json-c", C5_HAVE_JSON_VERSION, NULL },
 	{ "oneDNN", C5_HAVE_ONEDNN_VERSION, NULL },
 	{ "CUDA", C5_HAVE_CUDA_VERSION, NULL },
 	{ "cuDNN", C5_HAVE_CUDNN_VERSION, NULL },

@@ -3,6 +3,7 @@
 #include "base/version.h"
 #include "cli/cli.h"
 #include "container/version.h"
+#include "formats/export.h"
 #include "hyperopt/version.h"
 #include "image/version.h"
 #include "mpi/version.h"
@@ -13,6 +14,7 @@ void c5_cli_versions(void)
 	c5_container_versions();
 	c5_mpi_versions();
 	c5_image_versions();
+	c5_formats_versions();
 	c5_nn_versions();
 	c5_hyperopt_versions();
 }
