@@ -15,12 +15,16 @@
 #include "container/h5.h"
 #include "container/schema.h"
 
+/* Links stay in the group's header, which a reader takes in at once. HDF5's heap and B-tree, for groups of many links, are several objects that
+ * change together, and a reader may meet them half way. */
+#define LINKS_COMPACT 1024
+
 hid_t c5_h5_group_list(void)
 {
 	hid_t list = H5Pcreate(H5P_GROUP_CREATE);
 	H5Pset_obj_track_times(list, false);
 	H5Pset_attr_phase_change(list, 64, 32);
-	H5Pset_link_phase_change(list, 32, 24);
+	H5Pset_link_phase_change(list, LINKS_COMPACT, LINKS_COMPACT / 2);
 	return list;
 }
 
@@ -101,7 +105,7 @@ int c5_file_create(const char *path, const char *title)
 	fapl = c5_driver_fapl(f.overlay);
 	fcpl = H5Pcreate(H5P_FILE_CREATE);
 	H5Pset_file_space_strategy(fcpl, H5F_FSPACE_STRATEGY_NONE, false, 1);
-	H5Pset_link_phase_change(fcpl, 32, 24);
+	H5Pset_link_phase_change(fcpl, LINKS_COMPACT, LINKS_COMPACT / 2);
 	H5Pset_attr_phase_change(fcpl, 64, 32);
 	f.id = H5Fcreate(part, H5F_ACC_TRUNC, fcpl, fapl);
 	if (f.id < 0) { err = c5_h5_fail(C5_EIO, "%s: cannot be made", path); goto done; }
@@ -180,6 +184,7 @@ int c5_file_open(c5_file **out, const char *path, int mode, const char *purpose)
 		if (!torn) goto fail;
 		usleep(2000);
 	}
+	if (mode == C5_READ && !purpose) c5_overlay_share(f->overlay);
 	*out = f;
 	return C5_OK;
 fail:

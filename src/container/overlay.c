@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -38,7 +39,7 @@ typedef struct record { char magic[8]; uint64_t end, stored_end, old_stored, n_p
 typedef struct entry { uint64_t at; uint64_t size; } entry;
 
 const char *const c5_crash_points[] = {
-	"commit-begin", "data-synced", "journal-part", "journal-written", "journal-synced", "apply-begin", "apply-part", "apply-written", "apply-synced",
+	"commit-begin", "grow-noted", "grow-written", "data-synced", "journal-part", "journal-written", "journal-synced", "apply-begin", "apply-part", "apply-written", "apply-synced",
 	"note-written", "commit-end", "close-begin", "close-superblock", "close-cut", "close-end", "replay-begin", "replay-written", "replay-end", NULL
 };
 
@@ -331,6 +332,66 @@ none:
 	return C5_OK;
 }
 
+/* ---- readers ---- */
+
+#define SETTLE_US 5000
+#define LEAVE_US 2000000
+#define LOOK_US 300
+#define MAX_READERS 64
+
+/* The processes of this machine that hold the file as HDF5 readers do, by a shared flock; none where the system does not tell. */
+static size_t readers_of(const struct stat *st, long pids[MAX_READERS])
+{
+	char line[256], access[16];
+	unsigned long inode;
+	size_t n = 0;
+	FILE *f = fopen("/proc/locks", "re");
+	while (f && n < MAX_READERS && fgets(line, sizeof line, f))
+		if (sscanf(line, "%*d: FLOCK ADVISORY %15s %ld %*x:%*x:%lu", access, &pids[n], &inode) == 3 && inode == (unsigned long)st->st_ino && pids[n] != getpid() &&
+		    strcmp(access, "READ") == 0)
+			n++;
+	if (f) fclose(f);
+	return n;
+}
+
+/* Waits, but not long, until every reader that holds the file now has closed it once. */
+static void let_readers_leave(const struct stat *st)
+{
+	long here[MAX_READERS], now[MAX_READERS];
+	size_t n = readers_of(st, here), m, i, k;
+	for (int waited = 0; n && waited < LEAVE_US; waited += LOOK_US) {
+		usleep(LOOK_US);
+		m = readers_of(st, now);
+		for (i = 0; i < n;) {
+			for (k = 0; k < m && now[k] != here[i]; k++) {}
+			if (k == m) here[i] = here[--n];
+			else i++;
+		}
+	}
+}
+
+/* A reader believes the end of file it saw when it opened, and follows no address beyond. So the superblock's end is raised ahead of everything
+ * else, by itself (48 bytes, in one write), the file being that long for a while; then the readers of before get the time to leave. */
+static int raise_end(c5_overlay *ov, uint64_t stored)
+{
+	uint8_t block[C5_SUPERBLOCK_SIZE];
+	struct stat st;
+	int err;
+	if (fstat(ov->fd, &st) < 0) return os_error(ov, "look at");
+	if ((uint64_t)st.st_size < stored && ftruncate(ov->fd, (off_t)stored) < 0) return os_error(ov, "extend");
+	if ((err = journal_note(ov, ov->base_end, stored)) < 0) return err;
+	if (fsync(ov->jfd) < 0 || fsync(ov->fd) < 0) return os_error(ov, "sync");
+	c5_crash_point("grow-noted");
+	usleep(SETTLE_US); /* a reader takes the length of the file first, the superblock a moment later */
+	if (full_read(ov->fd, 0, block, sizeof block) < 0) return os_error(ov, "read");
+	c5_superblock_set_end(block, stored);
+	if (full_write(ov->fd, 0, block, sizeof block) < 0) return os_error(ov, "write");
+	c5_crash_point("grow-written");
+	ov->stored_end = stored;
+	let_readers_leave(&st);
+	return C5_OK;
+}
+
 typedef int apply_fn(c5_overlay *ov, uint64_t at, const uint8_t *bytes, size_t n);
 
 static int apply_in_place(c5_overlay *ov, uint64_t at, const uint8_t *bytes, size_t n)
@@ -465,6 +526,8 @@ fail:
 	return err;
 }
 
+void c5_overlay_share(c5_overlay *ov) { flock(ov->fd, LOCK_SH | LOCK_NB); } /* given back by close; where there are no locks, nobody waits */
+
 void c5_overlay_drop(c5_overlay *ov)
 {
 	if (!ov) return;
@@ -482,6 +545,22 @@ int c5_overlay_abort(c5_overlay *ov)
 	drop_pages(ov);
 	ov->end = ov->base_end;
 	return patch_superblock(ov, ov->base_end);
+}
+
+/* Neighbouring pages go in one write, so that what reaches over a page's edge changes at once for who reads meanwhile. */
+static int write_pages(c5_overlay *ov, const page *pages, size_t n)
+{
+	uint8_t *bytes;
+	int err = c5_alloc(&bytes, n, C5_PAGE);
+	if (err < 0) return err;
+	for (size_t i = 0; i < n; i++) memcpy(bytes + i * C5_PAGE, pages[i].bytes, pages[i].used);
+	for (size_t i = 0, k; i < n && err == C5_OK; i = k) {
+		for (k = i + 1; k < n && k != (n + 1) / 2 && pages[k].number == pages[k - 1].number + 1; k++) {}
+		if (i == (n + 1) / 2) c5_crash_point("apply-part");
+		err = apply_in_place(ov, pages[i].number * C5_PAGE, bytes + i * C5_PAGE, (k - i - 1) * C5_PAGE + pages[k - 1].used);
+	}
+	free(bytes);
+	return err;
 }
 
 int c5_overlay_commit(c5_overlay *ov, uint64_t slack)
@@ -510,13 +589,17 @@ int c5_overlay_commit(c5_overlay *ov, uint64_t slack)
 		stored = (stored + C5_PAGE - 1) / C5_PAGE * C5_PAGE;
 	}
 	if ((err = patch_superblock(ov, stored)) < 0) return err;
+	bool new_journal = ov->jfd < 0;
+	if ((err = journal_open(ov, true)) < 0) return err;
+	if (new_journal && ((err = journal_note(ov, first ? 0 : ov->base_end, old_stored)) < 0 || (err = sync_folder(ov)) < 0)) return err;
+	if (!first && stored > old_stored) {
+		if ((err = raise_end(ov, stored)) < 0) return err;
+		old_stored = stored;
+	}
 	if (fstat(ov->fd, &st) < 0) return os_error(ov, "look at");
 	if ((uint64_t)st.st_size < stored && ftruncate(ov->fd, (off_t)stored) < 0) return os_error(ov, "extend");
 	if (fsync(ov->fd) < 0) return os_error(ov, "sync");
 	c5_crash_point("data-synced");
-	bool new_journal = ov->jfd < 0;
-	if ((err = journal_open(ov, true)) < 0) return err;
-	if (new_journal && ((err = journal_note(ov, first ? 0 : ov->base_end, old_stored)) < 0 || (err = sync_folder(ov)) < 0)) return err;
 
 	if ((err = c5_alloc(&pages, ov->n_pages, sizeof *pages)) < 0) return err;
 	for (size_t i = 0; i < ov->cap; i++)
@@ -524,10 +607,7 @@ int c5_overlay_commit(c5_overlay *ov, uint64_t slack)
 	qsort(pages, n, sizeof *pages, by_number);
 	if ((err = journal_write(ov, pages, n, stored, old_stored)) < 0) goto done;
 	c5_crash_point("apply-begin");
-	for (size_t i = 0; i < n; i++) {
-		if (i == (n + 1) / 2) c5_crash_point("apply-part");
-		if ((err = apply_in_place(ov, pages[i].number * C5_PAGE, pages[i].bytes, pages[i].used)) < 0) goto done;
-	}
+	if ((err = write_pages(ov, pages, n)) < 0) goto done;
 	c5_crash_point("apply-written");
 	if (fsync(ov->fd) < 0) { err = os_error(ov, "sync"); goto done; }
 	c5_crash_point("apply-synced");

@@ -5,6 +5,9 @@
  * FILE.journal and synced it; only then are they written in place. A crash before the journal's end mark leaves the committed
  * state untouched; after it, the next open replays the journal. Readers need no lock.
  *
+ * A reader may have the file open while pages change under it. What it holds stays true, as old bytes stay where they are; so that it can follow
+ * what is new, the superblock's end of file is raised ahead of all else, and readers that opened before get a moment to leave.
+ *
  * FILE.journal: a note at byte 0 (how far the committed file reaches), and at byte 4096 the record of the commit in progress:
  * header, pages, end mark; valid only when its SHA-256 matches. It is removed when the file is closed in good order.
  *
@@ -26,6 +29,9 @@ int c5_overlay_open(c5_overlay **out, const char *path, bool writable, bool crea
 int c5_overlay_close(c5_overlay *ov);
 /* Closes in memory only, leaving file and journal as a crash would: for error paths where the disk refuses. */
 void c5_overlay_drop(c5_overlay *ov);
+
+/* Holds the file as HDF5's readers do, by a shared lock that a writer sees and has some patience with. */
+void c5_overlay_share(c5_overlay *ov);
 
 int c5_overlay_read(c5_overlay *ov, uint64_t at, void *data, size_t n);
 int c5_overlay_write(c5_overlay *ov, uint64_t at, const void *data, size_t n);

@@ -63,7 +63,7 @@ int c5_worker_scratch(c5_worker *w, int k, size_t n, void *out)
 static int find_array(c5_worker *w, const char *path, c5_array **out)
 {
 	int k = 0, err;
-	if (!w->file && (err = c5_file_open(&w->file, w->path, C5_READ, NULL)) < 0) return err;
+	if (!w->file && (err = c5_file_open(&w->file, w->path, C5_READ, "working")) < 0) return err;
 	for (int i = 0; i < C5_WORKER_ARRAYS; i++) {
 		if (w->arrays[i].path && strcmp(w->arrays[i].path, path) == 0) {
 			w->arrays[i].used = ++w->clock;
