@@ -1,9 +1,8 @@
-/* deflate.h – zlib streams (RFC 1950, 1951) for shuffled pixels: any inflate reads them.
+/* deflate.h – zlib streams (RFC 1950) for shuffled pixels, made by libdeflate: any inflate reads them.
  *
- * A camera frame, shuffled, is a plane of low bytes, which is noise, and a plane of high bytes, whose values are few but seldom repeat in
- * sequence. A search for repeated strings spends most of its time there and finds nothing. So each plane is tried on two samples: noise is
- * stored, by memcpy; bytes that a code for single values packs as well as strings do are coded as such; from the first plane on that gains
- * by strings (masks, flat images, zeros), libdeflate does the rest. What is done depends on the bytes alone, so a chunk packs the same anywhere. */
+ * The low bytes of a camera frame are noise: the search for strings spends half its time there and finds nothing. So leading planes of which two
+ * samples gain nothing are put into stored blocks, by memcpy, and libdeflate packs the rest. What is done depends on the bytes alone,
+ * so a chunk packs the same anywhere. */
 #ifndef C5_CONTAINER_DEFLATE_H
 #define C5_CONTAINER_DEFLATE_H
 
@@ -12,7 +11,7 @@
 
 #define C5_DEFLATE_LEVEL 1 /* of the search for strings: stacks of noise gain little above it; docs/decisions.md has the figures */
 
-/* The compressor and its scratch memory; one a thread. */
+/* The compressor; one a thread. */
 typedef struct c5_deflater c5_deflater;
 int c5_deflater_open(c5_deflater **out);
 void c5_deflater_close(c5_deflater *d);
