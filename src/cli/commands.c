@@ -8,6 +8,7 @@ const c5_command *const c5_commands[] = {
 	/* take in */
 	&c5_cmd_ingest,
 	&c5_cmd_simulate,
+	&c5_cmd_import,
 	/* make */
 	&c5_cmd_run,
 	&c5_cmd_segment,

@@ -22,7 +22,7 @@ typedef struct c5_run_context {
 typedef struct c5_step_ops c5_step_ops;
 struct c5_step_ops {
 	const c5_step_kind *kind;
-	const char *products[4];    /* groups of an experiment whose `latest` moves when the run is complete; NULL-ended */
+	const char *products[5];    /* groups of an experiment whose `latest` moves when the run is complete; NULL-ended */
 	/* Adds jobs, or jobs with an error for experiments that cannot be done. An error returned fails the whole run. */
 	int (*plan)(const c5_run_context *run, const c5_step *step, c5_plan *plan);
 	/* One unit. Errors are the experiment's; those of the sink are told by worker->sink_error. */
@@ -34,7 +34,7 @@ struct c5_step_ops {
 	const c5_step_ops *then;    /* second phase of the same step, after a commit; NULL: none */
 };
 
-extern const c5_step_ops c5_step_ingest, c5_step_simulate, c5_step_segment, c5_step_objects, c5_step_crop, c5_step_track;
+extern const c5_step_ops c5_step_ingest, c5_step_simulate, c5_step_segment, c5_step_objects, c5_step_crop, c5_step_track, c5_step_import;
 
 /* All of them, in the order of a pipeline; NULL-ended. And their kinds alone, for c5_pipeline_read. */
 extern const c5_step_ops *const c5_steps[];
