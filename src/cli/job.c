@@ -56,7 +56,7 @@ int c5_cli_job(const c5_cli *cli, const c5_command *command, int argc, char **ar
 	if (!line) return c5_fail(C5_ENOMEM, "out of memory");
 	if ((err = c5_stop_listen()) < 0 || (err = c5_comm_open(&comm)) < 0) goto done;
 	c5_cli_versions();
-	if ((err = c5_cli_log(cli, c5_comm_rank(comm), c5_comm_size(comm))) < 0) goto done;
+	if ((err = c5_comm_agree(comm, c5_cli_log(cli, c5_comm_rank(comm), c5_comm_size(comm)))) < 0) goto done;
 	c5_run_request request = {
 		.command = command->name, .command_line = line, .container = container, .inputs = inputs, .experiments = set->experiments,
 		.resume = set->resume, .recompute = set->recompute, .dry_run = set->dry_run, .commit_every_s = set->commit_every_s, .threads = cli->common.threads,

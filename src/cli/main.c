@@ -40,6 +40,7 @@ int main(int argc, char **argv)
 	const c5_command *command = command_for(argv[1]);
 	int err = command ? command->run(argc - 1, argv + 1) : unknown_word(argv[1]);
 	err = flush_results(err);
-	if (err < 0 && (err != C5_EUSAGE || c5_cli_launch_rank() == 0)) fprintf(stderr, "cyto5%s%s: %s\n", command ? " " : "", command ? command->name : "", c5_error_last());
+	/* Ranks agree on what went wrong, or fail alike before they meet: one of them tells it. */
+	if (err < 0 && c5_cli_launch_rank() == 0) fprintf(stderr, "cyto5%s%s: %s\n", command ? " " : "", command ? command->name : "", c5_error_last());
 	return c5_exit_status(err);
 }
