@@ -192,7 +192,8 @@ static void whole_cycles_are_compared_by_length(void **state)
 	static const uint32_t truth[] = { CELL(0, 1, 0), CELL(1, 2, 0), CELL(1, 3, 4), CELL(2, 2, 0), CELL(2, 3, 4), CELL(3, 4, 0), CELL(3, 5, 1), CELL(3, 3, 4),
 		CELL(4, 4, 0), CELL(4, 5, 1), CELL(4, 6, 4), CELL(4, 7, 5) };
 	static const c5_life truth_lives[] = { { 1, 0, 0, 0 }, { 2, 1, 2, 1 }, { 3, 1, 3, 1 }, { 4, 3, 4, 2 }, { 5, 3, 4, 2 }, { 6, 4, 4, 3 }, { 7, 4, 4, 3 } };
-	static const uint32_t other[] = { CELL(0, 1, 0), CELL(1, 2, 0), CELL(1, 3, 4), CELL(2, 2, 0), CELL(2, 3, 4), CELL(3, 4, 0), CELL(3, 5, 1), CELL(3, 6, 4), CELL(3, 7, 5),
+	static const uint32_t other[] = { CELL(0, 1, 0), CELL(1, 2, 0), CELL(1, 3, 4), CELL(2, 2, 0), CELL(2, 3, 4), CELL(3, 4, 0), CELL(3, 5, 1), CELL(3, 6, 4),
+		CELL(3, 7, 5),
 		CELL(4, 4, 0), CELL(4, 5, 1), CELL(4, 6, 4), CELL(4, 7, 5) };
 	static const c5_life other_lives[] = { { 1, 0, 0, 0 }, { 2, 1, 2, 1 }, { 3, 1, 2, 1 }, { 4, 3, 4, 2 }, { 5, 3, 4, 2 }, { 6, 3, 4, 3 }, { 7, 3, 4, 3 } };
 	movie gt = MOVIE(5, truth, truth_lives), res = MOVIE(5, other, other_lives), none = MOVIE(5, truth, truth_lives);

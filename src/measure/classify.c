@@ -21,7 +21,8 @@ static const struct { const char *name, *explain; } figures[FIGURES] = {
 	[ROC_AUC] = { "ROC_AUC", "chance that a positive object scores higher than a negative one, equal scores counting half" },
 	[PR_AUC] = { "PR_AUC", "area below precision over recall, points joined by straight lines" },
 	[AVERAGE_PRECISION] = { "average_precision", "the same in steps, without joining: mean precision at each positive found" },
-	[CALIBRATION] = { "ECE", "expected calibration error: how far scores are from the share of positives among objects of like score; undefined for scores outside 0 to 1" },
+	[CALIBRATION] = { "ECE",
+		"expected calibration error: how far scores are from the share of positives among objects of like score; undefined for scores outside 0 to 1" },
 	[BRIER] = { "Brier", "mean squared distance of score and truth; undefined for scores outside 0 to 1" },
 };
 

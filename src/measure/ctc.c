@@ -211,7 +211,8 @@ int c5_ctc_measure(c5_tracking *out, const char *gt, const char *res, bool seg_f
 	if (err == C5_OK && g.n_files != r.n_files)
 		err = c5_fail(C5_EINPUT, "%s has %zu frames, %s has %zu; the same number is expected", g.name, g.n_files, r.name, r.n_files);
 	if (err < 0) goto done;
-	const c5_tracking_input in = { g.frames, r.frames, g.lives, r.lives, g.n_lives, r.n_lives, g.first, g.has_seg && !r.is_truth && !seg_from_tra ? &g.seg : NULL, breaches };
+	const c5_tracking_input in = { g.frames, r.frames, g.lives, r.lives, g.n_lives, r.n_lives, g.first,
+		g.has_seg && !r.is_truth && !seg_from_tra ? &g.seg : NULL, breaches };
 	if (used_tra) *used_tra = !in.seg;
 	err = c5_tracking_measure(out, &in);
 done:

@@ -100,7 +100,7 @@ static int by_result_then_truth(const void *x, const void *y)
 static int track_fractions(c5_tracking *out, const c5_matches *m)
 {
 	stretch *list = NULL;
-	double *best = NULL, sum = 0;
+	double *best = NULL, sum = 0, followed = 0;
 	size_t n = 0, cap = 0;
 	int err = c5_alloc(&best, m->gt.n, sizeof *best);
 	if (err < 0) return err;
@@ -112,6 +112,7 @@ static int track_fractions(c5_tracking *out, const c5_matches *m)
 			if (j != C5_UNMATCHED && j == last) list[n - 1].frames++;
 			else if (j != C5_UNMATCHED) {
 				if ((err = c5_grow(&list, &cap, n + 1, sizeof *list)) < 0) goto done;
+				out->detected_tracks += !n || list[n - 1].i != i;
 				list[n++] = (stretch){ i, j, 1 };
 			}
 			last = j;
@@ -128,9 +129,9 @@ static int track_fractions(c5_tracking *out, const c5_matches *m)
 	}
 	for (size_t i = 0; i < m->gt.n; i++) {
 		sum += best[i];
-		out->detected_tracks += best[i] > 0;
+		followed += best[i] > 0;
 	}
-	out->tf = c5_ratio(sum, (double)out->detected_tracks);
+	out->tf = c5_ratio(sum, followed);
 done:
 	free(list);
 	free(best);

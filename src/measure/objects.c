@@ -125,7 +125,8 @@ void c5_objects_figures(c5_figures *to, const c5_objects *o)
 	c5_figures_add(to, c, "SBD", isnan(a) || isnan(b) ? NAN : a < b ? a : b, "symmetric best Dice: that, or the same seen from the result, whichever is worse");
 	for (unsigned s = 0; s < C5_AP_STEPS; s++) {
 		snprintf(name, sizeof name, "AP_all@0.%u", 50 + 5 * s);
-		c5_figures_add(to, c, name, c5_ratio((double)o->tp[s], (double)(o->tp[s] + o->fp[s] + o->fn[s])), s ? NULL : "as AP, hits and misses of all frames counted together");
+		c5_figures_add(to, c, name, c5_ratio((double)o->tp[s], (double)(o->tp[s] + o->fp[s] + o->fn[s])),
+			s ? NULL : "as AP, hits and misses of all frames counted together");
 	}
 	double tp = (double)o->tp[0], fp = (double)o->fp[0], fn = (double)o->fn[0];
 	c5_figures_add(to, c, "precision@0.50", c5_ratio(tp, tp + fp), "share of the result's objects that are hits");

@@ -31,7 +31,8 @@ static void biological(c5_figures *to, const c5_tracking *t)
 	for (int i = 0; i <= C5_BC_MOST; i++) {
 		snprintf(name, sizeof name, "BC(%d)", i);
 		c5_figures_add(to, c, name, t->divisions[i].bc,
-			i ? "the same, with some frames of tolerance in time" : "share of divisions that are right, daughters included, in the right frame (F-score); undefined without a true division");
+			i ? "the same, with some frames of tolerance in time"
+			  : "share of divisions that are right, daughters included, in the right frame (F-score); undefined without a true division");
 	}
 	c5_figures_add(to, c, "CCA", t->cca, "how well the lengths of whole cell cycles agree; undefined when the truth has no cell seen from division to division");
 	for (int i = 0; i <= C5_BC_MOST; i++) {
@@ -48,7 +49,8 @@ static void add_scores(c5_figures *to, const char *c, const char *way, int i, ui
 {
 	static const char *const words[3] = { "share of the divisions claimed that are right", "share of the true divisions that are found",
 		"harmonic mean of the two" };
-	const double values[3] = { c5_ratio((double)tp, (double)(tp + fp)), c5_ratio((double)tp, (double)(tp + fn)), c5_ratio(2.0 * (double)tp, (double)(2 * tp + fp + fn)) };
+	const double values[3] = { c5_ratio((double)tp, (double)(tp + fp)), c5_ratio((double)tp, (double)(tp + fn)),
+		c5_ratio(2.0 * (double)tp, (double)(2 * tp + fp + fn)) };
 	static const char *const names[3] = { "precision", "recall", "F1" };
 	for (int k = 0; k < 3; k++) {
 		char name[48];
@@ -118,5 +120,5 @@ void c5_tracking_figures(c5_figures *to, const c5_tracking *t)
 	c5_figures_count(to, c, "tracks_true", t->gt_tracks, NULL);
 	c5_figures_count(to, c, "tracks_result", t->res_tracks, NULL);
 	c5_figures_count(to, c, "tracks_complete", t->complete_tracks, "true tracks that are right from first to last frame");
-	c5_figures_count(to, c, "tracks_detected", t->detected_tracks, "true tracks matched in one frame at least");
+	c5_figures_count(to, c, "tracks_detected", t->detected_tracks, "true tracks matched, each by an object that matches no other, in one frame at least");
 }
