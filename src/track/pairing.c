@@ -12,6 +12,7 @@
 #define NONE C5_TRACK_NONE
 #define HALVES 6            /* cheapest candidates that are tried as daughters */
 #define ALIKE 0.3           /* log ratio of areas of objects that may be the same */
+#define CROWD 64            /* nearest objects looked at, however far the reach: keeps memory and time in bounds */
 #define FIRST_HALF 0.75     /* the most of a division's cost that its first link may bear */
 #define STEP_SIZE 0.25      /* guess at the typical step about the expected place, as a share of the mean diameter */
 #define REACH_SIZE 1.5      /* typical reach in lengths of objects ... */
@@ -34,7 +35,7 @@ int c5_pairing_open(c5_pairing *p, const c5_track_params *params, const c5_side 
 	if ((err = c5_alloc(&p->py, (size_t)a->n + 1, sizeof *p->py)) < 0 || (err = c5_alloc(&p->px, (size_t)a->n + 1, sizeof *p->px)) < 0 ||
 	    (err = c5_alloc(&p->start, (size_t)a->n + 1, sizeof *p->start)) < 0 || (err = c5_alloc(&p->half, 2 * (size_t)a->n + 1, sizeof *p->half)) < 0 ||
 	    (err = c5_alloc(&p->half_cost, (size_t)a->n + 1, sizeof *p->half_cost)) < 0 || (err = c5_alloc(&p->match, 2 * (size_t)a->n + 1, sizeof *p->match)) < 0 ||
-	    (err = c5_near_open(&p->near, b->n, b->y, b->x, p->reach)) < 0)
+	    (err = c5_alloc(&p->distance2, 2 * (size_t)b->n + 1, sizeof *p->distance2)) < 0 || (err = c5_near_open(&p->near, b->n, b->y, b->x, p->reach)) < 0)
 		goto failed;
 	if (a->labels && b->labels && a->height == b->height && a->width == b->width &&
 	    (err = c5_overlap_open(&p->overlap, a->labels, b->labels, a->height, a->width, b->cells, b->n)) < 0)
@@ -56,6 +57,7 @@ void c5_pairing_close(c5_pairing *p)
 	free(p->half);
 	free(p->half_cost);
 	free(p->match);
+	free(p->distance2);
 	c5_near_close(&p->near);
 	c5_overlap_close(&p->overlap);
 	*p = (c5_pairing){ 0 };
@@ -74,6 +76,22 @@ static int grow(c5_pairing *p, size_t need)
 	return 0;
 }
 
+/* Of more than CROWD found around a place, keeps those as near as the nearest CROWD. */
+static void thin_out(c5_pairing *p, double y, double x)
+{
+	c5_near *g = &p->near;
+	uint32_t kept = 0;
+	for (uint32_t f = 0; f < g->n_found; f++) {
+		double dy = p->b->y[g->found[f]] - y, dx = p->b->x[g->found[f]] - x;
+		p->distance2[f] = dy * dy + dx * dx;
+	}
+	memcpy(p->distance2 + g->n_found, p->distance2, g->n_found * sizeof *p->distance2);
+	double most = c5_quantile(p->distance2 + g->n_found, g->n_found, (CROWD - 0.5) / (g->n_found - 1.0));
+	for (uint32_t f = 0; f < g->n_found; f++)
+		if (p->distance2[f] <= most) g->found[kept++] = g->found[f];
+	g->n_found = kept;
+}
+
 static int list_candidates(c5_pairing *p)
 {
 	size_t n = 0;
@@ -83,6 +101,7 @@ static int list_candidates(c5_pairing *p)
 		int err;
 		p->start[i] = n;
 		c5_near_ask(&p->near, y, x, p->params->max_distance > 0 ? p->reach : fmax(p->reach, c->major));
+		if (p->near.n_found > CROWD) thin_out(p, y, x);
 		if ((err = grow(p, n + p->near.n_found)) < 0) return err;
 		if (p->overlap.from && p->near.n_found) c5_overlap_ask(&p->overlap, c, p->py[i], p->px[i]);
 		for (uint32_t f = 0; f < p->near.n_found; f++, n++) {

@@ -34,6 +34,7 @@ typedef struct c5_pairing {
 	uint32_t *half;             /* (a.n, 2) objects of b that may be its daughters, or C5_TRACK_NONE */
 	double *half_cost;          /* (a.n) of both together */
 	uint32_t *match;            /* (a.n, 2) the answer: continuation and second daughter, or C5_TRACK_NONE */
+	double *distance2;          /* (b.n, 2) scratch */
 	c5_near near;
 	c5_overlap overlap;         /* open when both frames have label images of one size */
 } c5_pairing;
