@@ -9,7 +9,7 @@ root=$(cd "$(dirname "$0")/.." && pwd) || exit 1
 cd "$root" || exit 1
 . jobs/local/packages.sh
 packages_need build test || exit 1
-packages_want slurm
+packages_want cluster
 
 jobs=$(nproc 2>/dev/null || echo 2)
 build() { # PRESET

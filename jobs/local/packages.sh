@@ -2,7 +2,7 @@
 #
 #     . jobs/local/packages.sh
 #     packages_need build test      # installs what is missing, or prints the one line to run and returns 1
-#     packages_want slurm           # the same, but does without when it cannot
+#     packages_want cluster         # the same, but does without when it cannot
 #
 # Says nothing when nothing is missing. Installs by itself as root or with a sudo that asks no password; fetches package lists only when
 # an install without them failed. Run as a program (sh jobs/local/packages.sh) it does `packages_need build test`.
@@ -17,7 +17,7 @@ libyaml-dev libdeflate-dev libssl-dev
 libarchive-dev libjson-c-dev
 libdnnl-dev libnlopt-dev"
 packages_test="libcmocka-dev python3 python3-numpy python3-h5py"
-packages_slurm="slurm-wlm munge"
+packages_cluster="slurm-wlm munge iproute2"
 
 # packages_missing GROUP...: prints the names not installed, on one line
 packages_missing() {
@@ -25,8 +25,8 @@ packages_missing() {
 		case $group in
 		build) names=$packages_build ;;
 		test)  names=$packages_test ;;
-		slurm) names=$packages_slurm ;;
-		*)     echo "packages.sh: $group: expected build, test or slurm" >&2; return 2 ;;
+		cluster) names=$packages_cluster ;;
+		*)     echo "packages.sh: $group: expected build, test or cluster" >&2; return 2 ;;
 		esac
 		for name in $names; do
 			case $(dpkg-query -W -f '${db:Status-Status}' "$name" 2>/dev/null) in
