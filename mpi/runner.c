@@ -61,7 +61,9 @@ static int add_failure(runner *r, const char *name, const char *why)
 	failed_name *f = &r->failed[r->n_failed++];
 	f->name = c5_strdup(name);
 	f->why = c5_strdup(why);
-	c5_log(C5_LOG_WARN, "%s: left out: %s", name, why);
+	size_t n = strlen(name);
+	bool named = strncmp(why, name, n) == 0 && (why[n] == ':' || why[n] == '/');
+	if (r->n_names > 1) c5_log(C5_LOG_WARN, "%s%sleft out: %s", named ? "" : name, named ? "" : ": ", why); /* of one alone, the run's own error tells */
 	c5_event("experiment-failed", "ss", "experiment", name, "why", why, (char *)NULL);
 	return f->name && f->why ? C5_OK : c5_fail(C5_ENOMEM, "out of memory");
 }
@@ -361,20 +363,24 @@ static int drop_outputs(runner *r, const c5_job *job)
 	return C5_OK;
 }
 
-/* Rank 0: arrays that nothing was put into are made, failures recorded and their unfinished results taken out again. */
+static const char *failure_at(const runner *r, size_t j)
+{
+	return r->plan.jobs[j].error ? r->plan.jobs[j].error : c5_exchange_failure(r->exchange, (uint32_t)j);
+}
+
+/* Rank 0: arrays that nothing was put into are made, failures recorded and their unfinished results taken out again, when the owner has let go of them. */
 static int finish_step(runner *r, const c5_step *step, const c5_step_ops *ops)
 {
 	int err = C5_OK;
 	for (size_t j = 0; err == C5_OK && j < r->plan.n_jobs; j++) {
 		const c5_job *job = &r->plan.jobs[j];
-		const char *why = job->error ? job->error : c5_exchange_failure(r->exchange, (uint32_t)j);
-		if (why) {
-			if ((err = add_failure(r, job->experiment.name, why)) == C5_OK) err = drop_outputs(r, job);
-			continue;
-		}
-		for (size_t k = 0; err == C5_OK && k < job->n_outputs; k++) err = c5_owner_touch(r->owner, job->first_array + (uint32_t)k);
+		for (size_t k = 0; err == C5_OK && !failure_at(r, j) && k < job->n_outputs; k++) err = c5_owner_touch(r->owner, job->first_array + (uint32_t)k);
 	}
 	if (err == C5_OK) err = c5_owner_clear(r->owner);
+	for (size_t j = 0; err == C5_OK && j < r->plan.n_jobs; j++) {
+		const c5_job *job = &r->plan.jobs[j];
+		if (failure_at(r, j) && (err = add_failure(r, job->experiment.name, failure_at(r, j))) == C5_OK) err = drop_outputs(r, job);
+	}
 	for (size_t j = 0; err == C5_OK && strcmp(step->kind->name, "simulate") == 0 && j < r->plan.n_jobs; j++) err = add_name(r, r->plan.jobs[j].experiment.name);
 	for (size_t j = 0; err == C5_OK && ops->finish && j < r->plan.n_jobs; j++)
 		if (r->plan.jobs[j].n_outputs && !failure_of(r, r->plan.jobs[j].experiment.name)) err = ops->finish(&r->context, step, &r->plan.jobs[j]);

@@ -511,7 +511,7 @@ int c5_overlay_open(c5_overlay **out, const char *path, bool writable, bool crea
 	if (!ov->path || !ov->journal) { err = c5_fail(C5_ENOMEM, "out of memory"); goto fail; }
 	ov->fd = open(path, (writable ? O_RDWR : O_RDONLY) | O_CLOEXEC | (create ? O_CREAT | O_EXCL : 0), 0644);
 	if (ov->fd < 0) {
-		err = c5_fail(errno == ENOENT || errno == ENOTDIR ? C5_ENOTFOUND : C5_EIO, "%s: cannot %s: %s%s", path, create ? "create" : writable ? "open for writing" : "open",
+		err = c5_fail(errno == ENOENT || errno == ENOTDIR ? C5_ENOTFOUND : errno == EISDIR ? C5_EINPUT : C5_EIO, "%s: cannot %s: %s%s", path, create ? "create" : writable ? "open for writing" : "open",
 			strerror(errno), create && errno == EEXIST ? "; take another name or remove it" : "");
 		goto fail;
 	}
