@@ -94,7 +94,7 @@ int c5_file_create(const char *path, const char *title)
 {
 	c5_file f = { .mode = C5_WRITE, .id = H5I_INVALID_HID };
 	hid_t fapl = H5I_INVALID_HID, fcpl = H5I_INVALID_HID;
-	char *part = c5_format("%s.part", path);
+	char *part = c5_format("%s.part", path), *stale = NULL;
 	int err;
 	if (!part) return c5_fail(C5_ENOMEM, "out of memory");
 	if (access(path, F_OK) == 0) { err = c5_fail(C5_EIO, "%s: exists; take another name or remove it", path); goto done; }
@@ -115,6 +115,7 @@ int c5_file_create(const char *path, const char *title)
 	err = c5_overlay_close(f.overlay);
 	f.overlay = NULL;
 	if (err < 0) goto done;
+	if ((stale = c5_format("%s.journal", path)) != NULL) unlink(stale); /* of a container that was deleted; without its file it is of no use */
 	if (link(part, path) < 0 && errno == EEXIST) { err = c5_fail(C5_EIO, "%s: exists; take another name or remove it", path); goto done; }
 	if (access(path, F_OK) != 0 && rename(part, path) < 0) err = c5_fail(C5_EIO, "%s: cannot be made: %s", path, strerror(errno));
 done:
@@ -129,6 +130,7 @@ done:
 		free(journal);
 	}
 	c5_lock_release(f.lock);
+	free(stale);
 	free(part);
 	return err;
 }
