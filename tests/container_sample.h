@@ -34,20 +34,21 @@ static inline void scratch_remove(void)
 	scratch_folder[0] = '\0';
 }
 
-/* A path in the test's own folder, which goes when the program ends. A few static buffers in turn. */
+/* A path in the test's own folder, which goes when the program ends. The same name gives the same pointer, good to the end. */
 static inline const char *scratch(const char *name)
 {
-	static char paths[8][256];
-	static int turn;
+	static char paths[64][256];
+	int i = 0;
 	if (!scratch_folder[0]) {
 		const char *tmp = getenv("TMPDIR");
 		snprintf(scratch_folder, sizeof scratch_folder, "%.80s/cyto5-test-XXXXXX", tmp ? tmp : "/tmp");
 		if (!mkdtemp(scratch_folder)) abort();
 		atexit(scratch_remove);
 	}
-	char *path = paths[turn++ % 8];
-	snprintf(path, sizeof paths[0], "%s/%s", scratch_folder, name);
-	return path;
+	while (i < 64 && paths[i][0] && strcmp(strrchr(paths[i], '/') + 1, name) != 0) i++;
+	if (i == 64) abort();
+	if (!paths[i][0]) snprintf(paths[i], sizeof paths[i], "%s/%s", scratch_folder, name);
+	return paths[i];
 }
 
 static inline void copy_file(const char *from, const char *to)
