@@ -5,6 +5,7 @@
 #include <archive_entry.h>
 #include <errno.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,8 +19,20 @@ struct c5_bundle {
 	struct archive_entry *entry;
 	char *path, *member;
 	bool writing;
+	bool given_up;  /* what is written from now on is thrown away */
+	FILE *to;
 	uint64_t left;  /* bytes of the present member not written yet */
 };
+
+/* Once given up, nothing is taken any more, so that libarchive ends soon instead of filling a member with zeros; its own way to say so
+ * (archive_write_fail) leaks the compressor. */
+static la_ssize_t take(struct archive *a, void *self, const void *data, size_t n)
+{
+	c5_bundle *b = self;
+	if (!b->given_up && fwrite(data, 1, n, b->to) == n) return (la_ssize_t)n;
+	archive_set_error(a, errno, "%s", b->given_up ? "given up" : strerror(errno));
+	return -1;
+}
 
 static int refuse(const c5_bundle *b)
 {
@@ -58,8 +71,9 @@ int c5_bundle_create(c5_bundle **out, const char *path, int kind)
 		bad |= archive_write_set_filter_option(b->archive, "gzip", "compression-level", "4");
 	}
 	archive_write_set_bytes_in_last_block(b->archive, 1);
-	if (bad != ARCHIVE_OK || archive_write_open_filename(b->archive, path) != ARCHIVE_OK) {
-		err = refuse(b);
+	if (!(b->to = fopen(path, "wb"))) err = c5_fail(C5_EIO, "%s: %s", path, strerror(errno));
+	else if (bad != ARCHIVE_OK || archive_write_open(b->archive, b, NULL, take, NULL) != ARCHIVE_OK) err = refuse(b);
+	if (err < 0) {
 		c5_bundle_close(b);
 		return err;
 	}
@@ -105,6 +119,11 @@ int c5_bundle_finish(c5_bundle *b)
 {
 	int err = end_member(b);
 	if (err == C5_OK && archive_write_close(b->archive) != ARCHIVE_OK) err = refuse(b);
+	if (err == C5_OK) {
+		FILE *to = b->to;
+		b->to = NULL;
+		if (fclose(to) != 0) err = c5_fail(C5_EIO, "%s: %s", b->path, strerror(errno));
+	}
 	c5_bundle_close(b);
 	return err;
 }
@@ -170,9 +189,10 @@ void c5_bundle_close(c5_bundle *b)
 {
 	if (!b) return;
 	if (b->archive && b->writing) {
-		archive_write_fail(b->archive); /* a half-written file is not ended as if it were whole; harmless after a close */
+		b->given_up = true;
 		archive_write_free(b->archive);
 	} else if (b->archive) archive_read_free(b->archive);
+	if (b->to) fclose(b->to);
 	if (b->entry) archive_entry_free(b->entry);
 	free(b->member);
 	free(b->path);
