@@ -17,9 +17,9 @@ static const c5_opt answer_opts[] = {
 };
 
 static const c5_opt image_opts[] = {
-	{ "gt", C5_OPT_TEXT, offsetof(c5_measure_set, gt), NULL, 0, 0, NULL, "PATH", "the truth: a folder, a file, or with FILE.h5 a revision of masks" },
+	{ "gt", C5_OPT_TEXT, offsetof(c5_measure_set, gt), NULL, 0, 0, NULL, "PATH", "the truth: a folder, a file, or with FILE.h5 a revision of masks or tracks" },
 	{ "res", C5_OPT_TEXT, offsetof(c5_measure_set, res), NULL, 0, 0, NULL, "PATH", "the result, likewise" },
-	{ "experiment", C5_OPT_TEXT, offsetof(c5_measure_set, experiment), NULL, 0, 0, NULL, "NAME", "of FILE.h5; unset: all that have both revisions" },
+	{ "experiment", C5_OPT_TEXT, offsetof(c5_measure_set, experiment), NULL, 0, 0, NULL, "NAME", "of FILE.h5; unset: all that have both revisions, for tracking the only one" },
 	{ "seg-from-tra", C5_OPT_BOOL, offsetof(c5_measure_set, seg_from_tra), NULL, 0, 0, NULL, NULL,
 	  "tracking: measure SEG on the tracking truth although there is a SEG folder" },
 	{ "range", C5_OPT_REAL, offsetof(c5_measure_set, range), "0", 0, 1e12, NULL, NULL,
@@ -77,11 +77,10 @@ int c5_measure_tracking_kind(c5_figures *to, c5_buf *notes, const c5_measure_set
 	c5_tracking t;
 	bool used_tra = false;
 	int err;
-	if (file) return c5_fail(C5_EUSAGE, "tracking: %s: one operand is expected, folders go to --gt and --res (see --help)", file);
-	if ((err = c5_measure_need("tracking", "gt", set->gt, "the folder of the truth")) < 0 ||
-	    (err = c5_measure_need("tracking", "res", set->res, "the folder of the result")) < 0)
+	if ((err = c5_measure_need("tracking", "gt", set->gt, "the folder, or with FILE.h5 the revision, of the truth")) < 0 ||
+	    (err = c5_measure_need("tracking", "res", set->res, "the folder, or with FILE.h5 the revision, of the result")) < 0)
 		return err;
-	err = c5_ctc_measure(&t, set->gt, set->res, set->seg_from_tra, &breaches, &used_tra);
+	err = file ? c5_measure_tracks_in(&t, file, set, &breaches) : c5_ctc_measure(&t, set->gt, set->res, set->seg_from_tra, &breaches, &used_tra);
 	if (breaches.n > C5_BREACHES_TOLD) c5_log(C5_LOG_ERROR, "... and %llu more breaches", (unsigned long long)(breaches.n - C5_BREACHES_TOLD));
 	if (err < 0) return err;
 	if (used_tra && !set->seg_from_tra) c5_log(C5_LOG_INFO, "%s: SEG is measured on the tracking truth: no segmentation truth applies", set->gt);
@@ -155,6 +154,7 @@ const c5_command c5_cmd_measure = {
 	"cyto5 measure tracking --gt 01_GT --res 01_RES --explain\n"
 	"cyto5 measure segmentation --gt truth_folder --res result_folder --json\n"
 	"cyto5 measure segmentation out.h5 --gt r000001 --res r000002\n"
+	"cyto5 measure tracking sim.h5 --gt r000001 --res latest\n"
 	"cyto5 measure classification --table scores.csv --group well\n"
 	"cyto5 measure maps --gt stain.tif --res predicted.tif\n"
 	"cyto5 measure plates --table wells.csv --value score\n",

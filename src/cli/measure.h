@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 #include "measure/figures.h"
+#include "measure/tracking.h"
 
 typedef struct c5_measure_set {
 	bool json, explain;
@@ -24,6 +25,9 @@ typedef struct c5_measure_set {
 /* file: the container, or NULL. notes: `"key":value,` pairs for the JSON object, beyond the figures. */
 typedef int c5_measure_kind(c5_figures *to, c5_buf *notes, const c5_measure_set *set, const char *file);
 c5_measure_kind c5_measure_tracking_kind, c5_measure_segmentation_kind, c5_measure_maps_kind, c5_measure_classification_kind, c5_measure_plates_kind;
+
+/* Two revisions of tracks of an experiment in a container; set->gt and set->res name them. */
+int c5_measure_tracks_in(c5_tracking *out, const char *file, const c5_measure_set *set, c5_breaches *breaches);
 
 /* C5_EUSAGE "KIND: --NAME is expected ..." when `value` is NULL. */
 int c5_measure_need(const char *kind, const char *name, const char *value, const char *what);
