@@ -70,13 +70,13 @@ static void print_row(const c5_run_info *r, bool held)
 	snprintf(ranks, sizeof ranks, "%lld", (long long)r->ranks);
 	printf("%s  %s", c5_revision_name(r->number), c5_ink(state_ink(state)));
 	c5_put_cell(state, 11);
-	printf("%s  %s  %9s  ", c5_ink(C5_PLAIN), c5_iso_text(start, r->start), span);
+	printf("%s  %.16s  %9s  ", c5_ink(C5_PLAIN), c5_iso_text(start, r->start), span);
 	c5_put_cell(or_dash(r->command), 9);
 	printf("  ");
 	c5_put_cell(or_dash(r->user), 8);
 	printf("  ");
-	c5_put_cell(host, 14);
-	printf("  %4s", ranks);
+	c5_put_cell(host, 12);
+	printf("  %5s", ranks);
 	if (r->failed > 0) printf("  %s%lld%s", c5_ink(C5_RED), (long long)r->failed, c5_ink(C5_PLAIN));
 	putchar('\n');
 }
@@ -94,7 +94,7 @@ static int print_all(c5_file *f, bool held, bool json)
 		if (got < 0) { err = got; break; }
 		if (json) add_json(&b, &r, held, false);
 		else {
-			if (shown++ == 0) printf("%srun      state        start (UTC)           duration  command    user      host            ranks  failed%s\n", c5_ink(C5_DIM), c5_ink(C5_PLAIN));
+			if (shown++ == 0) printf("%srun      state        start (UTC)        duration  command    user      host          ranks  failed%s\n", c5_ink(C5_DIM), c5_ink(C5_PLAIN));
 			print_row(&r, held);
 		}
 		c5_run_info_free(&r);

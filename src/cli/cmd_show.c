@@ -22,13 +22,22 @@ static const c5_opt show_opts[] = {
 	{ 0 },
 };
 
+#define DIMS 19 /* columns for a shape */
+
+/* "25 x 1040 x 1392", or "120x12x2160x2560" where that is too wide. */
 static char *dims_text(char to[128], const c5_object *o)
 {
 	char count[C5_SIZE_TEXT];
 	to[0] = '\0';
-	if (o->kind == C5_KIND_TABLE) snprintf(to, 128, "%s row%s", c5_count_text(count, o->dims[0]), o->dims[0] == 1 ? "" : "s");
-	for (int i = 0; o->kind != C5_KIND_TABLE && i < o->rank && strlen(to) < 100; i++)
-		snprintf(to + strlen(to), 128 - strlen(to), "%s%llu", i ? " x " : "", (unsigned long long)o->dims[i]);
+	if (o->kind == C5_KIND_TABLE) {
+		snprintf(to, 128, "%s row%s", c5_count_text(count, o->dims[0]), o->dims[0] == 1 ? "" : "s");
+		return to;
+	}
+	for (int wide = 1; wide >= 0; wide--) {
+		size_t n = 0;
+		for (int i = 0; i < o->rank && n < 100; i++) n += (size_t)snprintf(to + n, 128 - n, "%s%llu", i == 0 ? "" : wide ? " x " : "x", (unsigned long long)o->dims[i]);
+		if (n <= DIMS) break;
+	}
 	return to;
 }
 
@@ -53,9 +62,9 @@ static void print_line(const char *product, const char *name, const c5_object *o
 	printf("  ");
 	c5_put_cell(product, 8);
 	printf(" ");
-	c5_put_cell(name, 16);
+	c5_put_cell(name, 15);
 	printf(" ");
-	c5_put_cell(dims_text(dims, o), 22);
+	c5_put_cell(dims_text(dims, o), DIMS);
 	printf(" ");
 	c5_put_cell(o->kind == C5_KIND_TABLE ? "" : o->type, 8);
 	printf(" %9s -> %9s", c5_size_text(raw, o->raw), c5_size_text(stored, o->stored));
@@ -267,7 +276,7 @@ static int show_file(c5_file *f, const struct show *set)
 		printf("%s%s%s%s%s\n", c5_ink(C5_BOLD), c5_file_path(f), c5_ink(C5_PLAIN), t.title && *t.title ? "  " : "", t.title ? t.title : "");
 		printf("%s, schema %s, %s", c5_size_text(size, c5_file_end(f)), t.schema, c5_counted(count, n, "experiment", "experiments"));
 		if (t.last.state) {
-			printf(", %s; ", c5_counted(count, t.runs, "run", "runs"));
+			printf("\n%s; ", c5_counted(count, t.runs, "run", "runs"));
 			printf("the last, %s (%s), %s, %s", c5_revision_name(t.last.number), t.last.command ? t.last.command : "?", last_state(&t), c5_iso_text(when, t.last.start));
 		} else printf(", no runs yet");
 		printf("\n");
@@ -424,7 +433,7 @@ static int show_object(c5_file *f, const char *path, const struct show *set, int
 		json_object(json, &o);
 	} else {
 		printf("%s%s%s  %s", c5_ink(C5_BOLD), path, c5_ink(C5_PLAIN), c5_kind_name(o.kind));
-		if (o.rank) printf(", %s %s, %s -> %s", dims_text(dims, &o), o.kind == C5_KIND_TABLE ? "" : o.type, c5_size_text(raw, o.raw), c5_size_text(stored, o.stored));
+		if (o.rank) printf(", %s%s%s, %s -> %s", dims_text(dims, &o), o.kind == C5_KIND_TABLE ? "" : " ", o.kind == C5_KIND_TABLE ? "" : o.type, c5_size_text(raw, o.raw), c5_size_text(stored, o.stored));
 		putchar('\n');
 	}
 	err = show_attributes(f, path, json);
