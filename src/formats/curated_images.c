@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "formats/curated.h"
 #include "formats/npy.h"
+#include "image/names.h"
 #include "image/source.h"
 
 typedef struct images_state { c5_scan *scan; c5_scan_params params; c5_frame_reader *reader; void *stored; } images_state;
@@ -33,6 +34,17 @@ static int read_images(c5_curated *c, uint64_t t, uint32_t *labels)
 	return err < 0 ? err : c5_whole_labels(q->dtype, s->stored, c->height * c->width, labels, c->name, t + c->first);
 }
 
+/* The number at the end of a file's name: the frames of man_track024.tif ... are those from 24 on. 0 where there is none. */
+static int first_number(const char *path, uint64_t *first)
+{
+	char *stem = c5_name_stem(path);
+	int64_t number = 0;
+	if (!stem) return c5_fail(C5_ENOMEM, "out of memory");
+	if (stem[c5_name_number(stem, &number)] && number > 0) *first = (uint64_t)number;
+	free(stem);
+	return C5_OK;
+}
+
 static int open_images(c5_curated *c, const char *path)
 {
 	images_state *s = NULL;
@@ -47,6 +59,7 @@ static int open_images(c5_curated *c, const char *path)
 	if (q->error) return c5_fail(q->error_code, "%s", q->error);
 	if (q->z > 1) return c5_fail(C5_EINPUT, "%s: %u planes of depth, expected one label image a frame", path, q->z);
 	c->frames = q->t, c->height = q->height, c->width = q->width, c->first = q->first_frame;
+	if (!c->first && q->t == s->scan->n_files && (err = first_number(s->scan->files[q->planes[0].file], &c->first)) < 0) return err;
 	if ((err = c5_alloc(&s->stored, c->height * c->width, c5_dtype_size(q->dtype))) < 0) return err;
 	return c5_frame_reader_open(&s->reader, s->scan, &s->params);
 }

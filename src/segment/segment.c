@@ -1,90 +1,114 @@
-/* segment.c – see segment.h.
- * A frame becomes a float map (smoothed grey values, or their local standard deviation), the map is cut at a threshold, the mask becomes
- * labels. Cells under phase contrast and brightfield have no grey value of their own, but they are rougher than the medium around
- * them: hence `deviation` is the method a newcomer gets. */
+/* segment.c – see segment.h: the options, the memory, the call of the method, and what all methods share afterwards. */
 #include "segment/segment.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/cpus.h"
 #include "base/dtype.h"
 #include "base/error.h"
 #include "base/mem.h"
-#include "base/cpus.h"
-#include "image/filter.h"
-#include "image/label.h"
-#include "image/threshold.h"
+#include "image/distance.h"
+#include "image/regions.h"
+#include "segment/method.h"
+#include "segment/split.h"
+
+#define METHODS "deviation|phase|rods|fluorescence|sesmo|otsu|percentile"
+#define THRESHOLDS "otsu|li|triangle|local"
 
 const c5_opt c5_segment_opts[] = {
 	{ "channel", C5_OPT_TEXT, offsetof(c5_segment_params, channel), NULL, 0, 0, NULL, "NAME",
 		"channel to segment; default the first phase or brightfield channel" },
-	{ "method", C5_OPT_CHOICE, offsetof(c5_segment_params, method), "deviation", 0, 0, NULL, "otsu|percentile|deviation",
-		"how cell is told from background: grey value (Otsu, percentile) or roughness" },
-	{ "sigma", C5_OPT_REAL, offsetof(c5_segment_params, sigma), "1", 0, 100, "px", NULL, "Gaussian smoothing first; 0 none" },
-	{ "radius", C5_OPT_INT, offsetof(c5_segment_params, radius), "4", 1, 200, "px", NULL, "deviation: half width of the window" },
+	{ "method", C5_OPT_CHOICE, offsetof(c5_segment_params, method), "deviation", 0, 0, NULL, METHODS,
+		"how cell is told from background: by roughness (any label-free frame; phase: spread cells in phase contrast, halo taken off), as dark "
+		"rods, as bright bodies, by Deep-SeSMo's rule, by grey value" },
+	{ "sigma", C5_OPT_REAL, offsetof(c5_segment_params, sigma), "1", 0, 100, "px", NULL, "Gaussian smoothing; 0 none" },
+	{ "radius", C5_OPT_INT, offsetof(c5_segment_params, radius), "4", 1, 200, "px", NULL, "deviation, phase: half width of the window" },
 	{ "percentile", C5_OPT_REAL, offsetof(c5_segment_params, percentile), "5", 0, 100, "%", NULL,
-		"percentile: share of the darkest (or brightest) pixels that is cell" },
+		"percentile, sesmo: share of the darkest (or brightest) pixels that is cell" },
 	{ "foreground", C5_OPT_CHOICE, offsetof(c5_segment_params, foreground), "bright", 0, 0, NULL, "bright|dark",
-		"otsu, percentile: whether cells are brighter or darker than the background" },
+		"otsu, percentile, fluorescence: whether cells are brighter or darker than the background" },
 	{ "scale", C5_OPT_REAL, offsetof(c5_segment_params, scale), "1", 0, 1000, NULL, NULL, "factor on the threshold found" },
+	{ "threshold", C5_OPT_CHOICE, offsetof(c5_segment_params, threshold), "otsu", 0, 0, NULL, THRESHOLDS, "fluorescence: how the threshold is found" },
+	{ "background", C5_OPT_INT, offsetof(c5_segment_params, background), "0", 0, C5_FILTER_RADIUS_MAX, "px", NULL,
+		"fluorescence: half width of the window that finds the ground, larger than a cell; 0 leaves the ground" },
+	{ "size", C5_OPT_INT, offsetof(c5_segment_params, size), "14", 2, 400, "px", NULL, "rods: width of a rod; fluorescence: of a body" },
+	{ "low", C5_OPT_REAL, offsetof(c5_segment_params, low), "1.5", 0, 1000, NULL, NULL, "phase: roughness of cells, in units of the medium's noise" },
+	{ "high", C5_OPT_REAL, offsetof(c5_segment_params, high), "7", 0, 1000, NULL, NULL, "phase: roughness that every cell has somewhere" },
+	{ "closing", C5_OPT_INT, offsetof(c5_segment_params, closing), "4", 0, 100, "px", NULL, "phase: gaps bridged" },
+	{ "halo", C5_OPT_INT, offsetof(c5_segment_params, halo), "5", 0, 100, "px", NULL, "phase: how deep the bright halo is taken off; 0 leaves it" },
+	{ "max-hole", C5_OPT_INT, offsetof(c5_segment_params, max_hole), "1500", 0, 1e9, "px", NULL,
+		"phase, fluorescence: larger holes stay open; 0 fills all" },
+	{ "split", C5_OPT_REAL, offsetof(c5_segment_params, split), "0.75", 0, 1, NULL, NULL,
+		"phase, rods, fluorescence: what is pinched to less than this share of its width is two; 0 never" },
 	{ "min-area", C5_OPT_INT, offsetof(c5_segment_params, min_area), "60", 0, 1e9, "px", NULL, "drop smaller objects; 0 keeps all" },
 	{ "max-area", C5_OPT_INT, offsetof(c5_segment_params, max_area), "0", 0, 1e9, "px", NULL, "drop larger objects; 0 keeps all" },
+	{ "min-solidity", C5_OPT_REAL, offsetof(c5_segment_params, min_solidity), "0", 0, 1, NULL, NULL, "drop objects more ragged than this; 0 keeps all" },
+	{ "max-eccentricity", C5_OPT_REAL, offsetof(c5_segment_params, max_eccentricity), "1", 0, 1, NULL, NULL,
+		"drop objects longer drawn out than this; 1 keeps all" },
 	{ "border", C5_OPT_INT, offsetof(c5_segment_params, border), "-1", -1, 1e6, "px", NULL,
 		"drop objects this near to the frame's edge; 0 those that touch it, -1 none" },
-	{ "fill-holes", C5_OPT_BOOL, offsetof(c5_segment_params, fill_holes), "true", 0, 0, NULL, NULL, "fill holes in objects; deviation: up to (12 radius)^2 px" },
+	{ "fill-holes", C5_OPT_BOOL, offsetof(c5_segment_params, fill_holes), "true", 0, 0, NULL, NULL,
+		"fill holes in objects; deviation: up to (12 radius)^2 px" },
 	{ 0 }
 };
 
-/* Otsu on the deviation tells bright rims from all else. The body of a cell is rougher than medium too: from this share of it on. */
-#define DEVIATION_SHARE 0.5
-/* The window sees a cell before it is on it: masks come out larger by nearly its half width, of which this is taken back. */
-static size_t excess(size_t radius) { return radius * 3 / 4; }
-/* Smooth places inside a cell are smaller than this; larger holes are medium between cells that touch. */
-static int64_t largest_hole(size_t radius) { return (int64_t)(12 * radius * 12 * radius); }
+static const c5_method *const methods[] = { &c5_method_deviation, &c5_method_phase, &c5_method_rods, &c5_method_fluorescence, &c5_method_sesmo,
+	&c5_method_otsu, &c5_method_percentile };
 
-enum method { OTSU, PERCENTILE, DEVIATION };
+size_t c5_method_larger(size_t a, size_t b) { return a > b ? a : b; }
 
-struct c5_segmenter {
-	size_t height, width;
-	enum method method;
-	bool dark, fill_holes;
-	double sigma, percentile, scale;
-	size_t radius;
-	c5_label_rules rules;
-	float *smooth, *map; /* (H, W); map is the deviation, the same as `smooth` for other methods */
-	uint8_t *mask;       /* (H, W) */
-	void *scratch;       /* of one step at a time */
-};
-
-static int read_method(const char *name, enum method *method)
+FOR_CPUS void c5_method_cut(uint8_t *restrict mask, const float *restrict map, size_t n, float threshold, bool dark)
 {
-	static const char *const names[] = { "otsu", "percentile", "deviation" };
-	for (int i = 0; name && i < 3; i++)
-		if (!strcmp(name, names[i])) {
-			*method = (enum method)i;
-			return C5_OK;
-		}
-	return c5_fail(C5_EUSAGE, "segmentation method \"%s\" is none of otsu, percentile, deviation", name ? name : "");
+	if (dark)
+		for (size_t i = 0; i < n; i++) mask[i] = map[i] < threshold;
+	else
+		for (size_t i = 0; i < n; i++) mask[i] = map[i] > threshold;
 }
 
-static size_t larger(size_t a, size_t b) { return a > b ? a : b; }
+/* ---- opening ---- */
 
-static size_t scratch_bytes(const c5_segment_params *p, size_t height, size_t width)
+static int read_method(const char *name, const c5_method **method)
 {
-	size_t n = larger(c5_label_bytes(height, width), C5_THRESHOLD_BYTES);
-	const size_t radius = p->radius > 0 ? (size_t)p->radius : 0;
-	n = larger(n, c5_filter_gaussian_bytes(height, width, p->sigma));
-	n = larger(n, c5_label_erode_bytes(height, width, excess(radius)));
-	return larger(n, c5_filter_local_bytes(width, radius));
+	for (size_t i = 0; name && i < sizeof methods / sizeof *methods; i++)
+		if (!strcmp(name, methods[i]->name)) {
+			*method = methods[i];
+			return C5_OK;
+		}
+	return c5_fail(C5_EUSAGE, "segmentation method \"%s\" is none of " METHODS, name ? name : "");
+}
+
+static int read_threshold(const char *name, int *threshold)
+{
+	static const char *const names[] = { "otsu", "li", "triangle", "local" };
+	for (int i = 0; name && i < 4; i++)
+		if (!strcmp(name, names[i])) {
+			*threshold = i;
+			return C5_OK;
+		}
+	return c5_fail(C5_EUSAGE, "threshold \"%s\" is none of " THRESHOLDS, name ? name : "");
+}
+
+static int check(const c5_segment_params *p)
+{
+	if (!(p->sigma >= 0 && p->sigma <= 100) || p->radius < 0 || p->radius > C5_FILTER_RADIUS_MAX)
+		return c5_fail(C5_EUSAGE, "sigma %g and radius %lld px: expected 0 to 100, and 0 to %d", p->sigma, (long long)p->radius,
+			C5_FILTER_RADIUS_MAX);
+	const struct { const char *name; int64_t value, most; } sizes[] = { { "size", p->size, 400 }, { "closing", p->closing, 100 },
+		{ "halo", p->halo, 100 }, { "background", p->background, C5_FILTER_RADIUS_MAX } };
+	for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
+		if (sizes[i].value < 0 || sizes[i].value > sizes[i].most)
+			return c5_fail(C5_EUSAGE, "%s %lld px: expected 0 to %lld", sizes[i].name, (long long)sizes[i].value, (long long)sizes[i].most);
+	return C5_OK;
 }
 
 size_t c5_segmenter_bytes(const c5_segment_params *params, size_t height, size_t width)
 {
-	enum method method = DEVIATION;
-	(void)read_method(params->method, &method);
-	size_t maps = method == DEVIATION ? 2 : 1;
-	return sizeof(c5_segmenter) + height * width * (maps * sizeof(float) + 1) + scratch_bytes(params, height, width);
+	const c5_method *m = methods[0];
+	(void)read_method(params->method, &m);
+	const size_t pixel = sizeof(float) * (1 + (size_t)m->maps + m->basins) + 1 + m->spare;
+	return sizeof(c5_segmenter) + height * width * pixel + m->scratch(params, height, width);
 }
 
 int c5_segmenter_open(c5_segmenter **out, const c5_segment_params *params, size_t height, size_t width)
@@ -94,25 +118,25 @@ int c5_segmenter_open(c5_segmenter **out, const c5_segment_params *params, size_
 	*out = NULL;
 	if (!height || !width || width > INT32_MAX || height > INT32_MAX / width)
 		return c5_fail(C5_EINPUT, "frame of %zu x %zu pixels cannot be segmented: 1 to 2^31 - 1 pixels expected", height, width);
-	if (!(params->sigma >= 0 && params->sigma <= 100) || params->radius < 0 || params->radius > C5_FILTER_RADIUS_MAX)
-		return c5_fail(C5_EUSAGE, "sigma %g and radius %lld px: expected 0 to 100, and 0 to %d", params->sigma, (long long)params->radius,
-			C5_FILTER_RADIUS_MAX);
+	if ((err = check(params)) < 0) return err;
 	if ((err = c5_alloc(&s, 1, sizeof *s)) < 0) return err;
-	if ((err = read_method(params->method, &s->method)) < 0) goto done;
-	s->height = height, s->width = width;
-	s->sigma = params->sigma, s->percentile = params->percentile, s->scale = params->scale;
-	s->radius = (size_t)params->radius;
-	s->dark = s->method != DEVIATION && params->foreground && !strcmp(params->foreground, "dark");
-	s->rules = (c5_label_rules){ 8, params->fill_holes, s->method == DEVIATION ? largest_hole(s->radius) : 0, params->min_area, params->max_area,
-		params->border };
-	if ((err = c5_alloc_aligned(&s->smooth, height * width, sizeof *s->smooth)) < 0) goto done;
-	s->map = s->smooth;
-	if (s->method == DEVIATION && (err = c5_alloc_aligned(&s->map, height * width, sizeof *s->map)) < 0) {
-		s->map = NULL;
+	if ((err = read_method(params->method, &s->method)) < 0 || (err = read_threshold(params->threshold, &s->threshold)) < 0) goto done;
+	if (s->method->basins && (height > 32767 || width > 32767)) {
+		err = c5_fail(C5_EINPUT, "frame of %zu x %zu pixels: method %s takes up to 32767 each way; segment it as tiles", height, width, s->method->name);
 		goto done;
 	}
-	if ((err = c5_alloc_aligned(&s->mask, height * width, 1)) < 0) goto done;
-	if ((err = c5_alloc_aligned(&s->scratch, scratch_bytes(params, height, width), 1)) < 0) goto done;
+	s->height = height, s->width = width, s->n = height * width;
+	s->set = *params;
+	s->set.channel = s->set.method = s->set.foreground = s->set.threshold = NULL;
+	s->dark = params->foreground && !strcmp(params->foreground, "dark");
+	s->rules = (c5_label_rules){ 8, params->fill_holes, 0, params->min_area, params->max_area, params->border };
+	if ((err = c5_alloc_aligned(&s->smooth, s->n, sizeof *s->smooth)) < 0) goto done;
+	for (int k = 0; k < s->method->maps; k++)
+		if ((err = c5_alloc_aligned(&s->map[k], s->n, sizeof *s->map[k])) < 0) goto done;
+	if ((err = c5_alloc_aligned(&s->mask, s->n, 1)) < 0) goto done;
+	if (s->method->spare && (err = c5_alloc_aligned(&s->spare, s->n, 1)) < 0) goto done;
+	if (s->method->basins && (err = c5_alloc_aligned(&s->basins, s->n, sizeof *s->basins)) < 0) goto done;
+	if ((err = c5_alloc_aligned(&s->scratch, s->method->scratch(params, height, width), 1)) < 0) goto done;
 	*out = s;
 done:
 	if (err < 0) c5_segmenter_close(s);
@@ -122,47 +146,89 @@ done:
 void c5_segmenter_close(c5_segmenter *s)
 {
 	if (!s) return;
-	if (s->map != s->smooth) free(s->map);
 	free(s->smooth);
+	free(s->map[0]);
+	free(s->map[1]);
+	free(s->map[2]);
 	free(s->mask);
+	free(s->spare);
+	free(s->basins);
 	free(s->scratch);
 	free(s);
 }
 
-FOR_CPUS static void cut(uint8_t *restrict mask, const float *restrict map, size_t n, float threshold, bool dark)
+/* ---- parting ---- */
+
+size_t c5_method_part_bytes(size_t height, size_t width)
 {
-	if (dark)
-		for (size_t i = 0; i < n; i++) mask[i] = map[i] < threshold;
-	else
-		for (size_t i = 0; i < n; i++) mask[i] = map[i] > threshold;
+	return c5_method_larger(c5_label_bytes(height, width), c5_method_larger(c5_distance_bytes(height, width), c5_split_bytes(height, width)));
+}
+
+FOR_CPUS static void slope_down(float *restrict relief, const float *restrict distance, size_t n, float slope)
+{
+	for (size_t i = 0; i < n; i++) relief[i] -= slope * distance[i];
+}
+
+int c5_method_part(c5_segmenter *s, float *relief, const float *tone, double slope, double depth, double ridge, uint32_t *labels, uint32_t *objects)
+{
+	uint32_t n;
+	int err;
+	if (!(s->set.split > 0)) {
+		*objects = c5_label_mask(labels, s->mask, s->height, s->width, &C5_LABEL_ALL, s->scratch);
+		return C5_OK;
+	}
+	c5_distance_squared(s->basins, s->mask, s->height, s->width, s->scratch);
+	c5_distance_root(s->map[1], s->basins, s->height, s->width);
+	if (!relief) {
+		relief = s->map[0];
+		memset(relief, 0, s->n * sizeof *relief);
+	}
+	slope_down(relief, s->map[1], s->n, (float)slope);
+	const c5_split_rules rules = { s->set.split, (double)s->set.min_area, depth, ridge };
+	if ((err = c5_split_mask(labels, &n, s->mask, relief, s->map[1], tone, s->height, s->width, &rules, s->scratch)) < 0) return err;
+	*objects = n;
+	return C5_OK;
+}
+
+/* ---- a frame ---- */
+
+/* Takes out labels whose shape is not wanted. */
+static int drop_shapes(const c5_segmenter *s, uint32_t *labels, uint32_t n)
+{
+	c5_region *regions = NULL;
+	int err;
+	if (!n || (s->set.min_solidity <= 0 && s->set.max_eccentricity >= 1)) return C5_OK;
+	if ((err = c5_alloc(&regions, n, sizeof *regions)) < 0 || (err = c5_regions_measure(labels, s->height, s->width, n, regions)) < 0) goto done;
+	for (size_t i = 0; i < s->n; i++) {
+		if (!labels[i]) continue;
+		const c5_region *r = &regions[labels[i] - 1];
+		if (r->solidity < s->set.min_solidity || r->eccentricity > s->set.max_eccentricity) labels[i] = 0;
+	}
+	err = C5_OK;
+done:
+	free(regions);
+	return err;
 }
 
 int c5_segment_frame(c5_segmenter *s, int dtype, const void *pixels, uint32_t *labels, c5_segment_summary *summary)
 {
-	const size_t n = s->height * s->width;
 	c5_filter_stats stats;
 	double threshold = 0;
+	uint32_t objects = 0, *counts = NULL;
 	int err;
-	if ((err = c5_filter_to_float(s->smooth, dtype, pixels, n, &stats)) < 0) return err;
-	c5_filter_gaussian(s->smooth, s->smooth, s->height, s->width, s->sigma, s->scratch);
-	if (s->method == DEVIATION) c5_filter_local(NULL, s->map, s->smooth, s->height, s->width, s->radius, s->scratch);
-	if (s->method == PERCENTILE)
-		err = c5_threshold_percentile(C5_F32, s->map, n, s->dark ? s->percentile : 100 - s->percentile, s->scratch, &threshold);
-	else
-		err = c5_threshold_otsu(C5_F32, s->map, n, s->scratch, &threshold);
-	if (err < 0) return err;
-	threshold *= s->method == DEVIATION ? s->scale * DEVIATION_SHARE : s->scale;
-	if (stats.max > stats.min) cut(s->mask, s->map, n, (float)threshold, s->dark);
-	else memset(s->mask, 0, n); /* whatever the scale: a frame of one value shows nothing */
-	if (s->method == DEVIATION) {
-		if (s->rules.fill_holes) c5_label_fill_holes(s->mask, s->height, s->width, s->rules.max_hole, s->scratch);
-		c5_label_erode(s->mask, s->height, s->width, excess(s->radius), s->scratch);
+	if ((err = c5_filter_to_float(s->smooth, dtype, pixels, s->n, &stats)) < 0) return err;
+	memset(labels, 0, s->n * sizeof *labels); /* whatever the settings: a frame of one value shows nothing */
+	if (stats.max > stats.min) {
+		if ((err = s->method->run(s, dtype, pixels, &stats, labels, &objects, &threshold)) < 0) return err;
+		if ((err = drop_shapes(s, labels, objects)) < 0) return err;
+		if ((err = c5_alloc(&counts, 2 * ((size_t)objects + 1), sizeof *counts)) < 0) return err;
+		objects = c5_label_filter(labels, s->height, s->width, objects, &s->rules, counts);
+		free(counts);
 	}
-	uint32_t objects = c5_label_mask(labels, s->mask, s->height, s->width, &s->rules, s->scratch);
 	if (summary) {
 		size_t covered = 0;
-		for (size_t i = 0; i < n; i++) covered += labels[i] != 0;
-		*summary = (c5_segment_summary){ objects, threshold, (double)covered / (double)n, stats.mean, stats.sd };
+		for (size_t i = 0; i < s->n; i++) covered += labels[i] != 0;
+		*summary = (c5_segment_summary){ objects, threshold, (double)covered / (double)s->n, stats.mean, stats.sd };
 	}
 	return C5_OK;
 }

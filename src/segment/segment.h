@@ -1,4 +1,4 @@
-/* segment.h – from one frame to its mask: smoothing, a threshold, labelling, size and border filters.
+/* segment.h – from one frame to its mask: the methods, named for what they suit, and the size, shape and border filters.
  * Knows neither files nor ranks: the caller hands in pixels and takes labels. Deterministic for any number of threads. */
 #ifndef C5_SEGMENT_SEGMENT_H
 #define C5_SEGMENT_SEGMENT_H
@@ -8,26 +8,37 @@
 
 #include "base/options.h"
 
-#define C5_SEGMENT_VERSION 1 /* of the method: raise it whenever labels may differ for the same pixels and settings */
+#define C5_SEGMENT_VERSION 2 /* of the methods: raise it whenever labels may differ for the same pixels and settings */
+
+enum c5_segment_threshold { C5_SEGMENT_OTSU, C5_SEGMENT_LI, C5_SEGMENT_TRIANGLE, C5_SEGMENT_LOCAL };
 
 typedef struct c5_segment_params {
 	char *channel;      /* channel to segment; unset: the experiment's first phase or brightfield channel, else its first */
-	char *method;       /* otsu | percentile | deviation */
-	double sigma;       /* Gaussian smoothing before the threshold, px; 0 none */
-	int64_t radius;     /* half width of the window of `deviation`, px */
-	double percentile;  /* for `percentile`: share of the darkest (foreground bright: brightest) pixels, 0..100 */
-	char *foreground;   /* bright | dark; which side of the threshold is cell; `deviation` takes the rough side always */
-	double scale;       /* factor on the threshold found */
+	char *method;       /* deviation | phase | rods | fluorescence | sesmo | otsu | percentile */
+	double sigma;       /* Gaussian smoothing, px; 0 none; sesmo has its own */
+	int64_t radius;     /* half width of the window of `deviation` and `phase`, px */
+	double percentile;  /* for `percentile`, `sesmo`: share of the darkest (foreground bright: brightest) pixels, 0..100 */
+	char *foreground;   /* bright | dark; which side of the threshold is cell: otsu, percentile, fluorescence */
+	double scale;       /* factor on the threshold found; phase and sesmo have none */
+	char *threshold;    /* fluorescence: otsu | li | triangle | local */
+	int64_t background; /* fluorescence: half width of the window that finds the ground, px, larger than a cell; 0 leaves it */
+	int64_t size;       /* rods: width of a rod; fluorescence: of a body, px */
+	double low, high;   /* phase: deviation from which a pixel is cell, and that a cell has somewhere; in units of the medium's noise */
+	int64_t closing;    /* phase: gaps bridged, px */
+	int64_t halo;       /* phase: how deep the bright halo reaches into the rough area, px; 0 leaves it */
+	int64_t max_hole;   /* phase, fluorescence: larger holes stay open, px; 0 no limit; deviation: (12 radius)^2 */
+	double split;       /* phase, rods, fluorescence: pinched to less than this share of its width, an object is two; 0 never */
 	int64_t min_area, max_area; /* px; 0: no limit */
+	double min_solidity, max_eccentricity; /* of regions.h; 0 and 1: no limit */
 	int64_t border;     /* drop objects within this many px of the edge; -1: keep all */
-	bool fill_holes;    /* `deviation`: holes up to (12 radius)^2 px, larger ones are medium between cells */
+	bool fill_holes;
 } c5_segment_params;
 extern const c5_opt c5_segment_opts[];
 
 /* What is worth knowing of one frame: a row of the container's frames table. */
 typedef struct c5_segment_summary {
 	uint32_t objects;
-	double threshold;   /* on the smoothed image or its deviation map, in the units of that map */
+	double threshold;   /* on the method's map (grey values, their deviation), in grey values */
 	double covered;     /* share of pixels under objects, 0..1 */
 	double mean, sd;    /* of the raw frame */
 } c5_segment_summary;
