@@ -71,6 +71,6 @@ cat <<END
   ecoli.png        a growing colony of bacteria, last frame, outlined
   t98g-crops.png   64 of the outlined cells, cut out
 
-  Open demo.h5 in h5py, MATLAB, H5Web, silx or napari: masks are experiments/NAME/masks/latest, tables experiments/NAME/objects/latest.
+  Open demo.h5 in h5py, MATLAB, H5Web or silx: masks are experiments/NAME/masks/latest, tables experiments/NAME/objects/latest.
   Next: your own recordings. Copy jobs/local/demo.yml, or ask: cyto5 --help
 END
