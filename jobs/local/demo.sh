@@ -24,6 +24,16 @@ shown() {
 	fi
 }
 
+# Likewise, but of what it says only the lines that match.
+picked() {
+	lines=$1
+	shift
+	printf '%s$ %s%s\n' "$dim" "$*" "$plain"
+	"$@" >"$out/said.txt" 2>&1 || { cat "$out/said.txt"; exit 1; }
+	grep -E "$lines" "$out/said.txt" | sed 's/^/  /'
+	echo "    ..."
+}
+
 out=demo-out
 rm -rf "$out"
 mkdir "$out"
@@ -47,29 +57,37 @@ echo "  $(cyto5 --version | head -n 1 | tr -s " "), in build/release"
 export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
 ranks="mpirun -n 2 --oversubscribe"
 
-say "2. Two movies, two MPI ranks, one container: take in, outline every cell, measure it, crop it"
+say "2. Two movies, two MPI ranks, one container: take in, outline every cell, measure it, crop it, follow it"
 shown $ranks cyto5 run jobs/local/demo.yml "$out/demo.h5"
 
 say "3. The bacteria again, with settings of their own: a second run adds a revision, the first one stays"
 shown $ranks cyto5 run jobs/local/demo-colony.yml "$out/demo.h5" --experiments ecoli
 
-say "4. What is in the container, and how it came to be"
+say "4. The colony as people outlined and followed it comes in as a corrected revision; cyto5 follows the same outlines, and both steps are measured"
+shown cyto5 import "$out/demo.h5" ecoli tests/data/ecoli-phase-lineage/01_GT/TRA
+shown $ranks cyto5 track "$out/demo.h5" --experiments ecoli
+picked 'AP@0.50|SEG|Dice' cyto5 measure segmentation "$out/demo.h5" --experiment ecoli --gt r000003 --res r000002
+picked 'TRA|AOGM  |divisions_true|division_F1_strict.0' cyto5 measure tracking "$out/demo.h5" --experiment ecoli --gt r000003 --res r000004
+
+say "5. What is in the container, and how it came to be"
 shown cyto5 show "$out/demo.h5"
 shown cyto5 log "$out/demo.h5"
 shown cyto5 check "$out/demo.h5"
 
-say "5. Pictures"
+say "6. Pictures"
 shown cyto5 preview "$out/demo.h5" t98g --frame 0 --out "$out/t98g.png"
-shown cyto5 preview "$out/demo.h5" ecoli --frame 5 --out "$out/ecoli.png"
+shown cyto5 preview "$out/demo.h5" ecoli --frame 5 --revision r000002 --out "$out/ecoli.png"
 shown cyto5 preview "$out/demo.h5" t98g --crops --most 64 --out "$out/t98g-crops.png"
+shown cyto5 lineage "$out/demo.h5" ecoli --out "$out/ecoli-lineage.svg"
 rm -f "$out/said.txt"
 
 say "Made, in $root/$out:"
 cat <<END
-  demo.h5          everything: both recordings, masks, a table of all cells, crops, and how they were made ($(du -h "$out/demo.h5" | cut -f1))
+  demo.h5          everything: both recordings, masks, a table of all cells, crops, tracks, and how they were made ($(du -h "$out/demo.h5" | cut -f1))
   t98g.png         glioblastoma cells, first frame, outlined; cells that touch share an outline
   ecoli.png        a growing colony of bacteria, last frame, outlined
   t98g-crops.png   64 of the outlined cells, cut out
+  ecoli-lineage.svg  the colony's family trees
 
   Open demo.h5 in h5py, MATLAB, H5Web or silx: masks are experiments/NAME/masks/latest, tables experiments/NAME/objects/latest.
   Next: your own recordings. Copy jobs/local/demo.yml, or ask: cyto5 --help
