@@ -159,7 +159,7 @@ static int compare_frame(change *c, uint64_t t, const uint32_t *a, const uint32_
 	bool equal = true;
 	if (err < 0) return err;
 	for (size_t i = 0; i < o->n_pairs; i++) {
-		const c5_pair *p = &o->pairs[i];
+		const c5_shared *p = &o->pairs[i];
 		double iou = c5_overlap_iou(o, p);
 		if (iou <= 0.5) continue;
 		same++;

@@ -25,7 +25,7 @@ static void count_hits(c5_objects *o)
 	const c5_overlap *v = &o->overlap;
 	uint64_t hits[C5_AP_STEPS] = { 0 };
 	for (size_t k = 0; k < v->n_pairs; k++) {
-		const c5_pair *p = &v->pairs[k];
+		const c5_shared *p = &v->pairs[k];
 		uint64_t whole = v->area_a[p->a] + v->area_b[p->b] - p->pixels;
 		for (unsigned s = 0; s < C5_AP_STEPS && 100 * p->pixels > (50 + 5 * s) * whole; s++) hits[s]++;
 		if (2 * p->pixels > whole) o->iou_tp += c5_overlap_iou(v, p);
@@ -47,7 +47,7 @@ static int best_dice(c5_objects *o)
 	if (err < 0) return err;
 	for (size_t i = 0; i < v->n_a + v->n_b; i++) o->best[i] = 0;
 	for (size_t k = 0; k < v->n_pairs; k++) {
-		const c5_pair *p = &v->pairs[k];
+		const c5_shared *p = &v->pairs[k];
 		double dice = 2 * (double)p->pixels / (double)(v->area_a[p->a] + v->area_b[p->b]);
 		if (dice > o->best[p->a]) o->best[p->a] = dice;
 		if (dice > o->best[v->n_a + p->b]) o->best[v->n_a + p->b] = dice;
@@ -66,7 +66,7 @@ static int aggregated_jaccard(c5_objects *o)
 	int err = c5_alloc(&taken, v->n_b, sizeof *taken);
 	if (err < 0) return err;
 	for (size_t i = 0, k = 0; i < v->n_a; i++) {
-		const c5_pair *best = NULL;
+		const c5_shared *best = NULL;
 		for (; k < v->n_pairs && v->pairs[k].a == i; k++)
 			if (!best || c5_overlap_iou(v, &v->pairs[k]) > c5_overlap_iou(v, best)) best = &v->pairs[k];
 		whole += v->area_a[i];

@@ -101,7 +101,7 @@ int c5_overlap_count(c5_overlap *o, const uint32_t *a, const uint32_t *b, size_t
 				o->area_a[o->n_a++] = 0;
 			}
 			o->area_a[o->n_a - 1] += o->runs[i].pixels;
-			if (y) o->pairs[o->n_pairs++] = (c5_pair){ (uint32_t)o->n_a - 1, (uint32_t)i, o->runs[i].pixels };
+			if (y) o->pairs[o->n_pairs++] = (c5_shared){ (uint32_t)o->n_a - 1, (uint32_t)i, o->runs[i].pixels };
 		}
 	}
 	/* The second list: the same pairs by their lower half; `spare` remembers where each came from. */
@@ -147,7 +147,7 @@ void c5_overlap_match(const c5_overlap *o, uint32_t *match)
 		if (2 * o->pairs[i].pixels > o->area_a[o->pairs[i].a]) match[o->pairs[i].a] = o->pairs[i].b;
 }
 
-double c5_overlap_iou(const c5_overlap *o, const c5_pair *p)
+double c5_overlap_iou(const c5_overlap *o, const c5_shared *p)
 {
 	return (double)p->pixels / (double)(o->area_a[p->a] + o->area_b[p->b] - p->pixels);
 }

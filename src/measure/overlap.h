@@ -8,14 +8,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-typedef struct c5_pair { uint32_t a, b; uint64_t pixels; } c5_pair; /* indices into the two lists of labels */
+typedef struct c5_shared { uint32_t a, b; uint64_t pixels; } c5_shared; /* indices into the two lists of labels */
 
 /* Zero it before the first use; the memory is used again for the next pair of images. */
 typedef struct c5_overlap {
 	size_t n_a, n_b, n_pairs;
 	uint32_t *label_a, *label_b; /* ascending, background (0) left out */
 	uint64_t *area_a, *area_b;   /* px */
-	c5_pair *pairs;              /* of objects that share pixels, sorted by a, then b */
+	c5_shared *pairs;              /* of objects that share pixels, sorted by a, then b */
 	size_t cap_a, cap_b, cap_areas_a, cap_areas_b, cap_pairs, cap_runs, cap_spare;
 	struct c5_run { uint64_t key; uint64_t pixels; } *runs, *spare;
 } c5_overlap;
@@ -28,6 +28,6 @@ void c5_overlap_free(c5_overlap *o);
 void c5_overlap_match(const c5_overlap *o, uint32_t *match);
 
 /* Intersection over union of a pair. */
-double c5_overlap_iou(const c5_overlap *o, const c5_pair *p);
+double c5_overlap_iou(const c5_overlap *o, const c5_shared *p);
 
 #endif
