@@ -300,6 +300,28 @@ def refusals(path):
     clean("bad.h5")
 
 
+def beyond_ctc(path):
+    """Track numbers that 16 bits cannot hold, and masks without tracks."""
+    shutil.copy(path, "many.h5")
+    with h5py.File("many.h5", "r+") as f:
+        group = f["experiments/control_001/tracks/r000001"]
+        for table in ("nodes", "tracks"):
+            rows = group[table][()]
+            most = rows["track"].max()
+            rows["track"][rows["track"] == most] = 70000
+            group[table][...] = rows
+    refused("up to number 70000, CTC labels end at 65535", "export", "many.h5", "--as", "ctc", "--out", "many", "--revision", "r000001")
+    works("export", "many.h5", "--as", "trk", "--out", "many.trk", "--revision", "r000001")
+    check((read.trk("many.trk")[2] == 70000).any(), ".trk takes what CTC does not")
+    with h5py.File("many.h5", "r+") as f:
+        del f["experiments/control_001/tracks"]
+    for kind in ("ctc", "trk", "trks", "napari"):
+        refused("no tracks yet; `cyto5 track` makes them", "export", "many.h5", "--as", kind, "--out", "none")
+    r = works("import", "many.h5", "control_001", "a.trk", ranks=2)
+    check("0 frames touched" in r.out, f"two ranks: {r}")
+    clean("many.h5")
+
+
 with Folder():
     works("simulate", "s.h5", *MOVIE)
     exports("s.h5")
@@ -307,6 +329,7 @@ with Folder():
     round_trips("s.h5")
     curated("s.h5")
     refusals("s.h5")
+    beyond_ctc("s.h5")
     works("simulate", "two.h5", "--frames", 4, "--cells", 6, "--height", 64, "--width", 64, "--fields", 2)
     works("export", "two.h5", "--as", "trks", "--out", "fields.trks")
     lineages, r, t, _ = read.trk("fields.trks")
