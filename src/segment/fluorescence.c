@@ -29,6 +29,12 @@ FOR_CPUS static void subtract(float *restrict map, const float *restrict ground,
 	for (size_t i = 0; i < n; i++) map[i] -= ground[i];
 }
 
+/* Grey values above `least`, rooted: bright and faint bodies have the same noise then, and debris that glares decides little. */
+FOR_CPUS static void roots(float *map, size_t n, float least)
+{
+	for (size_t i = 0; i < n; i++) map[i] = map[i] > least ? sqrtf(map[i] - least) : 0;
+}
+
 FOR_CPUS static void above(uint8_t *restrict mask, const float *restrict map, const float *restrict mean, size_t n)
 {
 	for (size_t i = 0; i < n; i++) mask[i] &= map[i] > mean[i];
@@ -56,11 +62,13 @@ static int run_fluorescence(c5_segmenter *s, int dtype, const void *pixels, cons
 		c5_filter_local(ground, NULL, s->map[1], h, w, background, s->scratch);
 		subtract(s->smooth, ground, n);
 	}
+	if ((err = c5_threshold_percentile(C5_F32, s->smooth, n, 1, s->scratch, &bottom)) < 0) return err;
+	roots(s->smooth, n, (float)bottom);
 	if (s->threshold == C5_SEGMENT_LI) err = c5_threshold_li(s->smooth, n, threshold);
 	else if (s->threshold == C5_SEGMENT_TRIANGLE) err = c5_threshold_triangle(s->smooth, n, s->scratch, threshold);
 	else err = c5_threshold_otsu(C5_F32, s->smooth, n, s->scratch, threshold);
 	if (err < 0) return err;
-	*threshold *= s->set.scale;
+	*threshold *= sqrt(s->set.scale);
 	if (s->threshold == C5_SEGMENT_LOCAL) { /* half of what Otsu says, and brighter than around */
 		c5_method_cut(s->mask, s->smooth, n, (float)(*threshold / 2), false);
 		c5_filter_local(s->map[0], NULL, s->smooth, h, w, (size_t)(2 * s->set.size), s->scratch);
@@ -69,8 +77,7 @@ static int run_fluorescence(c5_segmenter *s, int dtype, const void *pixels, cons
 	if (s->rules.fill_holes) c5_label_fill_holes(s->mask, h, w, s->set.max_hole, s->scratch);
 	c5_morphology_open(s->mask, h, w, 1, s->scratch);
 	if ((err = c5_threshold_percentile(C5_F32, s->smooth, n, 99.9, s->scratch, &top)) < 0) return err;
-	if ((err = c5_threshold_percentile(C5_F32, s->smooth, n, 1, s->scratch, &bottom)) < 0) return err;
-	const double span = top > bottom ? top - bottom : 1;
+	const double span = top > 0 ? top : 1;
 	negative(relief, s->smooth, n, 0, (float)(TONE * (double)s->set.size / span));
 	negative(s->smooth, s->smooth, n, 0, 1);
 	return c5_method_part(s, relief, s->smooth, 1, DEPTH, RIDGE / span, labels, objects);
