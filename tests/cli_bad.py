@@ -160,7 +160,8 @@ def foreign_containers():
     blob = open("good.h5", "rb").read()
     flip("meta.h5", blob.index(b"OHDR") + 20)
     was = open("meta.h5", "rb").read()
-    refused(["segment", "meta.h5"], 3, "meta.h5", "flipped byte in metadata", ranks=(0, 3))
+    refused(["segment", "meta.h5"], 3, "meta.h5", "flipped byte in metadata", ranks=(0, 3),
+            env={"ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":detect_leaks=0"})  # HDF5 keeps what it had begun to load
     check(open("meta.h5", "rb").read() == was, "flipped byte in metadata: was changed")
     shutil.copy("good.h5", "super.h5")
     flip("super.h5", 20)

@@ -3,7 +3,8 @@
     mpi_readers.py [--reads N] [--ranks N] [--readers N] [--seed N] [--folder F]
 
 Every reader must see a committed state: the file opens, every `latest` leads somewhere, what it leads to reads back the same as ever, nothing
-that was there is gone, and no run that had ended before the file was opened is missing. Any exception counts. 60 reads, or N."""
+that was there is gone, and no run that had ended before the file was opened is missing. Any exception counts. Of the reads, those count that begin or end while
+a run has the container: 60, or N."""
 import argparse
 import multiprocessing as mp
 import traceback
@@ -66,8 +67,7 @@ def read(path, known, ended):
 def reader(path, reads, ended, stop, results):
     known, before, bad = {}, {}, []
     while not stop.value:
-        size = os.stat(path).st_size
-        started = time.time()
+        size, started, written = os.stat(path).st_size, time.time(), os.path.exists(path + ".lock")
         try:
             now = read(path, known, ended)
             for p, n in before.items():
@@ -77,8 +77,9 @@ def reader(path, reads, ended, stop, results):
         except Exception as e:
             where = traceback.extract_tb(e.__traceback__)
             bad.append(f"{type(e).__name__}: {e} (line {[t.lineno for t in where if t.filename == __file__]}, {time.time() - started:.4f} s into it, size {size})")
-        with reads.get_lock():
-            reads.value += 1
+        if written or os.path.exists(path + ".lock"):  # only what a writer might have disturbed is counted
+            with reads.get_lock():
+                reads.value += 1
     results.put((known, bad))
 
 
