@@ -42,7 +42,7 @@ static void overlaps_are_those_of_a_count_by_pixel(void **state)
 			in_b += o.area_b[j];
 		}
 		for (size_t k = 0; k < o.n_pairs; k++) {
-			const c5_pair *p = &o.pairs[k];
+			const c5_shared *p = &o.pairs[k];
 			if (k) assert_true(p->a > p[-1].a || (p->a == p[-1].a && p->b > p[-1].b));
 			assert_int_equal(p->pixels, shared(a, b, n, o.label_a[p->a], o.label_b[p->b], 0));
 			in_pairs += p->pixels;
