@@ -155,12 +155,16 @@ static void what_is_in_use_stays(void **state)
 	/* a model without a latest: never dropped; one with: its old revision goes */
 	static const char *const models[] = { "/models/a/r000002/w", "/models/a/r000003/w", "/models/b/r000002/w", "/models/b/r000003/w" };
 	for (int i = 0; i < 4; i++) MUST(c5_group_make(f, models[i]));
+	MUST(c5_group_make(f, "/experiments/A01/notes/r000002")); /* a product without a latest */
 	MUST(c5_link_set(f, "/models/b/latest", "r000003"));
 	MUST(c5_file_commit(f, false));
 	MUST(c5_file_close(f));
 	MUST(compact(path, false, &sum));
 	assert_true(there(path, "/experiments/A01/masks/r000002"));
+	assert_true(there(path, "/experiments/A01/frames/r000002"));
+	assert_true(there(path, "/experiments/A01/notes/r000002"));
 	assert_false(there(path, "/experiments/A01/masks/r000003"));
+	assert_false(there(path, "/experiments/A01/frames/r000003"));
 	assert_false(there(path, "/experiments/A01/objects/r000002"));
 	assert_true(there(path, "/experiments/A02/masks/r000005"));
 	assert_true(there(path, "/experiments/A02/crops/r000005/images"));

@@ -61,17 +61,18 @@ static int measure(c5_file *f, const char *path, uint64_t *bytes, int depth)
 	return err;
 }
 
-static bool unfinished(c5_file *f, uint32_t number)
+/* The state of a run: 'r'unning, 'c'omplete, 'f'ailed, '?' when there is no such run. */
+static char run_state(c5_file *f, uint32_t number)
 {
-	char path[64], *state = NULL;
+	char path[64], *state = NULL, first = '?';
 	snprintf(path, sizeof path, "/runs/%s", c5_revision_name(number));
-	bool is = c5_attr_get_str(f, path, "state", &state) == C5_OK && strcmp(state, "running") == 0;
+	if (c5_attr_get_str(f, path, "state", &state) == C5_OK && *state) first = *state;
 	free(state);
-	return is;
+	return first;
 }
 
-/* The revisions of one product: those a `latest` points at or whose run is unfinished stay; without a `latest` for good ones, all of models. */
-static int add_product(compaction *c, const char *group, bool keep_without_latest)
+/* The revisions of one product: those a `latest` points at or whose run is unfinished stay; where there is no `latest`, all but those of failed runs. */
+static int add_product(compaction *c, const char *group)
 {
 	char *latest = c5_format("%s/latest", group), *target = NULL, **names = NULL;
 	size_t n = 0;
@@ -89,8 +90,8 @@ static int add_product(compaction *c, const char *group, bool keep_without_lates
 		revision *r = &c->revisions[c->n++];
 		*r = (revision){ c5_strdup(group), c5_format("%s/%s", group, names[i]), number, false, 0 };
 		if (!r->group || !r->path) { err = c5_fail(C5_ENOMEM, "out of memory"); goto done; }
-		r->keep = target ? strcmp(target, names[i]) == 0 : keep_without_latest;
-		r->keep = r->keep || unfinished(c->from, number);
+		char state = run_state(c->from, number);
+		r->keep = state == 'r' || (target ? strcmp(target, names[i]) == 0 : state != 'f');
 	}
 done:
 	c5_names_free(names, n);
@@ -108,13 +109,13 @@ static int add_products(compaction *c, const char *room, bool experiments)
 		char *group = c5_format("%s/%s", room, names[i]);
 		c5_object o;
 		if (!group) err = c5_fail(C5_ENOMEM, "out of memory");
-		else if (!experiments) err = add_product(c, group, true);
+		else if (!experiments) err = add_product(c, group);
 		else if ((err = c5_object_look(&o, c->from, group)) == C5_OK) {
 			if (o.kind == C5_KIND_GROUP) err = c5_list(c->from, group, &products, &m);
 			c5_object_free(&o);
 			for (size_t k = 0; err == C5_OK && k < m; k++) {
 				char *product = c5_format("%s/%s", group, products[k]);
-				err = product ? add_product(c, product, false) : c5_fail(C5_ENOMEM, "out of memory");
+				err = product ? add_product(c, product) : c5_fail(C5_ENOMEM, "out of memory");
 				free(product);
 			}
 			c5_names_free(products, m);
@@ -133,6 +134,17 @@ static revision *find_revision(compaction *c, const char *path)
 		if (strncmp(c->revisions[i].path, path, len) == 0 && (path[len] == '\0' || path[len] == '/')) return &c->revisions[i];
 	}
 	return NULL;
+}
+
+/* Masks and the table of their frames are one result in two arrays. */
+static void keep_frames(compaction *c, const revision *masks)
+{
+	const char *slash = strrchr(masks->group, '/');
+	if (strcmp(slash, "/masks") != 0) return;
+	for (size_t i = 0; i < c->n; i++) {
+		revision *r = &c->revisions[i];
+		if (r->number == masks->number && strncmp(r->group, masks->group, (size_t)(slash - masks->group)) == 0 && strcmp(r->group + (slash - masks->group), "/frames") == 0) r->keep = true;
+	}
 }
 
 /* Keeps what the objects at and below `path` were made from, and what that was made from. */
@@ -171,6 +183,8 @@ static int choose(compaction *c)
 	if (err == C5_OK) err = add_products(c, "/searches", false);
 	for (size_t i = 0; err == C5_OK && i < c->n; i++)
 		if (c->revisions[i].keep) err = keep_inputs(c, c->revisions[i].path, 0);
+	for (size_t i = 0; err == C5_OK && i < c->n; i++)
+		if (c->revisions[i].keep) keep_frames(c, &c->revisions[i]);
 	for (size_t i = 0; err == C5_OK && i < c->n; i++)
 		if (!c->revisions[i].keep) err = measure(c->from, c->revisions[i].path, &c->revisions[i].bytes, 0);
 	return err;
