@@ -28,6 +28,9 @@ int c5_job_fail(c5_job *j)
 	return (j->error = c5_strdup(c5_error_last())) ? C5_OK : c5_fail(C5_ENOMEM, "out of memory");
 }
 
+/* Units shrink towards the end, so that ranks end together: none holds more than 1 part of TAIL of what is left. */
+#define TAIL 16
+
 int c5_plan_add_units(c5_plan *p, uint64_t n, const uint8_t *missing, uint64_t per_unit, double cost_each)
 {
 	c5_job *j = &p->jobs[p->n_jobs - 1];
@@ -37,8 +40,9 @@ int c5_plan_add_units(c5_plan *p, uint64_t n, const uint8_t *missing, uint64_t p
 			first++;
 			continue;
 		}
-		uint64_t count = 1;
-		while (count < per_unit && first + count < n && (!missing || missing[first + count])) count++;
+		uint64_t count = 1, most = (n - first) / TAIL;
+		if (most > per_unit) most = per_unit;
+		while (count < most && first + count < n && (!missing || missing[first + count])) count++;
 		int err = c5_grow(&p->units, &p->cap_units, p->n_units + 1, sizeof *p->units);
 		if (err < 0) return err;
 		p->units[p->n_units++] = (c5_unit){ (uint32_t)(p->n_jobs - 1), first, count, cost_each * (double)count };

@@ -41,7 +41,7 @@ int c5_plan_add_job(c5_plan *p, c5_job **out);           /* zeroed; the pointer 
 int c5_job_add_output(c5_job *j, c5_array_spec **out);   /* zeroed; the pointer is good until the next call */
 /* Sets the job's error from the present error text. */
 int c5_job_fail(c5_job *j);
-/* Cuts those of items 0..n-1 for which missing[i] (NULL: all) into units of at most `per_unit` consecutive items. */
+/* Cuts those of items 0..n-1 for which missing[i] (NULL: all) into units of at most `per_unit` consecutive items, smaller ones towards the end. */
 int c5_plan_add_units(c5_plan *p, uint64_t n, const uint8_t *missing, uint64_t per_unit, double cost_each); /* of the last job added */
 /* Numbers the arrays and sorts the units. */
 void c5_plan_settle(c5_plan *p);
