@@ -200,9 +200,14 @@ static bool dropped(compaction *c, const char *path)
 
 typedef struct copy_attrs { hid_t to; } copy_attrs;
 
-/* Attributes of groups, which are made and not copied: as bytes of their own type. */
+/* By these, arrays and scales know each other: addresses in the file, kept in HDF5's global heap, which nothing guards against damage and which
+ * HDF5 1.10 reads without looking. They are made anew, never read. */
+static bool is_address(const char *attr) { return strcmp(attr, "DIMENSION_LIST") == 0 || strcmp(attr, "REFERENCE_LIST") == 0; }
+
+/* Attributes as bytes of their own type. */
 static herr_t copy_attr(hid_t from, const char *name, const H5A_info_t *info, void *data)
 {
+	if (is_address(name)) return 0;
 	hid_t to = ((copy_attrs *)data)->to, a = H5Aopen(from, name, H5P_DEFAULT), type = H5Aget_type(a), space = H5Aget_space(a), b = H5I_INVALID_HID;
 	herr_t put = -1;
 	void *value = NULL;
@@ -223,7 +228,7 @@ static herr_t copy_attr(hid_t from, const char *name, const H5A_info_t *info, vo
 	return put < 0 ? -1 : 0;
 }
 
-static int copy_group_attrs(compaction *c, const char *path)
+static int copy_attrs_of(compaction *c, const char *path)
 {
 	hid_t from = H5Oopen(c->from->id, path, H5P_DEFAULT), to = H5Oopen(c->to->id, path, H5P_DEFAULT);
 	copy_attrs both = { to };
@@ -249,40 +254,39 @@ static int copy_dataset(compaction *c, const char *path, const c5_object *o)
 {
 	if (same_schema(c, path)) return C5_OK;
 	if (H5Lexists(c->to->id, path, H5P_DEFAULT) > 0) H5Ldelete(c->to->id, path, H5P_DEFAULT); /* what a new container begins with */
-	if (H5Ocopy(c->from->id, path, c->to->id, path, H5P_DEFAULT, H5P_DEFAULT) < 0) return c5_h5_fail(C5_EIO, "%s:%s: cannot be copied", c->from->path, path);
-	static const char *const addresses[] = { "DIMENSION_LIST", "REFERENCE_LIST" };
-	for (int i = 0; i < 2; i++)
-		if (H5Aexists_by_name(c->to->id, path, addresses[i], H5P_DEFAULT) > 0) H5Adelete_by_name(c->to->id, path, addresses[i], H5P_DEFAULT);
+	hid_t list = H5Pcreate(H5P_OBJECT_COPY);
+	H5Pset_copy_object(list, H5O_COPY_WITHOUT_ATTR_FLAG);
+	int err = H5Ocopy(c->from->id, path, c->to->id, path, list, H5P_DEFAULT) < 0 ? c5_h5_fail(C5_EIO, "%s:%s: cannot be copied", c->from->path, path) : C5_OK;
+	H5Pclose(list);
+	if (err < 0 || (err = copy_attrs_of(c, path)) < 0) return err;
 	c->copied += o->stored;
 	if (c->set->progress) c5_progress_at(c->copied);
 	return C5_OK;
 }
 
-typedef struct one_scale { char path[1024]; } one_scale;
-
-static herr_t take_scale(hid_t dataset, unsigned dimension, hid_t scale, void *to)
-{
-	(void)dataset, (void)dimension;
-	one_scale *s = to;
-	return H5Iget_name(scale, s->path, sizeof s->path) > 0 ? 1 : 0; /* the first is enough */
-}
-
-/* Attaches to a copy the scales that the original has. */
+/* Attaches to a copy the scales that lie beside it, by the names of its axes. */
 static int attach_scales(compaction *c, const char *path, const c5_object *o)
 {
-	hid_t from, to = H5I_INVALID_HID;
+	static const char *const axes[] = { "time", "z", "y", "x" };
 	int err = C5_OK;
-	if (H5Aexists_by_name(c->from->id, path, "DIMENSION_LIST", H5P_DEFAULT) <= 0) return C5_OK;
-	if ((from = H5Dopen2(c->from->id, path, H5P_DEFAULT)) < 0 || (to = H5Dopen2(c->to->id, path, H5P_DEFAULT)) < 0) err = c5_h5_fail(C5_EIO, "%s:%s", c->to->path, path);
+	if (H5Aexists_by_name(c->from->id, path, "DIMENSION_LIST", H5P_DEFAULT) <= 0 || o->rank < 3 || o->rank > 4) return C5_OK;
+	hid_t to = H5Dopen2(c->to->id, path, H5P_DEFAULT);
+	if (to < 0) return c5_h5_fail(C5_EIO, "%s:%s", c->to->path, path);
 	for (int i = 0; err == C5_OK && i < o->rank; i++) {
-		one_scale s = { "" };
-		if (H5DSget_num_scales(from, (unsigned)i) <= 0 || H5DSiterate_scales(from, (unsigned)i, NULL, take_scale, &s) <= 0 || !s.path[0] || !c5_exists(c->to, s.path)) continue;
-		hid_t scale = H5Dopen2(c->to->id, s.path, H5P_DEFAULT);
-		if (scale < 0 || H5DSattach_scale(to, scale, (unsigned)i) < 0) err = c5_h5_fail(C5_EIO, "%s:%s: cannot be attached to %s", c->to->path, s.path, path);
-		if (scale >= 0) H5Dclose(scale);
+		char *name = c5_format("%.*s/%s", (int)(strrchr(path, '/') - path), path, axes[o->rank == 3 && i ? i + 1 : i]);
+		c5_object beside;
+		if (!name) err = c5_fail(C5_ENOMEM, "out of memory");
+		else if (c5_object_look(&beside, c->to, name) == C5_OK) {
+			if (beside.kind == C5_KIND_SCALE && beside.dims[0] == o->dims[i]) {
+				hid_t scale = H5Dopen2(c->to->id, name, H5P_DEFAULT);
+				if (scale < 0 || H5DSattach_scale(to, scale, (unsigned)i) < 0) err = c5_h5_fail(C5_EIO, "%s:%s: cannot be attached to %s", c->to->path, name, path);
+				if (scale >= 0) H5Dclose(scale);
+			}
+			c5_object_free(&beside);
+		}
+		free(name);
 	}
-	if (to >= 0) H5Dclose(to);
-	if (from >= 0) H5Dclose(from);
+	H5Dclose(to);
 	return err;
 }
 
@@ -299,7 +303,7 @@ static int walk(compaction *c, const char *path, int pass, int depth)
 	if (o.kind == C5_KIND_GROUP) {
 		if (depth > 60) { err = c5_fail(C5_EINPUT, "%s:%s: groups in groups without end", c->from->path, path); goto done; }
 		if (pass == COPY && strcmp(path, "/") != 0 && (err = c5_group_make(c->to, path)) < 0) goto done;
-		if (pass == COPY && (err = copy_group_attrs(c, path)) < 0) goto done;
+		if (pass == COPY && (err = copy_attrs_of(c, path)) < 0) goto done;
 		if ((err = c5_list(c->from, path, &names, &n)) < 0) goto done;
 		for (size_t i = 0; err == C5_OK && i < n; i++) {
 			char *child = c5_format("%s/%s", strcmp(path, "/") == 0 ? "" : path, names[i]);
