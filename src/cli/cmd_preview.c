@@ -1,4 +1,5 @@
-/* cmd_preview.c – `cyto5 preview FILE.h5 [EXPERIMENT]`: a picture of one frame with its cells outlined, or a sheet of crops. */
+/* cmd_preview.c – `cyto5 preview FILE.h5 [EXPERIMENT]`: a picture of one frame with its cells outlined, or a sheet of crops. With --segment the
+ * cells are found now, by the settings given, and nothing is stored: of a frame of the container, or of an image file. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,14 +13,17 @@
 #include "container/run.h"
 #include "image/overlay.h"
 #include "image/pngout.h"
+#include "image/source.h"
+#include "segment/segment.h"
 
-typedef struct preview { int64_t frame; char *channel, *revision, *out; bool numbers, crops; int64_t most, zoom; } preview;
+typedef struct preview { int64_t frame; char *channel, *revision, *out; bool numbers, crops, segment; int64_t most, zoom; } preview;
 
 static const c5_opt preview_opts[] = {
 	{ "frame", C5_OPT_INT, offsetof(preview, frame), "-1", -1, 1e9, NULL, "N", "frame to draw, counted from 0; -1: the middle one" },
 	{ "channel", C5_OPT_TEXT, offsetof(preview, channel), NULL, 0, 0, NULL, "NAME", "channel to draw; unset: phase or brightfield, else the first" },
 	{ "revision", C5_OPT_TEXT, offsetof(preview, revision), "latest", 0, 0, NULL, "rNNNNNN", "which masks or crops" },
 	{ "numbers", C5_OPT_BOOL, offsetof(preview, numbers), NULL, 0, 0, NULL, NULL, "write each object's label on it" },
+	{ "segment", C5_OPT_BOOL, offsetof(preview, segment), NULL, 0, 0, NULL, NULL, "find the cells now, by the settings below; nothing is stored" },
 	{ "crops", C5_OPT_BOOL, offsetof(preview, crops), NULL, 0, 0, NULL, NULL, "draw a sheet of the crops of all frames instead" },
 	{ "most", C5_OPT_INT, offsetof(preview, most), "100", 1, 10000, NULL, "N", "crops on a sheet, taken evenly" },
 	{ "zoom", C5_OPT_INT, offsetof(preview, zoom), "0", 0, 8, NULL, "N", "picture pixels a frame pixel; 0: as needed" },
@@ -51,7 +55,65 @@ static int read_labels(c5_file *f, c5_codec *codec, const char *path, uint64_t t
 	return err;
 }
 
-static int draw_frame(c5_file *f, c5_codec *codec, const c5_experiment *e, const preview *set, c5_picture *picture, uint64_t *frame)
+/* Finds the cells of one frame; labels: caller frees. */
+static int find_cells(const c5_segment_params *params, int dtype, const void *pixels, size_t height, size_t width, uint32_t **labels, uint32_t *n)
+{
+	c5_segmenter *s = NULL;
+	c5_segment_summary sum;
+	int err = c5_alloc(labels, height * width, sizeof **labels);
+	if (err < 0 || (err = c5_segmenter_open(&s, params, height, width)) < 0) return err;
+	if ((err = c5_segment_frame(s, dtype, pixels, *labels, &sum)) == C5_OK) {
+		*n = sum.objects;
+		c5_log(C5_LOG_INFO, "%s: %u objects on %.1f %% of the frame, threshold %.4g", params->method, sum.objects, 100 * sum.covered, sum.threshold);
+	}
+	c5_segmenter_close(s);
+	return err;
+}
+
+/* A frame of an image file or folder: of the channel named, else of the first series. */
+static int draw_image(const char *path, const preview *set, const c5_segment_params *params, c5_picture *picture, char **name, uint64_t *frame)
+{
+	c5_scan_params scan_params = { 0 };
+	c5_scan *scan = NULL;
+	c5_frame_reader *reader = NULL;
+	const c5_series *s = NULL;
+	void *pixels = NULL;
+	uint32_t *labels = NULL, n = 0;
+	int err;
+	if ((err = c5_opt_defaults(c5_scan_opts, &scan_params)) < 0 || (err = c5_scan_inputs(&scan, &scan_params, 1, &path)) < 0) goto done;
+	for (size_t i = 0; i < scan->n_series && !s; i++)
+		if (!set->channel || !strcmp(scan->series[i].channel, set->channel)) s = &scan->series[i];
+	if (!s) { err = c5_fail(C5_ENOTFOUND, "%s: no channel \"%s\"", path, set->channel); goto done; }
+	if (s->error) { err = c5_fail(s->error_code, "%s", s->error); goto done; }
+	*frame = set->frame < 0 ? s->t / 2 : (uint64_t)set->frame;
+	if (*frame >= s->t) { err = c5_fail(C5_EUSAGE, "%s: no frame %llu; there are %u, counted from 0", path, (unsigned long long)*frame, s->t); goto done; }
+	if (!(*name = c5_strdup(s->experiment))) { err = c5_fail(C5_ENOMEM, "out of memory"); goto done; }
+	if ((err = c5_alloc(&pixels, (size_t)s->height * s->width, c5_dtype_size(s->dtype))) < 0 || (err = c5_frame_reader_open(&reader, scan, &scan_params)) < 0 ||
+	    (err = c5_frame_read(reader, s, (uint32_t)*frame, c5_frame_planes(s, &scan_params) / 2, pixels)) < 0)
+		goto done;
+	if ((err = find_cells(params, s->dtype, pixels, s->height, s->width, &labels, &n)) < 0) goto done;
+	c5_picture_style style = { .zoom = (int)set->zoom, .numbers = set->numbers };
+	err = c5_picture_frame(picture, &style, s->dtype, pixels, labels, s->height, s->width, n);
+done:
+	c5_frame_reader_close(reader);
+	c5_scan_free(scan);
+	c5_opt_clear(c5_scan_opts, &scan_params);
+	free(labels);
+	free(pixels);
+	return err;
+}
+
+static bool is_container(const char *path)
+{
+	char head[8] = { 0 };
+	FILE *f = fopen(path, "rb");
+	size_t n = f ? fread(head, 1, sizeof head, f) : 0;
+	if (f) fclose(f);
+	return n == sizeof head && !memcmp(head, "\211HDF\r\n\032\n", sizeof head);
+}
+
+static int draw_frame(c5_file *f, c5_codec *codec, const c5_experiment *e, const preview *set, const c5_segment_params *params, c5_picture *picture,
+	uint64_t *frame)
 {
 	const c5_channel *c;
 	c5_array *a = NULL;
@@ -68,7 +130,9 @@ static int draw_frame(c5_file *f, c5_codec *codec, const c5_experiment *e, const
 	if ((err = c5_array_open(&a, f, raw)) < 0 || (err = c5_alloc(&pixels, c->height * c->width, c5_dtype_size(c->dtype))) < 0 ||
 	    (err = c5_array_read_frame(a, codec, *frame, c->planes / 2, pixels)) < 0)
 		goto done;
-	if ((err = read_labels(f, codec, masks, *frame, c->height, c->width, &labels, &n)) < 0) goto done;
+	if (set->segment) err = find_cells(params, c->dtype, pixels, c->height, c->width, &labels, &n);
+	else err = read_labels(f, codec, masks, *frame, c->height, c->width, &labels, &n);
+	if (err < 0) goto done;
 	if (!labels) c5_log(C5_LOG_WARN, "%s: no masks %s; the bare frame is drawn", e->name, set->revision);
 	c5_picture_style style = { .zoom = (int)set->zoom, .numbers = set->numbers };
 	err = c5_picture_frame(picture, &style, c->dtype, pixels, labels, c->height, c->width, n);
@@ -117,7 +181,9 @@ done:
 static int run(int argc, char **argv)
 {
 	preview set = { 0 };
-	const c5_opt_group groups[] = { { "Picture", preview_opts, &set }, { NULL, NULL, NULL } };
+	c5_segment_params params = { 0 };
+	const c5_opt_group groups[] = { { "Picture", preview_opts, &set }, { "Cells found now (with --segment)", c5_segment_opts + 1, &params }, /* but --channel */
+		{ NULL, NULL, NULL } };
 	c5_cli cli;
 	c5_file *f = NULL;
 	c5_codec *codec = NULL;
@@ -127,9 +193,14 @@ static int run(int argc, char **argv)
 	uint64_t frame = 0;
 	int err = c5_cli_open(&cli, &c5_cmd_preview, groups, argc, argv, 1, 2);
 	if (err < 0 || cli.helped) goto done;
+	if (set.segment && !is_container(cli.words[0])) {
+		if ((err = draw_image(cli.words[0], &set, &params, &picture, &name, &frame)) < 0) goto done;
+		goto write;
+	}
 	if ((err = c5_file_open(&f, cli.words[0], C5_READ, NULL)) < 0 || (err = c5_codec_open(&codec)) < 0) goto done;
 	if ((err = c5_cli_pick_experiment(f, cli.n > 1 ? cli.words[1] : NULL, &name)) < 0 || (err = c5_experiment_read(f, name, &e)) < 0) goto done;
-	if ((err = set.crops ? draw_crops(f, codec, &e, &set, &picture) : draw_frame(f, codec, &e, &set, &picture, &frame)) < 0) goto done;
+	if ((err = set.crops ? draw_crops(f, codec, &e, &set, &picture) : draw_frame(f, codec, &e, &set, &params, &picture, &frame)) < 0) goto done;
+write:
 	out = set.out ? c5_strdup(set.out) : set.crops ? c5_format("%s_crops.png", name) : c5_format("%s_t%03llu.png", name, (unsigned long long)frame);
 	if (!out) { err = c5_fail(C5_ENOMEM, "out of memory"); goto done; }
 	if ((err = c5_pngout_write(out, C5_PNG_RGB8, picture.rgb, picture.height, picture.width)) < 0) goto done;
@@ -146,8 +217,9 @@ done:
 }
 
 const c5_command c5_cmd_preview = {
-	"preview", C5_LOOK, "draw a frame with its cells outlined, or a sheet of crops", "FILE.h5 [EXPERIMENT]",
+	"preview", C5_LOOK, "draw a frame with its cells outlined, or a sheet of crops", "FILE.h5 [EXPERIMENT] | IMAGE --segment",
 	"cyto5 preview out.h5 plate1_A01 --frame 12 --out a01.png\n"
-	"cyto5 preview out.h5 --crops --most 64\n",
+	"cyto5 preview out.h5 --crops --most 64\n"
+	"cyto5 preview image.tif --segment --method phase --radius 3 --low 1.4\n",
 	run,
 };
