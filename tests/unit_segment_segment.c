@@ -179,12 +179,12 @@ static void pixels_that_are_not_finite_count_as_the_minimum(void **state)
 static void degenerate_frames_have_no_objects_by_any_method(void **state)
 {
 	(void)state;
-	const char *const methods[] = { "deviation", "otsu", "percentile" }, *const sides[] = { "bright", "dark" };
-	uint16_t zero[N] = { 0 }, same[N], one = 7;
+	const char *const methods[] = { "deviation", "otsu", "percentile", "phase", "rods", "fluorescence", "sesmo" }, *const sides[] = { "bright", "dark" };
+	uint16_t zero[N] = { 0 }, same[N], half[N] = { 0 }, one = 7;
 	float nothing[N];
 	uint32_t labels[N];
 	for (size_t i = 0; i < N; i++) same[i] = 4000, nothing[i] = NAN;
-	for (int m = 0; m < 3; m++)
+	for (int m = 0; m < 7; m++)
 		for (int d = 0; d < 2; d++) {
 			c5_segment_params p = defaults();
 			set(&p, "method", methods[m]);
@@ -198,6 +198,9 @@ static void degenerate_frames_have_no_objects_by_any_method(void **state)
 			assert_int_equal(labels[0], 0);
 			run(&p, C5_U16, frame, labels, 1, W);
 			run(&p, C5_U16, frame, labels, H, 1);
+			run(&p, C5_U16, frame, labels, 2, 2);
+			memcpy(half, frame, sizeof half / 2); /* the rest one value */
+			run(&p, C5_U16, half, labels, H, W);
 			c5_opt_clear(c5_segment_opts, &p);
 		}
 }

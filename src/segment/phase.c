@@ -140,6 +140,7 @@ const c5_method c5_method_phase = { "phase", 2, true, true, phase_scratch, run_p
 #define SLOPE 0.02   /* how much a pixel of distance counts in the relief */
 #define DEPTH 0.015
 #define RIDGE 0.2
+#define DARK 0.85     /* mean grey value of a body: below this */
 #define CURVED 0.02   /* mean Laplacian of a body: ground, however uneven, is flatter */
 
 static double line_sigma(const c5_segment_params *set) { return (double)set->size / 7; }
@@ -182,18 +183,21 @@ FOR_CPUS static void bodies(uint8_t *restrict mask, const float *restrict grey, 
 		mask[i] = (uint8_t)((grey[i] < rim) & (curve[i] > line) & ((curve[i] > edge) | (grey[i] < dark)) & (highest[i] - lowest[i] > contrast));
 }
 
-/* Takes out labels whose mean in the map is not above `least`. */
-static int drop_flat(uint32_t *labels, uint32_t count, const float *map, size_t n, double least)
+/* Takes out labels whose mean Laplacian is not above `curved`, or whose mean grey value is not below `dark`. */
+static int drop_ground(uint32_t *labels, uint32_t count, const float *curve, const float *grey, size_t n, double curved, double dark)
 {
-	double *sums = NULL;
-	int err = c5_alloc(&sums, (size_t)count + 1, sizeof *sums);
-	if (err < 0) return err;
+	double *bend = NULL, *tone = NULL;
+	int err;
+	if ((err = c5_alloc(&bend, (size_t)count + 1, sizeof *bend)) < 0 || (err = c5_alloc(&tone, (size_t)count + 1, sizeof *tone)) < 0) goto done;
 	for (size_t i = 0; i < n; i++)
-		if (labels[i]) sums[labels[i]] += (double)map[i] - least;
+		if (labels[i]) bend[labels[i]] += (double)curve[i] - curved, tone[labels[i]] += (double)grey[i] - dark;
 	for (size_t i = 0; i < n; i++)
-		if (!(sums[labels[i]] > 0)) labels[i] = 0;
-	free(sums);
-	return C5_OK;
+		if (!(bend[labels[i]] > 0 && tone[labels[i]] < 0)) labels[i] = 0;
+	err = C5_OK;
+done:
+	free(bend);
+	free(tone);
+	return err;
 }
 
 static int run_rods(c5_segmenter *s, int dtype, const void *pixels, const c5_filter_stats *stats, uint32_t *labels, uint32_t *objects, double *threshold)
@@ -219,7 +223,7 @@ static int run_rods(c5_segmenter *s, int dtype, const void *pixels, const c5_fil
 		(float)CONTRAST * unit);
 	memcpy(relief, grey, n * sizeof *relief);
 	if ((err = c5_method_part(s, relief, grey, SLOPE * (double)span, DEPTH * (double)span, RIDGE / (double)unit, labels, objects)) < 0) return err;
-	return drop_flat(labels, *objects, curve, n, CURVED * (double)span);
+	return drop_ground(labels, *objects, curve, grey, n, CURVED * (double)span, darkest + DARK * (double)unit);
 }
 
 const c5_method c5_method_rods = { "rods", 3, false, true, rods_scratch, run_rods };
