@@ -1,11 +1,15 @@
 /* watershed.c – see watershed.h. One list of pixels a level, first in first out; a pixel enters once. Which levels have pixels is kept in two
- * storeys of bits, so that the lowest is found in three steps, whether the flood goes up or falls back. */
+ * storeys of bits, so that the lowest is found in three steps, whether the flood goes up or falls back.
+ *
+ * Pieces of the mask that no edge joins do not know of each other: each is flooded by itself, which gives the same basins and keeps the work in
+ * one place of memory at a time. */
 #include "image/watershed.h"
 
 #include <stdbool.h>
 #include <string.h>
 
 #include "base/cpus.h"
+#include "image/label.h"
 
 #define NONE UINT32_MAX
 
@@ -14,9 +18,13 @@ typedef struct queue {
 	uint64_t *filled, top[16];    /* levels with pixels; words of `filled` that are not 0 */
 } queue;
 
+static size_t queue_bytes(size_t n) { return C5_WATERSHED_LEVELS / 64 * sizeof(uint64_t) + (2 * C5_WATERSHED_LEVELS + (n + 1) / 2 * 2) * sizeof(uint32_t); }
+
+/* The queue, the pieces' numbers, and what labelling takes, where afterwards the markers lie sorted by piece: fewer bytes. */
 size_t c5_watershed_bytes(size_t height, size_t width)
 {
-	return C5_WATERSHED_LEVELS / 64 * sizeof(uint64_t) + (2 * C5_WATERSHED_LEVELS + height * width) * sizeof(uint32_t);
+	const size_t n = height * width;
+	return queue_bytes(n) + (n + 1) / 2 * 2 * sizeof(uint32_t) + c5_label_bytes(height, width);
 }
 
 static queue queue_in(void *scratch)
@@ -59,16 +67,10 @@ static inline uint32_t take(queue *q)
 	return pixel;
 }
 
-void c5_watershed_flood(uint32_t *labels, const uint16_t *relief, const uint8_t *mask, size_t height, size_t width, void *scratch)
+/* Empties the queue over the frame. */
+static void flood(queue *q, uint32_t *labels, const uint16_t *relief, const uint8_t *mask, size_t n, size_t width)
 {
-	queue q = queue_in(scratch);
-	const size_t n = height * width;
-	for (size_t i = 0; i < n; i++) {
-		if (!labels[i]) continue;
-		if (mask && !mask[i]) labels[i] = 0;
-		else put(&q, (uint32_t)i, relief[i]);
-	}
-	for (uint32_t i; (i = take(&q)) != NONE;) {
+	for (uint32_t i; (i = take(q)) != NONE;) {
 		const uint32_t label = labels[i], x = i % (uint32_t)width;
 		const bool inside[4] = { i >= width, x > 0, x + 1 < width, i + width < n };
 		const uint32_t to[4] = { i - (uint32_t)width, i - 1, i + 1, i + (uint32_t)width };
@@ -76,8 +78,37 @@ void c5_watershed_flood(uint32_t *labels, const uint16_t *relief, const uint8_t 
 			const uint32_t j = to[k];
 			if (!inside[k] || labels[j] || (mask && !mask[j])) continue;
 			labels[j] = label;
-			put(&q, j, relief[j]);
+			put(q, j, relief[j]);
 		}
+	}
+}
+
+void c5_watershed_flood(uint32_t *labels, const uint16_t *relief, const uint8_t *mask, size_t height, size_t width, void *scratch)
+{
+	const size_t n = height * width;
+	queue q = queue_in(scratch);
+	if (!mask) {
+		for (size_t i = 0; i < n; i++)
+			if (labels[i]) put(&q, (uint32_t)i, relief[i]);
+		flood(&q, labels, relief, NULL, n, width);
+		return;
+	}
+	uint32_t *piece = (uint32_t *)(void *)((uint8_t *)scratch + queue_bytes(n)), *start = piece + (n + 1) / 2 * 2;
+	const c5_label_rules edges = { 4, false, 0, 0, 0, -1 };
+	const uint32_t pieces = c5_label_mask(piece, mask, height, width, &edges, start);
+	memset(start, 0, ((size_t)pieces + 2) * sizeof *start);
+	uint32_t *sorted = start + pieces + 2; /* start[k + 1]: where piece k's markers begin, then where they end */
+	for (size_t i = 0; i < n; i++) {
+		if (!labels[i]) continue;
+		if (mask[i]) start[piece[i] + 1]++;
+		else labels[i] = 0;
+	}
+	for (uint32_t k = 1; k <= pieces + 1; k++) start[k] += start[k - 1];
+	for (size_t i = 0; i < n; i++)
+		if (labels[i]) sorted[start[piece[i]]++] = (uint32_t)i; /* start[k] is now the end of piece k */
+	for (uint32_t k = 1, at = 0; k <= pieces; k++) {
+		for (; at < start[k]; at++) put(&q, sorted[at], relief[sorted[at]]);
+		flood(&q, labels, relief, mask, n, width);
 	}
 }
 
