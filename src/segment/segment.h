@@ -8,7 +8,7 @@
 
 #include "base/options.h"
 
-#define C5_SEGMENT_VERSION 2 /* of the methods: raise it whenever labels may differ for the same pixels and settings */
+#define C5_SEGMENT_VERSION 1 /* of the methods: raise it whenever labels may differ for the same pixels and settings */
 
 enum c5_segment_threshold { C5_SEGMENT_OTSU, C5_SEGMENT_LI, C5_SEGMENT_TRIANGLE, C5_SEGMENT_LOCAL };
 
