@@ -9,8 +9,8 @@
 #include "base/mem.h"
 
 #define STORED_MAX 65535u        /* bytes of a stored block: the format's limit */
-#define SAMPLE (16u << 10)       /* bytes of a sample of a plane */
-#define SMALL (4 * SAMPLE)       /* planes below this are not looked at */
+#define SAMPLE (8u << 10)        /* bytes of a sample of a plane */
+#define SMALL (8 * SAMPLE)       /* planes below this are not looked at */
 #define WORTH 32                 /* a plane is worth packing when a sample loses more than 1 part of this */
 
 struct c5_deflater {
