@@ -18,7 +18,10 @@ typedef struct queue {
 	uint64_t *filled, top[16];    /* levels with pixels; words of `filled` that are not 0 */
 } queue;
 
-static size_t queue_bytes(size_t n) { return C5_WATERSHED_LEVELS / 64 * sizeof(uint64_t) + (2 * C5_WATERSHED_LEVELS + (n + 1) / 2 * 2) * sizeof(uint32_t); }
+static size_t queue_bytes(size_t n)
+{
+	return C5_WATERSHED_LEVELS / 64 * sizeof(uint64_t) + (2 * C5_WATERSHED_LEVELS + (n + 1) / 2 * 2) * sizeof(uint32_t);
+}
 
 /* The queue, the pieces' numbers, and what labelling takes, where afterwards the markers lie sorted by piece: fewer bytes. */
 size_t c5_watershed_bytes(size_t height, size_t width)

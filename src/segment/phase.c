@@ -101,7 +101,8 @@ static void peel(c5_segmenter *s, const float *grey, size_t depth)
 	for (size_t i = 0; i < s->n; i++) mask[i] &= rim[i] != 2;
 }
 
-static int run_phase(c5_segmenter *s, int dtype, const void *pixels, const c5_filter_stats *stats, uint32_t *labels, uint32_t *objects, double *threshold)
+static int run_phase(c5_segmenter *s, int dtype, const void *pixels, const c5_filter_stats *stats, uint32_t *labels, uint32_t *objects,
+	double *threshold)
 {
 	const size_t h = s->height, w = s->width, n = s->n;
 	double medium, noise;
@@ -200,7 +201,8 @@ done:
 	return err;
 }
 
-static int run_rods(c5_segmenter *s, int dtype, const void *pixels, const c5_filter_stats *stats, uint32_t *labels, uint32_t *objects, double *threshold)
+static int run_rods(c5_segmenter *s, int dtype, const void *pixels, const c5_filter_stats *stats, uint32_t *labels, uint32_t *objects,
+	double *threshold)
 {
 	const size_t h = s->height, w = s->width, n = s->n;
 	const double edge_sigma = line_sigma(&s->set);

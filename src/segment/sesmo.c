@@ -51,7 +51,8 @@ static void blur(float *map, float *between, size_t height, size_t width, bool w
 	}
 }
 
-static int run_sesmo(c5_segmenter *s, int dtype, const void *pixels, const c5_filter_stats *stats, uint32_t *labels, uint32_t *objects, double *threshold)
+static int run_sesmo(c5_segmenter *s, int dtype, const void *pixels, const c5_filter_stats *stats, uint32_t *labels, uint32_t *objects,
+	double *threshold)
 {
 	c5_region *regions = NULL;
 	c5_contour_point *points = NULL;

@@ -38,7 +38,8 @@ static int run_grey(c5_segmenter *s, uint32_t *labels, uint32_t *objects, double
 	return C5_OK;
 }
 
-static int run_otsu(c5_segmenter *s, int dtype, const void *pixels, const c5_filter_stats *stats, uint32_t *labels, uint32_t *objects, double *threshold)
+static int run_otsu(c5_segmenter *s, int dtype, const void *pixels, const c5_filter_stats *stats, uint32_t *labels, uint32_t *objects,
+	double *threshold)
 {
 	(void)dtype, (void)pixels, (void)stats;
 	return run_grey(s, labels, objects, threshold, true);

@@ -207,7 +207,8 @@ static uint32_t root(uint32_t *parent, uint32_t i)
 	return i;
 }
 
-static int build(graph *g, const uint32_t *labels, uint32_t n, const float *relief, const float *distance, const float *tone, size_t height, size_t width)
+static int build(graph *g, const uint32_t *labels, uint32_t n, const float *relief, const float *distance, const float *tone,
+	size_t height, size_t width)
 {
 	int err;
 	if ((err = c5_alloc(&g->basins, (size_t)n + 1, sizeof *g->basins)) < 0) return err;
@@ -240,8 +241,8 @@ static int build(graph *g, const uint32_t *labels, uint32_t n, const float *reli
 	return C5_OK;
 }
 
-int c5_split_mask(uint32_t *labels, uint32_t *count, const uint8_t *mask, const float *relief, const float *distance, const float *tone, size_t height,
-	size_t width, const c5_split_rules *rules, void *scratch)
+int c5_split_mask(uint32_t *labels, uint32_t *count, const uint8_t *mask, const float *relief, const float *distance, const float *tone,
+	size_t height, size_t width, const c5_split_rules *rules, void *scratch)
 {
 	uint16_t *levels = scratch;
 	void *room = levels + (height * width + 3) / 4 * 4;

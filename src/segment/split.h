@@ -15,7 +15,7 @@ typedef struct c5_split_rules {
 /* mask: (H, W) of 0 and 1. relief: (H, W), low in the middle of cells. distance: (H, W) to the background. tone: (H, W), dark in cells;
  * NULL when ridge is 0. labels: (H, W), out, 1..n, not in raster order. *count gets n. scratch: c5_split_bytes. C5_ENOMEM only. */
 size_t c5_split_bytes(size_t height, size_t width);
-int c5_split_mask(uint32_t *labels, uint32_t *count, const uint8_t *mask, const float *relief, const float *distance, const float *tone, size_t height,
-	size_t width, const c5_split_rules *rules, void *scratch);
+int c5_split_mask(uint32_t *labels, uint32_t *count, const uint8_t *mask, const float *relief, const float *distance, const float *tone,
+	size_t height, size_t width, const c5_split_rules *rules, void *scratch);
 
 #endif
