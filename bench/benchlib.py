@@ -49,9 +49,9 @@ def commit():
         return "unknown"
 
 
-def mpirun(ranks, command):
-    """The command line for `ranks` ranks; one rank is started plainly, as people do."""
-    if ranks == 1:
+def mpirun(ranks, command, launcher=False):
+    """The command line for `ranks` ranks; one rank is started plainly, as people do, unless the launcher is wanted."""
+    if ranks == 1 and not launcher:
         return list(command)
     return ["mpirun", "--oversubscribe", "--bind-to", "none", "-n", str(ranks)] + list(command)
 
