@@ -17,7 +17,10 @@ static const c5_opt check_opts[] = {
 	{ 0 },
 };
 
-typedef struct findings { const char *file; c5_buf *json; uint64_t errors; } findings;
+typedef struct findings { const char *file; c5_buf *json, lines; uint64_t errors; } findings; /* lines: what is printed when it is certain */
+
+/* Looks at a file that a run writes to meanwhile, before findings are believed. */
+#define LOOKS 5
 
 static void tell(void *to, int severity, const char *path, const char *text)
 {
@@ -30,7 +33,7 @@ static void tell(void *to, int severity, const char *path, const char *text)
 		c5_json_str(all->json, "path", path);
 		c5_json_str(all->json, "text", text);
 		c5_text_add(all->json, "}");
-	} else printf("%s%s%s  %s: %s\n", c5_ink(severity == C5_ERROR ? C5_RED : C5_YELLOW), severity == C5_ERROR ? "error  " : "warning", c5_ink(C5_PLAIN), path, text);
+	} else c5_text_addf(&all->lines, "%s%s%s  %s: %s\n", c5_ink(severity == C5_ERROR ? C5_RED : C5_YELLOW), severity == C5_ERROR ? "error  " : "warning", c5_ink(C5_PLAIN), path, text);
 }
 
 /* The program's schema; that of the file when it is of a newer minor version, of which we know less than the file says. */
@@ -50,13 +53,34 @@ static int schema_for(c5_schema **schema, c5_file *f, findings *all)
 	return err;
 }
 
-static int check_file(const char *path, const struct check *set, c5_buf *json, uint64_t *errors)
+/* One look at everything. again: there were findings, and the file was written to meanwhile. */
+static int look(const char *path, const struct check *set, findings *all, c5_check_summary *sum, bool *again)
 {
-	findings all = { path, json, 0 };
-	c5_check_summary sum = { 0 };
 	c5_schema *schema = NULL;
 	c5_file *f = NULL;
+	int err = c5_file_open(&f, path, C5_READ, NULL);
+	*again = false;
+	if (err == C5_EINPUT || err == C5_ESCHEMA || err == C5_ENOTFOUND) { /* a finding, and on with the next file */
+		const char *text = c5_error_last();
+		size_t n = strlen(path);
+		tell(all, C5_ERROR, "/", strncmp(text, path, n) == 0 && text[n] == ':' ? text + n + 2 : text);
+		err = C5_OK;
+	} else if (err == C5_OK && (err = schema_for(&schema, f, all)) == C5_OK) {
+		const c5_check_settings how = { !set->fast, !set->fast && !all->json, c5_lock_held(path) == 1 };
+		err = c5_check(f, schema, &how, tell, all, sum);
+		*again = (err < 0 || all->errors) && c5_file_changed(f);
+	}
+	c5_schema_free(schema);
+	c5_file_close(f);
+	return err;
+}
+
+static int check_file(const char *path, const struct check *set, c5_buf *json, uint64_t *errors)
+{
+	findings all = { path, json, { 0 }, 0 };
+	c5_check_summary sum = { 0 };
 	char size[C5_SIZE_TEXT], count[C5_COUNTED_TEXT], chunks[C5_COUNTED_TEXT];
+	bool again;
 	if (json) {
 		c5_json_key(json, NULL);
 		c5_text_add(json, "{");
@@ -64,16 +88,18 @@ static int check_file(const char *path, const struct check *set, c5_buf *json, u
 		c5_json_key(json, "findings");
 		c5_text_add(json, "[");
 	}
-	int err = c5_file_open(&f, path, C5_READ, NULL);
-	if (err == C5_EINPUT || err == C5_ESCHEMA || err == C5_ENOTFOUND) { /* a finding, and on with the next file */
-		const char *text = c5_error_last();
-		size_t n = strlen(path);
-		tell(&all, C5_ERROR, "/", strncmp(text, path, n) == 0 && text[n] == ':' ? text + n + 2 : text);
-		err = C5_OK;
-	} else if (err == C5_OK && (err = schema_for(&schema, f, &all)) == C5_OK) {
-		const c5_check_settings how = { !set->fast, !set->fast && !json, c5_lock_held(path) == 1 };
-		err = c5_check(f, schema, &how, tell, &all, &sum);
+	size_t begun = json ? json->size : 0;
+	int err = look(path, set, &all, &sum, &again);
+	for (int looks = 1; again && looks < LOOKS; looks++) {
+		memset(&sum, 0, sizeof sum);
+		all.errors = 0;
+		all.lines.size = 0;
+		if (json) json->size = begun;
+		err = look(path, set, &all, &sum, &again);
 	}
+	if (all.lines.size) fwrite(all.lines.data, 1, all.lines.size, stdout);
+	if (err == C5_OK) err = all.lines.err;
+	c5_buf_free(&all.lines);
 	if (json) {
 		c5_text_add(json, "]");
 		c5_json_bool(json, "clean", all.errors == 0);
@@ -90,8 +116,6 @@ static int check_file(const char *path, const struct check *set, c5_buf *json, u
 		if (set->fast) printf("data not decoded\n");
 		else printf("%s of data decoded (%s)\n", c5_counted(chunks, sum.chunks, "chunk", "chunks"), c5_size_text(size, sum.bytes));
 	}
-	c5_schema_free(schema);
-	c5_file_close(f);
 	*errors += all.errors;
 	return err;
 }

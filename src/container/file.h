@@ -30,6 +30,8 @@ int c5_file_commit(c5_file *f, bool more);
 /* Drops what was not committed. In case of C5_EIO from a commit the file is left to the journal. */
 int c5_file_close(c5_file *f);
 const char *c5_file_path(const c5_file *f);
+/* A reader's question: was anything written since the file was opened? Then what was found may be of two states, and a second look is due. */
+bool c5_file_changed(const c5_file *f);
 uint64_t c5_file_end(const c5_file *f); /* bytes */
 
 bool c5_exists(c5_file *f, const char *path);

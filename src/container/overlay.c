@@ -29,6 +29,7 @@ struct c5_overlay {
 	bool writable, swallow, noted;
 	uint64_t base_end, end, stored_end; /* committed end, end of this transaction, end the file's superblock says */
 	uint64_t note_at, note_size;
+	struct timespec opened; /* the file's time of change then */
 	page *table; /* open addressing by page number; bytes NULL: free */
 	size_t n_pages, cap;
 };
@@ -478,6 +479,7 @@ static int adopt_file(c5_overlay *ov)
 	struct stat st;
 	int err;
 	if (fstat(ov->fd, &st) < 0) return os_error(ov, "look at");
+	ov->opened = st.st_mtim;
 	if (!S_ISREG(st.st_mode)) return c5_fail(C5_EINPUT, "%s: not a file, a container was expected", ov->path);
 	if (st.st_size < C5_SUPERBLOCK_SIZE) return c5_fail(C5_EINPUT, "%s: %lld bytes, too short for a container: not an HDF5 file, or an empty one", ov->path, (long long)st.st_size);
 	if (ov->jfd >= 0 && (err = journal_replay(ov)) < 0) return err;
@@ -527,6 +529,12 @@ fail:
 }
 
 void c5_overlay_share(c5_overlay *ov) { flock(ov->fd, LOCK_SH | LOCK_NB); } /* given back by close; where there are no locks, nobody waits */
+
+bool c5_overlay_changed(const c5_overlay *ov)
+{
+	struct stat st;
+	return fstat(ov->fd, &st) == 0 && (st.st_mtim.tv_sec != ov->opened.tv_sec || st.st_mtim.tv_nsec != ov->opened.tv_nsec);
+}
 
 void c5_overlay_drop(c5_overlay *ov)
 {

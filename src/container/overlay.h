@@ -32,6 +32,8 @@ void c5_overlay_drop(c5_overlay *ov);
 
 /* Holds the file as HDF5's readers do, by a shared lock that a writer sees and has some patience with. */
 void c5_overlay_share(c5_overlay *ov);
+/* Whether anything was written to the file since it was opened here: what a reader found may be of two states. */
+bool c5_overlay_changed(const c5_overlay *ov);
 
 int c5_overlay_read(c5_overlay *ov, uint64_t at, void *data, size_t n);
 int c5_overlay_write(c5_overlay *ov, uint64_t at, const void *data, size_t n);
