@@ -84,7 +84,7 @@ def remove(path):
 # ---- processes ----
 
 def run(command, limit_s=600):
-    """Runs to the end: (wall s, CPU s, largest resident memory of it and its descendants in MiB, standard output)."""
+    """Runs to the end: (wall s, CPU s, standard output)."""
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as told:
         start = time.perf_counter()
         p = subprocess.Popen(["timeout", str(limit_s)] + [str(c) for c in command], stdout=out, stderr=told, stdin=subprocess.DEVNULL)
@@ -96,7 +96,24 @@ def run(command, limit_s=600):
         text, errors = out.read().decode(errors="replace"), told.read().decode(errors="replace")
     if p.returncode != 0:
         sys.exit(f"bench: {' '.join(map(str, command))} ended with {p.returncode}:\n{errors[-2000:]}")
-    return wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, text
+    return wall, usage.ru_utime + usage.ru_stime, text
+
+
+# A process inherits the peak of the one that forked it, so a small one stands between: one that has imported nothing.
+PEAK = """
+import os, sys
+pid = os.posix_spawnp(sys.argv[1], sys.argv[1:], os.environ)
+_, status, usage = os.wait4(pid, 0)
+print()
+print(usage.ru_maxrss)
+sys.exit(os.waitstatus_to_exitcode(status) & 255)
+"""
+
+
+def peak_memory(command, limit_s=600):
+    """Runs to the end: the largest resident memory of the program and of what it started, in MiB."""
+    text = run(["/usr/bin/python3", "-I", "-S", "-c", PEAK] + [str(c) for c in command], limit_s)[2]
+    return int(text.split()[-1]) / 1024
 
 
 def interleave(contenders, reps=None, warm=True):

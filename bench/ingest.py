@@ -38,7 +38,7 @@ with Scratch("ingest") as scratch:
     def peer(python):
         def call():
             remove(theirs)
-            wall, cpu, _, text = run([python, os.path.join(HERE, "peers", "ingest_tifffile.py"), folder, theirs])
+            wall, cpu, text = run([python, os.path.join(HERE, "peers", "ingest_tifffile.py"), folder, theirs])
             return wall, cpu, float(text)
         return call
 

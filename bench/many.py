@@ -22,17 +22,17 @@ with Scratch("many") as scratch:
         write_tiff(scratch("in", f"P{i // 384:03d}-W{i % 384:03d}_t0.tif"), [rng.integers(0, 4096, (32, 32))])
     write_tiff(scratch("more", "added.tif"), [rng.integers(0, 4096, (32, 32))])
     many, empty = scratch("many.h5"), scratch("empty.h5")
-    seconds, _, peak, _ = run([CYTO5, "ingest", many, scratch("in"), "--pattern", "{experiment}_t{frame}.tif", "--quiet"])
+    seconds = run([CYTO5, "ingest", many, scratch("in"), "--pattern", "{experiment}_t{frame}.tif", "--quiet"])[0]
     with h5py.File(many, "r") as f:
         check("many", "experiments are missing", len(f["experiments"]) == N)
-    tell("many", f"taking {N} experiments in", seconds, None, unit=" s", experiments=N, bytes=os.path.getsize(many), peak_MiB=peak)
+    tell("many", f"taking {N} experiments in", seconds, None, unit=" s", experiments=N, bytes=os.path.getsize(many))
 
     run([CYTO5, "ingest", empty, scratch("in", "P000-W000_t0.tif"), "--quiet", "--experiment", "first"])
     k = 0
 
     def show(*options):
         def call():
-            wall, _, _, text = run([CYTO5, "show", many, *options])
+            wall, _, text = run([CYTO5, "show", many, *options])
             check("many", "show does not tell of all experiments", f"{N:,} experiments" in text and (not options or text.count("\nP0") == N))
             return wall
         return call

@@ -7,7 +7,7 @@ import sys
 
 import h5py
 
-from benchlib import CYTO5, Scratch, check, end, median, mpirun, real_frames, remove, run, stack_of, tell, write_tiff
+from benchlib import CYTO5, Scratch, check, end, median, mpirun, peak_memory, real_frames, remove, stack_of, tell, write_tiff
 
 FEW, MANY = (int(a) for a in sys.argv[1:3]) if len(sys.argv) > 2 else (50, 5000)
 STEPS = "steps:\n  - ingest:\n  - segment:\n  - objects:\n  - crop:\n"
@@ -25,7 +25,7 @@ with Scratch("memory") as scratch:
             values = []
             for _ in range(3 if frames == MANY else 5):
                 remove(out)
-                values.append(run(mpirun(ranks, [CYTO5, "run", scratch("job.yml"), out, scratch("in.tif"), "--threads", 1, "--quiet"]))[2])
+                values.append(peak_memory(mpirun(ranks, [CYTO5, "run", scratch("job.yml"), out, scratch("in.tif"), "--threads", 1, "--quiet"])))
             peaks[ranks, frames] = median(values)
             with h5py.File(out, "r") as f:
                 stack = f[stack_of(out)]

@@ -25,7 +25,7 @@ with Scratch("read") as scratch:
 
     def contender(command):
         def call():
-            seconds, total = run(command)[3].split()
+            seconds, total = run(command)[2].split()
             return float(seconds), int(total)
         return call
 

@@ -22,7 +22,7 @@ with Scratch("scaling") as scratch:
     def job(ranks):
         def call():
             remove(out)
-            wall, _, _, text = run(mpirun(ranks, [CYTO5, "run", scratch("job.yml"), out, folder, "--threads", 1, "--quiet", "--json", "-"], launcher=True))
+            wall, _, text = run(mpirun(ranks, [CYTO5, "run", scratch("job.yml"), out, folder, "--threads", 1, "--quiet", "--json", "-"], launcher=True))
             inside = next(json.loads(line)["seconds"] for line in text.splitlines() if '"run-end"' in line)
             if ranks not in digests:
                 digests[ranks] = contents(out)

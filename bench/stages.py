@@ -10,7 +10,7 @@ from benchlib import BUILD, REPS, Scratch, end, movie, run, tell
 FRAMES = int(sys.argv[1]) if len(sys.argv) > 1 else 20
 
 with Scratch("stages") as scratch:
-    text = run([os.path.join(BUILD, "bench", "bench_stages"), movie(scratch("movie"), FRAMES), REPS])[3]
+    text = run([os.path.join(BUILD, "bench", "bench_stages"), movie(scratch("movie"), FRAMES), REPS])[2]
     ms = {name: float(value) for name, value in (line.split("\t") for line in text.splitlines())}
     whole = sum(ms.values())
     for name, value in ms.items():

@@ -32,7 +32,7 @@ def measure(scratch, what, frames):
     def contender(name, command, dataset):
         def call():
             remove(out)
-            text = run(command)[3]
+            text = run(command)[2]
             seconds, rate, size = text.split()
             if name not in said:  # checked once, in the round that does not count
                 check("write", f"{name}: {what} reads back unequal", equal(out, dataset, frames))
