@@ -29,7 +29,7 @@ CASES = [
 
 with Folder():
     pipeline = write("p.yml", PIPELINE)
-    inputs = [movie(f"in/e{i}", i, 8, height=400, width=400, n=25) for i in range(4)]
+    inputs = [movie(f"in/e{i}", i, 16, height=400, width=400, n=25) for i in range(4)]
     lengths = {}
     for ranks in (0, 3):
         began = time.time()
@@ -38,18 +38,28 @@ with Folder():
     whole = content("whole0.h5")
     same(whole, content("whole3.h5"), "undisturbed, alone and on 3 ranks")
     for number, (what, ranks, act, code) in enumerate(CASES):
-        path = f"run{number}.h5"
-        p = start("run", pipeline, path, *inputs, "--commit-every", 0.1, ranks=ranks)
-        until = time.time() + 60
-        while not os.path.exists(path) and p.poll() is None and time.time() < until:
-            time.sleep(0.001)
-        time.sleep(0.1)
-        pids = ranks_of(p) if ranks else {0: p.pid}
-        if not check(p.poll() is None and len(pids) == max(ranks, 1), f"{what}: came too late"):
+        for attempt in range(6):  # a run may be done before the signal gets there: then once more, a little earlier
+            path = f"run{number}_{attempt}.h5"
+            p = start("run", pipeline, path, *inputs, "--commit-every", 0.1, ranks=ranks)
+            until = time.time() + 60
+            while not os.path.exists(path) and p.poll() is None and time.time() < until:
+                time.sleep(0.001)
+            time.sleep(0.1 / (1 + attempt))
+            pids = ranks_of(p) if ranks else {0: p.pid}
+            began = time.time()
+            there = p.poll() is None and len(pids) == max(ranks, 1)
+            if there:
+                act(p, pids)
+            r = finish(p)
+            with h5py.File(path, "r") as f:
+                state = f["runs/r000001"].attrs["state"] if "r000001" in f["runs"] else b"not begun"
+            if there and state == b"running":
+                break
+        if code is None and state == b"complete":  # mpirun takes its time to kill: the run was quicker, and is whole
+            same(whole, content(path), f"{what}: complete all the same")
             continue
-        began = time.time()
-        act(p, pids)
-        r = finish(p)
+        if not check(there and state == b"running", f"{what}: the signal never came in time"):
+            continue
         took = time.time() - began
         check(took < 20, f"{what}: took {took:.0f} s to end")
         if code is None:
@@ -58,8 +68,6 @@ with Folder():
             check(r.code == code, f"{what}: exit {code} expected: {r}")
             check(len(r.errors) == 1 and "--resume" in r.errors[0], f"{what}: one line that names --resume expected: {r}")
             check(not leftovers(path), f"{what}: leaves {leftovers(path)}")
-        with h5py.File(path, "r") as f:
-            check(f["runs/r000001"].attrs["state"] == b"running", f"{what}: state {f['runs/r000001'].attrs['state']}")
         strange = [q for q, digest in latest(path).items() if whole.get(q) != digest]
         check(not strange, f"{what}: committed, but not as undisturbed: {strange[:3]}")
         clean(path)
