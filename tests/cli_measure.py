@@ -111,7 +111,16 @@ with Folder() as work:
     refuses(3, ["nowhere"], "tracking", "--gt", "nowhere", "--res", "res")
     refuses(2, ["--gt is expected"], "tracking", "--res", "res")
     refuses(2, ["did you mean tracking"], "trakcing")
-    refuses(2, ["one operand is expected"], *two, "file.h5")
+    refuses(3, ["file.h5", "No such file"], "tracking", "file.h5", "--gt", "r000001", "--res", "r000002")
+    # two revisions of tracks inside a container: the simulator's truth, and what tracking makes of the same masks
+    for words in (("simulate", "sim.h5", "--frames", "12", "--cells", "12", "--height", "160", "--width", "160", "--cycle", "8", "--radius", "9"), ("objects", "sim.h5"), ("track", "sim.h5")):
+        works(*words, "--quiet")
+    inside = figures("tracking", "sim.h5", "--gt", "r000001", "--res", "latest")["figures"]
+    check(inside["SEG"] == 1 and inside["DET"] == 1, f"the same masks: {inside}")
+    check(inside["TRA"] > 0.98 and inside["divisions_true"] > 2, f"tracks of the simulator's cells: {inside}")
+    itself = figures("tracking", "sim.h5", "--gt", "r000001", "--res", "r000001")["figures"]
+    check(itself["AOGM"] == 0 and itself["TRA"] == 1, f"truth against itself: {itself}")
+    refuses(3, ["no tracks r000009"], "tracking", "sim.h5", "--gt", "r000009", "--res", "latest")
     # numbers may begin anywhere if both sides agree
     late = "1 7 8 0\n2 9 9 1\n3 9 9 1\n"
     folder("gt", {t + 7: image for t, image in good.items()}, late, truth=True)
