@@ -1,66 +1,76 @@
 #!/usr/bin/python3
-"""make_imageops.py – writes the goldens of distances, morphology, watershed, thresholds of maps and outlines: imageops.h beside itself.
+"""make_imageops.py – writes the goldens of the image operations: imageops.h beside itself. Images are those of fields.py, which the tests draw too;
+results in whole numbers are checksums, results in floats tables of every so many pixels.
 Truth is Debian's python3-numpy, python3-scipy and python3-skimage (0.19); the unit tests only read the header. Seeded: the same file again."""
 import os
 import numpy as np
 from scipy import ndimage as ndi
 from skimage import filters, morphology, segmentation
 
+from fields import checksum, field, noise
+
 here = os.path.dirname(os.path.abspath(__file__))
+to = open(os.path.join(here, "imageops.h"), "w")
 
 
-def array(to, kind, name, values, form=str):
-    values = list(np.asarray(values).ravel())
-    to.write(f"static const {kind} {name}[{len(values)}] = {{\n")
+def say(text):
+    to.write(text + "\n")
+
+
+def sums(name, results):
+    """Checksums of arrays in whole numbers, each given with its type."""
+    say(f"static const uint64_t {name}[{len(results)}] = {{ " + ", ".join(f"0x{checksum(r):016x}u" for r in results) + " };")
+
+
+def table(name, values, step=1, kind="float", digits=9):
+    """Every step-th value."""
+    values = np.asarray(values).ravel()[::step]
+    words = [f"{float(v):.{digits}g}" if kind in ("float", "double") else str(int(v)) for v in values]
+    say(f"static const {kind} {name}[{len(words)}] = {{")
     line = "\t"
-    for v in values:
-        word = form(v) + ", "
-        if len(line) + len(word) > 140:
-            to.write(line.rstrip() + "\n")
+    for word in words:
+        if len(line) + len(word) + 2 > 140:
+            say(line.rstrip())
             line = "\t"
-        line += word
-    to.write(line.rstrip(", ") + "\n};\n")
+        line += word + ", "
+    say(line.rstrip(", ") + "\n};")
 
 
-rng = np.random.default_rng(20261122)
+say("/* imageops.h – operations on small images by scipy.ndimage and scikit-image; written by make_imageops.py. */")
+
+# ---- masks, distances, discs, windows, floods
 h, w = 27, 119
-noise = ndi.gaussian_filter(rng.random((h, w)), 2.5)
-mask = noise > np.quantile(noise, 0.4)
-mask[3:20, 4:110] |= rng.random((17, 106)) < 0.93  # a long stretch with pinholes: the envelope's way
+ground = field(h, w, 11, 3)
+mask = ground > 30000
+mask[3:20, 4:110] |= (noise(17 * 106, 12) < 61000).reshape(17, 106)  # a long stretch with pinholes: the envelope's way
 solid = np.ones((9, 130), bool)
 solid[4, 100] = False
-short = lambda v: f"{v:.9g}"
-with open(os.path.join(here, "imageops.h"), "w") as to:
-    to.write("/* imageops.h – operations on small masks and reliefs by scipy.ndimage and scikit-image; written by make_imageops.py. */\n")
-    to.write(f"enum {{ OPS_H = {h}, OPS_W = {w}, SOLID_H = 9, SOLID_W = 130, SOLID_HOLE = {4 * 130 + 100} }};\n")
-    array(to, "uint8_t", "ops_mask", mask.astype(int))
-    square = lambda m: np.rint(ndi.distance_transform_edt(m) ** 2).astype(int)
-    array(to, "uint32_t", "ops_distance", square(mask))
-    array(to, "uint32_t", "solid_distance", square(solid))
-    for r in (1, 2, 5):
-        d = morphology.disk(r)
-        padded = np.pad(mask, r, constant_values=True)
-        array(to, "uint8_t", f"ops_dilated_{r}", morphology.binary_dilation(mask, d).astype(int))
-        array(to, "uint8_t", f"ops_eroded_{r}", morphology.binary_erosion(padded, d)[r:-r, r:-r].astype(int))
-    grey = ndi.gaussian_filter(rng.random((h, w)), 1).astype(np.float32)
-    array(to, "float", "ops_grey", grey, short)
-    for r in (1, 6):
-        array(to, "float", f"ops_max_{r}", ndi.maximum_filter(grey, 2 * r + 1), short)
-        array(to, "float", f"ops_min_{r}", ndi.minimum_filter(grey, 2 * r + 1), short)
-    # a relief of different levels everywhere, so that the order is not a matter of ties
-    relief = np.empty(h * w, np.uint16)
-    relief[np.argsort(ndi.gaussian_filter(rng.random((h, w)), 2).ravel(), kind="stable")] = np.arange(h * w) * 11
-    relief = relief.reshape(h, w)
-    minima = ndi.label(morphology.local_minima(relief), np.ones((3, 3)))[0]
-    array(to, "uint16_t", "ops_relief", relief)
-    array(to, "uint32_t", "ops_minima", minima)
-    array(to, "uint32_t", "ops_basins", segmentation.watershed(relief, minima))
-    array(to, "uint32_t", "ops_basins_masked", segmentation.watershed(relief, minima, mask=mask))
-    flat = (relief // 4000).astype(np.uint16)
-    array(to, "uint16_t", "ops_flat", flat)
-    array(to, "uint32_t", "ops_flat_minima", ndi.label(morphology.local_minima(flat), np.ones((3, 3)))[0])
-    tones = np.concatenate([rng.normal(100, 9, 800), rng.normal(160, 30, 200)]).astype(np.float32)
-    array(to, "float", "ops_tones", tones, short)
-    back = -tones
-    array(to, "double", "ops_li", [float(filters.threshold_li(t.astype(float))) for t in (tones, back)], lambda v: f"{v:.12g}")
-    array(to, "double", "ops_triangle", [float(filters.threshold_triangle(t.astype(float))) for t in (tones, back)], lambda v: f"{v:.12g}")
+say(f"enum {{ OPS_H = {h}, OPS_W = {w}, SOLID_H = 9, SOLID_W = 130, SOLID_HOLE = {4 * 130 + 100} }};")
+square = lambda m: np.rint(ndi.distance_transform_edt(m) ** 2).astype(np.uint32)
+sums("ops_mask", [mask.astype(np.uint8)])
+sums("ops_distances", [square(mask), square(solid)])
+grown, shrunk = [], []
+for r in (1, 2, 5):
+    disk = morphology.disk(r)
+    grown.append(morphology.binary_dilation(mask, disk).astype(np.uint8))
+    shrunk.append(morphology.binary_erosion(np.pad(mask, r, constant_values=True), disk)[r:-r, r:-r].astype(np.uint8))
+sums("ops_dilated", grown)
+sums("ops_eroded", shrunk)
+grey = (field(h, w, 13, 1) / 256).astype(np.float32)
+sums("ops_max", [ndi.maximum_filter(grey, 2 * r + 1) for r in (1, 6)])
+sums("ops_min", [ndi.minimum_filter(grey, 2 * r + 1) for r in (1, 6)])
+# a relief of different levels everywhere, so that the order is not a matter of ties
+relief = np.empty(h * w, np.uint16)
+relief[np.argsort(field(h, w, 14, 2).ravel(), kind="stable")] = np.arange(h * w) * 11
+relief = relief.reshape(h, w)
+eight = np.ones((3, 3))
+minima = ndi.label(morphology.local_minima(relief), eight)[0].astype(np.uint32)
+flat = (relief // 4000).astype(np.uint16)
+sums("ops_minima", [minima, ndi.label(morphology.local_minima(flat), eight)[0].astype(np.uint32)])
+sums("ops_basins", [segmentation.watershed(relief, minima, mask=m).astype(np.uint32) for m in (None, mask)])
+
+# ---- thresholds of maps
+tones = (noise(1000, 15) % 4001 / 16).astype(np.float32)
+tones[::5] = tones[::5] / 4 + 300
+table("ops_li", [filters.threshold_li(t.astype(float)) for t in (tones, -tones)], kind="double", digits=12)
+table("ops_triangle", [filters.threshold_triangle(t.astype(float)) for t in (tones, -tones)], kind="double", digits=12)
