@@ -168,12 +168,18 @@ uint64_t c5_comm_counter_next(c5_comm *c)
 	return old;
 }
 
+bool c5_comm_met(void)
+{
+	int up = 0;
+	MPI_Initialized(&up);
+	return up;
+}
+
 const char *c5_comm_library(void)
 {
 	static char text[MPI_MAX_LIBRARY_VERSION_STRING];
-	int n = 0, up = 0;
-	MPI_Initialized(&up);
-	if (!up) return "none";
+	int n = 0;
+	if (!c5_comm_met()) return "none";
 	MPI_Get_library_version(text, &n);
 	text[strcspn(text, ",\n")] = '\0';
 	return text;

@@ -34,6 +34,9 @@ uint64_t c5_comm_max(c5_comm *c, uint64_t value);
 int c5_comm_counter_reset(c5_comm *c);
 uint64_t c5_comm_counter_next(c5_comm *c);
 
+/* Whether this process ever joined other ranks: what it failed with then is agreed, and known to all. */
+bool c5_comm_met(void);
+
 /* The MPI library in use, "Open MPI 4.1.4"; "none" when MPI was not started. */
 const char *c5_comm_library(void);
 

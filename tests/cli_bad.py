@@ -25,6 +25,12 @@ def refused(arguments, code, words_, what, ranks=(0,), **how):
         one_line(run(*arguments, ranks=n, **how), code, words_, what, n)
 
 
+def launched(line):
+    """A launcher's line of its own, which starts the program by way of a shell."""
+    return finish(subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True, errors="replace",
+                                   env=environment(ranks=2), start_new_session=True))
+
+
 def unchanged(path, before, what):
     same(before, content(path), f"{what}: the container changed")
     check(not leftovers(path), f"{what}: leaves {leftovers(path)}")
@@ -299,6 +305,12 @@ def settings():
     refused(["run", write("p.yml", "steps:\n  - segmetn\n"), "y.h5", "in/one"], 2, "segmetn", "pipeline with an unknown step", ranks=(3,))
     refused(["run", "nowhere.yml", "y.h5", "in/one"], 3, "nowhere.yml", "pipeline that is not there", ranks=(0, 3))
     refused(["segment", "good.h5", "--sigmo", "2"], 2, ["--sigmo", "did you mean --sigma"], "unknown option", ranks=(0, 3))
+    # The rank that tells it comes last; and a rank that alone lacks the file tells it itself.
+    late = [*words([], 3)[:-1], "sh", "-c", '[ $OMPI_COMM_WORLD_RANK != 0 ] || sleep 2; exec "$0" "$@"', CYTO5]
+    one_line(launched(late + ["run", "p.yml", "y.h5", "in/one"]), 2, "segmetn", "pipeline with an unknown step, rank 0 late", 3)
+    alone = [*words([], 2)[:-1], "sh", "-c", '[ $OMPI_COMM_WORLD_RANK = 0 ] || cd in; exec "$0" "$@"', CYTO5]
+    r = launched(alone + ["run", "slow.yml", "y.h5", "in/one"])
+    check(r.code == 3 and len(r.lines) == 1 and r.lines[0].startswith("cyto5 rank 1: run: slow.yml: "), f"pipeline that one rank lacks: {r}")
     r = run("segmetn", "good.h5")
     check(r.code == 2 and r.err.count("\n") == 1 and "did you mean segment" in r.err, f"unknown command: {r}")
     refused(["segment", "good.h5", "--channel", "nope"], 3, "nope", "channel that is not there")
