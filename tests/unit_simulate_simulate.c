@@ -150,6 +150,43 @@ static void missed_frames_are_empty_and_others_are_not(void **state)
 	c5_opt_clear(c5_sim_opts, &p);
 }
 
+/* Mean of a channel over positive and over negative cells, and the roughness (mean step to the next pixel) there. */
+static void look_at(c5_sim *s, const c5_sim_params *p, uint64_t t, int channel, double mean[2], double rough[2])
+{
+	frame f = draw(s, p, t);
+	size_t n = (size_t)p->height * (size_t)p->width, count[2] = { 0 };
+	uint16_t *pixels = malloc(n * 2);
+	assert_int_equal(c5_sim_render(s, channel, pixels), C5_OK);
+	mean[0] = mean[1] = rough[0] = rough[1] = 0;
+	for (size_t i = 0; i + 1 < n; i++) {
+		if (!f.labels[i] || f.labels[i] != f.labels[i + 1]) continue;
+		int k = f.cells[f.labels[i] - 1].positive;
+		mean[k] += pixels[i], rough[k] += abs((int)pixels[i] - pixels[i + 1]), count[k]++;
+	}
+	for (int k = 0; k < 2; k++) mean[k] /= (double)count[k], rough[k] /= (double)count[k];
+	free(pixels);
+	drop(&f);
+}
+
+static void differentiation_shows_in_the_looks_before_the_marker(void **state)
+{
+	(void)state;
+	c5_sim_params p = settings();
+	double early[2], late[2], rough[2], rough_late[2], unused[2];
+	c5_sim *s;
+	p.differentiation = 0.6, p.patch = 40, p.onset = 24, p.noise = 0.2;
+	assert_int_equal(c5_sim_open(&s, &p, 0, 0), C5_OK);
+	look_at(s, &p, 0, C5_SIM_PHASE, unused, rough);
+	look_at(s, &p, 14, C5_SIM_MARKER, early, unused);
+	look_at(s, &p, 14, C5_SIM_PHASE, unused, rough_late);
+	assert_true(rough[1] < 1.1 * rough[0]);
+	assert_true(rough_late[1] > 1.2 * rough_late[0]); /* striped by now */
+	look_at(s, &p, 39, C5_SIM_MARKER, late, unused);
+	assert_true(early[1] < 3 * early[0] && late[1] > 5 * late[0]);
+	c5_sim_close(s);
+	c5_opt_clear(c5_sim_opts, &p);
+}
+
 static void bad_conditions_are_refused(void **state)
 {
 	(void)state;
@@ -174,6 +211,7 @@ int main(void)
 		cmocka_unit_test(cells_divide_and_daughters_name_a_mother_that_is_gone),
 		cmocka_unit_test(senescent_cells_are_larger_and_never_divide),
 		cmocka_unit_test(missed_frames_are_empty_and_others_are_not),
+		cmocka_unit_test(differentiation_shows_in_the_looks_before_the_marker),
 		cmocka_unit_test(bad_conditions_are_refused),
 	};
 	return cmocka_run_group_tests_name("simulate", tests, NULL, NULL);

@@ -14,6 +14,7 @@
 #define PI 3.14159265358979323846
 #define FULL 10000.0 /* counts of an empty field of phase contrast */
 #define LEAST_PIXELS 12 /* a sliver at the edge is no cell */
+#define STRIPE 6.0 /* px from stripe to stripe of a differentiated cell */
 #define PLATE_KEY UINT64_C(0x706c617465000000)
 
 #define F(member) offsetof(c5_sim_params, member)
@@ -32,6 +33,9 @@ const c5_opt c5_sim_opts[] = {
 	{ "conditions", C5_OPT_TEXT, F(conditions), "control=0", 0, 0, NULL, "NAME=SHARE,...", "conditions, and the share of senescent cells in each" },
 	{ "efficiency-from", C5_OPT_REAL, F(efficiency_from), "0.5", 0, 1, NULL, NULL, "share of marker-positive cells in the first field" },
 	{ "efficiency-to", C5_OPT_REAL, F(efficiency_to), "0.5", 0, 1, NULL, NULL, "and in the last; those between are evenly spread" },
+	{ "differentiation", C5_OPT_REAL, F(differentiation), "0", 0, 1, NULL, NULL, "how much marker-positive cells look different without the marker: thicker, striated" },
+	{ "patch", C5_OPT_REAL, F(patch), "0", 0, 1e5, "px", NULL, "marker-positive cells stand in patches of about this size; 0: anywhere" },
+	{ "onset", C5_OPT_REAL, F(onset), "0", 0, 1e7, "frames", NULL, "differentiation takes time: frame with half of the marker, looks come first; 0: all at once" },
 	{ "channels", C5_OPT_TEXT, F(channels), "phase", 0, 0, NULL, "A,B", "what is recorded: phase, fluorescence, marker, srs, tpef, transmission" },
 	{ "halo", C5_OPT_REAL, F(halo), "1", 0, 2, NULL, NULL, "strength of the bright halo of phase contrast" },
 	{ "blur", C5_OPT_REAL, F(blur), "1.2", 0, 50, "px", NULL, "optical blur, standard deviation" },
@@ -245,17 +249,23 @@ int c5_sim_labels(c5_sim *s, uint32_t *labels, const c5_sim_cell **cells, uint32
 /* ---- light ---- */
 
 /* What a channel shows of a cell: body (follows thickness), nucleus, and granules, relative to the channel's scale. */
-typedef struct look { double body, nucleus, granule, background; } look;
+typedef struct look { double body, nucleus, granule, background, stripes; } look;
 
-static look look_of(int channel, const sim_cell *c)
+/* How far differentiation has come when half of it is there at frame `half`: 0..1. */
+static double progress(double t, double half) { return half > 0 ? 1 / (1 + exp(-5 * (t - half) / half)) : 1; }
+
+static look look_of(const c5_sim *s, int channel, const sim_cell *c)
 {
+	double t = (double)s->w.t, marker = c->positive ? progress(t, s->p->onset) : 0;
+	double changed = c->positive ? s->p->differentiation * progress(t, 0.5 * s->p->onset) : 0; /* looks come before the marker */
+	double thick = c->thickness * (1 + 0.3 * changed), stripes = 0.35 * changed * (1 - c->round);
 	switch (channel) {
-	case C5_SIM_PHASE: return (look){ c->thickness * (1 - 2.2 * c->round), 0.12, 0.16, 0 };
-	case C5_SIM_TRANSMISSION: return (look){ 0.45 * c->thickness, 0.1, 0.2, 0 };
-	case C5_SIM_FLUORESCENCE: return (look){ 0.02, c->dying ? 1.6 : 1 + 0.6 * c->round, 0, 0.02 };
-	case C5_SIM_MARKER: return (look){ c->positive ? c->level : 0.06 * c->level, c->positive ? 0.3 : 0, 0, 0.05 };
-	case C5_SIM_SRS: return (look){ 0.35 * c->thickness * c->level, -0.12, 0.45, 0.08 };
-	default: return (look){ (c->senescent ? 0.46 : 0.33) * c->level, -0.1, c->senescent ? 0.3 : 0.2, 0.06 }; /* two-photon autofluorescence */
+	case C5_SIM_PHASE: return (look){ thick * (1 - 2.2 * c->round), 0.12, 0.16, 0, stripes };
+	case C5_SIM_TRANSMISSION: return (look){ 0.45 * thick, 0.1, 0.2, 0, stripes };
+	case C5_SIM_FLUORESCENCE: return (look){ 0.02, c->dying ? 1.6 : 1 + 0.6 * c->round, 0, 0.02, 0 };
+	case C5_SIM_MARKER: return (look){ (0.06 + 0.94 * marker) * c->level, 0.3 * marker, 0, 0.05, 0 };
+	case C5_SIM_SRS: return (look){ 0.35 * thick * c->level, -0.12, 0.45, 0.08, stripes };
+	default: return (look){ (c->senescent ? 0.46 : 0.33) * c->level, -0.1, c->senescent ? 0.3 : 0.2, 0.06, stripes }; /* two-photon autofluorescence */
 	}
 }
 
@@ -287,7 +297,7 @@ static void draw_cells(c5_sim *s, int channel)
 		if (!s->label_of[i + 1]) continue;
 		outline o = outline_of(s, c);
 		box b = box_of(s, &o);
-		look k = look_of(channel, c);
+		look k = look_of(s, channel, c);
 		double na = 0.42 * o.a / sqrt(o.a / o.b), nb = 0.5 * o.b;
 		for (size_t y = b.y0; y < b.y1; y++)
 			for (size_t x = b.x0; x < b.x1; x++) {
@@ -295,7 +305,9 @@ static void draw_cells(c5_sim *s, int channel)
 				if (s->owner[at] != i + 1) continue;
 				double f = s->depth[at], dy = (double)y - o.y, dx = (double)x - o.x;
 				double u = (dx * o.cos + dy * o.sin) / na, v = (dy * o.cos - dx * o.sin) / nb, q = u * u + v * v;
-				s->form[at] += (float)(k.body * (c->senescent ? 0.35 + 0.65 * sqrt(1 - f * f) : sqrt(1 - f * f)) + (q < 1 ? k.nucleus * sqrt(1 - q) : 0));
+				double body = k.body * (c->senescent ? 0.35 + 0.65 * sqrt(1 - f * f) : sqrt(1 - f * f));
+				if (k.stripes > 0) body *= 1 + k.stripes * sin(2 * PI * (dx * o.cos + dy * o.sin) / STRIPE); /* across the long axis, as sarcomeres */
+				s->form[at] += (float)(body + (q < 1 ? k.nucleus * sqrt(1 - q) : 0));
 			}
 		if (k.granule > 0) draw_granules(s, &o, (uint32_t)i + 1, k.granule);
 	}
@@ -305,7 +317,7 @@ int c5_sim_render(c5_sim *s, int channel, uint16_t *pixels)
 {
 	size_t h = (size_t)s->p->height, w = (size_t)s->p->width;
 	bool absorbs = channel == C5_SIM_PHASE || channel == C5_SIM_TRANSMISSION;
-	double background = absorbs ? 0 : look_of(channel, &(sim_cell){ 0 }).background;
+	double background = absorbs ? 0 : look_of(s, channel, &(sim_cell){ 0 }).background;
 	draw_cells(s, channel);
 	c5_filter_gaussian(s->image, s->form, h, w, s->blur, s->scratch);
 	if (channel == C5_SIM_PHASE) { /* the ring and plate take away what varies slowly: the halo */

@@ -22,6 +22,8 @@ typedef struct c5_sim_params {
 	double speed, cycle, death; /* px a frame; frames between divisions, 0: none; chance to die, per frame */
 	char *conditions;           /* "control=0,treated=0.6": share of senescent cells of each */
 	double efficiency_from, efficiency_to; /* share of marker-positive cells, from the first field to the last */
+	double differentiation, patch, onset;  /* how much these look different without a marker, 0..1; px of their patches, 0: cell by cell; frame at
+	                                          which half of the marker is there, half of the looks at half that time; 0: all from the start */
 	char *channels;             /* of phase, fluorescence, marker, srs, tpef, transmission */
 	double halo, blur, shading, noise, drift; /* strength 0..2; px; share 0..1; share of the photon noise of 10,000 counts; px a frame */
 	int64_t missed;             /* every so many frames nothing is seen; 0: never */

@@ -47,6 +47,41 @@ static void endow(const world *w, sim_cell *c, c5_random *r, double area)
 	c->level = exp(0.25 * c5_random_normal(r));
 }
 
+/* A smooth random field of mean 0 and deviation 1 over the plane: waves of random direction and phase. */
+static double patches(const world *w, double y, double x)
+{
+	enum { WAVES = 32 };
+	double sum = 0;
+	c5_random r;
+	c5_random_start(&r, w->key ^ UINT64_C(0x7061746368), 0);
+	for (int k = 0; k < WAVES; k++) {
+		double ky = c5_random_normal(&r) / w->p->patch, kx = c5_random_normal(&r) / w->p->patch;
+		sum += cos(ky * y + kx * x + c5_random_range(&r, 0, 2 * PI));
+	}
+	return sum * sqrt(2.0 / WAVES);
+}
+
+typedef struct height { double at; size_t cell; } height;
+
+static int higher(const void *a, const void *b)
+{
+	const height *p = a, *q = b;
+	return p->at < q->at ? 1 : p->at > q->at ? -1 : p->cell < q->cell ? -1 : 1;
+}
+
+/* The efficiency's share of the cells is positive: those on the highest ground. */
+static int mark_patches(world *w)
+{
+	height *ground;
+	int err = c5_alloc(&ground, w->n, sizeof *ground);
+	if (err < 0) return err;
+	for (size_t i = 0; i < w->n; i++) ground[i] = (height){ patches(w, w->cells[i].y, w->cells[i].x), i };
+	qsort(ground, w->n, sizeof *ground, higher);
+	for (size_t i = 0; i < w->n; i++) w->cells[ground[i].cell].positive = (double)i < w->efficiency * (double)w->n - 0.5;
+	free(ground);
+	return C5_OK;
+}
+
 static int populate(world *w, double density)
 {
 	const c5_sim_params *p = w->p;
@@ -71,7 +106,7 @@ static int populate(world *w, double density)
 		c->vy = p->speed * c5_random_normal(&r), c->vx = p->speed * c5_random_normal(&r);
 		c->y = c5_random_range(&r, -w->margin, h - w->margin), c->x = c5_random_range(&r, -w->margin, wd - w->margin);
 	}
-	return C5_OK;
+	return p->patch > 0 ? mark_patches(w) : C5_OK;
 }
 
 /* ---- neighbours ---- */
