@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/cpus.h"
 #include "image/filter.h"
+#include "image/keys.h"
 
 #define VALUES 65536
 #define BLOCK 1024
@@ -132,47 +133,7 @@ int c5_threshold_otsu(int dtype, const void *pixels, size_t n, void *scratch, do
 
 /* ---- percentile ---- */
 
-/* Keys sort like the values do. Radix select looks at 16 bits of them a pass. */
-static inline uint64_t key_at(int dtype, const void *pixels, size_t i)
-{
-	uint32_t u;
-	uint64_t v;
-	switch (dtype) {
-	case C5_U8: return ((const uint8_t *)pixels)[i];
-	case C5_U16: return ((const uint16_t *)pixels)[i];
-	case C5_U32: return ((const uint32_t *)pixels)[i];
-	case C5_I8: return (uint64_t)(((const int8_t *)pixels)[i] + 128);
-	case C5_I16: return (uint64_t)(((const int16_t *)pixels)[i] + 32768);
-	case C5_I32: return ((const uint32_t *)pixels)[i] ^ 0x80000000u;
-	case C5_F32:
-		memcpy(&u, (const float *)pixels + i, sizeof u);
-		return u >> 31 ? ~u : u | 0x80000000u;
-	default:
-		memcpy(&v, (const double *)pixels + i, sizeof v);
-		return v >> 63 ? ~v : v | 0x8000000000000000u;
-	}
-}
-
-static double value_of_key(int dtype, uint64_t key)
-{
-	float f;
-	double d;
-	uint32_t u = (uint32_t)key;
-	switch (dtype) {
-	case C5_U8: case C5_U16: case C5_U32: return (double)key;
-	case C5_I8: return (double)key - 128;
-	case C5_I16: return (double)key - 32768;
-	case C5_I32: return (double)key - 2147483648.0;
-	case C5_F32:
-		u = u >> 31 ? u ^ 0x80000000u : ~u;
-		memcpy(&f, &u, sizeof f);
-		return (double)f;
-	default:
-		key = key >> 63 ? key ^ 0x8000000000000000u : ~key;
-		memcpy(&d, &key, sizeof d);
-		return d;
-	}
-}
+/* Radix select looks at 16 bits of a key a pass. */
 
 /* Keys from lo to hi, ends included, are finite. */
 static void finite_keys(int dtype, uint64_t *lo, uint64_t *hi)
@@ -194,7 +155,7 @@ static inline __attribute__((always_inline)) double percentile(int dtype, const 
 		const int shift = 16 * pass;
 		memset(counts, 0, VALUES * sizeof *counts);
 		for (size_t i = 0; i < n; i++) {
-			uint64_t key = key_at(dtype, pixels, i);
+			uint64_t key = c5_key_at(dtype, pixels, i);
 			if (key < lo || key > hi) continue;
 			if (pass < passes - 1 && key >> shift >> 16 != prefix) continue;
 			counts[key >> shift & (VALUES - 1)]++;
@@ -210,13 +171,13 @@ static inline __attribute__((always_inline)) double percentile(int dtype, const 
 		while (rank >= counts[k]) rank -= counts[k++];
 		prefix = prefix << 16 | k;
 	}
-	double a = value_of_key(dtype, prefix), b = a;
+	double a = c5_key_value(dtype, prefix), b = a;
 	if (at > 0 && rank + 1 >= counts[prefix & (VALUES - 1)]) {
 		for (size_t i = 0; i < n; i++) {
-			uint64_t key = key_at(dtype, pixels, i);
+			uint64_t key = c5_key_at(dtype, pixels, i);
 			if (key > prefix && key <= hi && key < next) next = key;
 		}
-		if (next != UINT64_MAX) b = value_of_key(dtype, next);
+		if (next != UINT64_MAX) b = c5_key_value(dtype, next);
 	}
 	return at < 0.5 ? a + (b - a) * at : b - (b - a) * (1 - at);
 }

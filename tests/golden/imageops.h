@@ -14,3 +14,7 @@ static const double ops_li[2] = {
 static const double ops_triangle[2] = {
 	173.582702637, -173.582702637
 };
+enum { FIELD_H = 48, FIELD_W = 64 };
+static const uint64_t median_u8[4] = { 0x01078ee50f315af4u, 0x665399217cb846f5u, 0xde7b8692a7f29383u, 0x836fe5ddf79870edu };
+static const uint64_t median_u16[4] = { 0x3b720eb4a8f1d0a6u, 0xa667c2bff8ca8629u, 0xe58a988b798b95eeu, 0xbb0e96b1f7445abcu };
+static const uint64_t median_f32[4] = { 0x6ddd772deddb1066u, 0xa103d43d241b0a8du, 0x8ac327c9f8559e1bu, 0x400219d0a9b42c95u };

@@ -74,3 +74,11 @@ tones = (noise(1000, 15) % 4001 / 16).astype(np.float32)
 tones[::5] = tones[::5] / 4 + 300
 table("ops_li", [filters.threshold_li(t.astype(float)) for t in (tones, -tones)], kind="double", digits=12)
 table("ops_triangle", [filters.threshold_triangle(t.astype(float)) for t in (tones, -tones)], kind="double", digits=12)
+
+# ---- medians: radius 2 and 9 squares, radius 3 and 10 discs
+h, w = 48, 64
+say(f"enum {{ FIELD_H = {h}, FIELD_W = {w} }};")
+bytes_, words, floats = ((field(h, w, 21, 1) >> 8).astype(np.uint8), field(h, w, 22, 1), (field(h, w, 23, 1) / 256).astype(np.float32))
+prints = [np.ones((5, 5)), np.ones((19, 19)), morphology.disk(3), morphology.disk(10)]
+for name, image in (("u8", bytes_), ("u16", words), ("f32", floats)):
+    sums(f"median_{name}", [ndi.median_filter(image, footprint=f, mode="reflect") for f in prints])
