@@ -46,6 +46,7 @@ int c5_spec_table(c5_array_spec *s, const char *path, uint64_t n, uint64_t rows_
 int c5_spec_column(c5_array_spec *s, const char *name, int dtype);
 int c5_spec_text_column(c5_array_spec *s, const char *name, size_t bytes);
 int c5_spec_attr_str(c5_array_spec *s, const char *name, const char *text); /* NULL text: not set */
+const char *c5_spec_text(const c5_array_spec *s, const char *name);         /* a text attribute; NULL: not set */
 int c5_spec_attr_f64(c5_array_spec *s, const char *name, double value);     /* NAN: not set */
 void c5_spec_free(c5_array_spec *s);
 void c5_spec_pack(const c5_array_spec *s, c5_buf *to);

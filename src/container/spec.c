@@ -87,6 +87,13 @@ static int add_attr(c5_array_spec *s, const char *name, const char *text, double
 }
 
 int c5_spec_attr_str(c5_array_spec *s, const char *name, const char *text) { return text ? add_attr(s, name, text, 0, false) : C5_OK; }
+const char *c5_spec_text(const c5_array_spec *s, const char *name)
+{
+	for (size_t i = 0; i < s->n_attrs; i++)
+		if (!s->attrs[i].is_number && strcmp(s->attrs[i].name, name) == 0) return s->attrs[i].text;
+	return NULL;
+}
+
 int c5_spec_attr_f64(c5_array_spec *s, const char *name, double value) { return isnan(value) ? C5_OK : add_attr(s, name, NULL, value, true); }
 
 void c5_spec_free(c5_array_spec *s)

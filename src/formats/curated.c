@@ -72,6 +72,7 @@ void c5_curated_close(c5_curated *c)
 	if (c->close) c->close(c);
 	c5_lineage_free(&c->lineage);
 	free(c->source);
+	free(c->sums);
 	free(c->ids);
 	free(c->name);
 	free(c->path);
@@ -114,30 +115,46 @@ static uint32_t rank_of(const uint32_t *ids, size_t n, uint32_t id)
 	return (uint32_t)low;
 }
 
-int c5_curated_next(c5_curated *c, uint32_t *labels, uint32_t *n)
+/* Frame t with its labels made 1..n in the order of the file's, which are left in c->ids, their sums in c->sums. */
+static int read_frame(c5_curated *c, uint64_t t, uint32_t *labels, size_t *n)
 {
-	double *sums = NULL; /* (n, 3): y, x, pixels */
-	size_t count;
 	int err;
-	*n = 0;
-	if (c->at >= c->frames) return c5_fail(C5_EFAIL, "%s: no frame %llu", c->name, (unsigned long long)c->at);
-	if ((err = c->read(c, c->at, labels)) < 0 || (err = distinct(c, labels, &count)) < 0 || (err = c5_alloc(&sums, count, 3 * sizeof *sums)) < 0) return err;
+	if ((err = c->read(c, t, labels)) < 0 || (err = distinct(c, labels, n)) < 0 || (err = c5_grow(&c->sums, &c->cap_sums, 3 * *n + 1, sizeof *c->sums)) < 0) return err;
+	memset(c->sums, 0, 3 * *n * sizeof *c->sums);
 	uint32_t last = 0, rank = 0;
 	for (size_t y = 0, i = 0; y < c->height; y++)
 		for (size_t x = 0; x < c->width; x++, i++) {
 			if (!labels[i]) continue;
-			if (labels[i] != last) last = labels[i], rank = rank_of(c->ids, count, last);
+			if (labels[i] != last) last = labels[i], rank = rank_of(c->ids, *n, last);
 			labels[i] = rank + 1;
-			sums[3 * rank] += (double)y, sums[3 * rank + 1] += (double)x, sums[3 * rank + 2]++;
+			c->sums[3 * rank] += (double)y, c->sums[3 * rank + 1] += (double)x, c->sums[3 * rank + 2]++;
 		}
+	return C5_OK;
+}
+
+int c5_curated_next(c5_curated *c, uint32_t *labels, uint32_t *n)
+{
+	size_t count = 0;
+	int err;
+	*n = 0;
+	if (c->at >= c->frames) return c5_fail(C5_EFAIL, "%s: no frame %llu", c->name, (unsigned long long)c->at);
+	err = read_frame(c, c->at, labels, &count);
 	for (size_t k = 0; err == C5_OK && k < count; k++) {
-		const double *s = sums + 3 * k;
+		const double *s = c->sums + 3 * k;
 		c5_lin_node node = { (uint32_t)c->at, (uint32_t)k + 1, c->tracked ? c->ids[k] : 0, (float)(s[0] / s[2]), (float)(s[1] / s[2]), (float)s[2] };
 		err = c5_lineage_add_node(&c->lineage, &node);
 	}
-	free(sums);
 	*n = (uint32_t)count;
 	c->at++;
+	return err;
+}
+
+int c5_masks_frame(c5_curated *masks, uint64_t t, uint32_t *labels, uint32_t *n)
+{
+	size_t count = 0;
+	if (t >= masks->frames) return c5_fail(C5_EFAIL, "%s: no frame %llu", masks->name, (unsigned long long)t);
+	int err = read_frame(masks, t, labels, &count);
+	*n = (uint32_t)count;
 	return err;
 }
 
@@ -183,6 +200,13 @@ static int number_tracks(c5_curated *c)
 	}
 	free(order);
 	return c5_lineage_settle(l, l->frames, c->name, c->first);
+}
+
+int c5_masks_fit(const c5_curated *c, const char *experiment, const char *channel, uint64_t t, uint64_t height, uint64_t width)
+{
+	if (c->frames == t && c->height == height && c->width == width) return C5_OK;
+	return c5_fail(C5_EINPUT, "%s: %llu frames of %llu x %llu pixels, channel %s of %s has %llu of %llu x %llu", c->name, (unsigned long long)c->frames,
+		(unsigned long long)c->height, (unsigned long long)c->width, channel, experiment, (unsigned long long)t, (unsigned long long)height, (unsigned long long)width);
 }
 
 int c5_curated_finish(c5_curated *c)

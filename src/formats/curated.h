@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "base/options.h"
+#include "container/experiment.h"
 #include "formats/lineage.h"
 
 typedef struct c5_curated_params {
@@ -26,6 +27,7 @@ struct c5_curated {
 	char *path, *name;     /* name: of the thing that holds the labels, for messages */
 	uint64_t frames, height, width;
 	uint64_t first;        /* number that frame 0 has in the file */
+	int dtype;             /* label images: their pixel type */
 	bool tracked;          /* labels are ids of tracks */
 	bool listed;           /* the file lists the tracks: lineage.tracks, before any frame is read */
 	bool gaps;             /* an only daughter after a gap is its mother going on, as in CTC */
@@ -33,11 +35,12 @@ struct c5_curated {
 	uint32_t *source;      /* (n_tracks) the file's label of each track; after c5_curated_finish */
 	uint64_t at;           /* next frame */
 	/* of the kind of file */
-	int (*read)(c5_curated *c, uint64_t t, uint32_t *labels); /* called in order of frames */
+	int (*read)(c5_curated *c, uint64_t t, uint32_t *labels); /* called in order of frames; label images in any order */
 	void (*close)(c5_curated *c);
 	void *state;
 	uint32_t *ids;         /* distinct labels of a frame */
-	size_t cap_ids;
+	double *sums;          /* (cap_sums / 3, 3) of each of them: y, x, pixels */
+	size_t cap_ids, cap_sums;
 };
 
 int c5_curated_open(c5_curated **out, const c5_curated_params *params);
@@ -45,6 +48,18 @@ void c5_curated_close(c5_curated *c); /* NULL is fine */
 /* labels: (height, width), 1..n. */
 int c5_curated_next(c5_curated *c, uint32_t *labels, uint32_t *n);
 int c5_curated_finish(c5_curated *c);
+
+/* ---- masks by themselves: label images that lie beside the recordings, read in any order ---- */
+
+/* Where the label images of experiment e are, caller frees. In `where`, {experiment}, {plate}, {well} ... stand for what the experiment states;
+ * without them it is a folder with a file or folder of the experiment's name (NAME, NAME.tif, NAME_RES, NAME_GT ...), or, when the experiment
+ * is the only one, what `where` itself names. In a folder of the Cell Tracking Challenge, TRA or else SEG. */
+int c5_masks_find(char **path, const char *where, const c5_experiment *e, bool only);
+int c5_masks_open(c5_curated **out, const char *path);
+/* C5_EINPUT unless the masks are of t frames of (height, width), those of channel `channel` of `experiment`. */
+int c5_masks_fit(const c5_curated *masks, const char *experiment, const char *channel, uint64_t t, uint64_t height, uint64_t width);
+/* labels: (height, width), 1..n. */
+int c5_masks_frame(c5_curated *masks, uint64_t t, uint32_t *labels, uint32_t *n);
 
 /* ---- the kinds ---- */
 int c5_curated_open_trk(c5_curated *c, const c5_curated_params *params, bool batch);

@@ -58,7 +58,7 @@ static int open_images(c5_curated *c, const char *path)
 		return c5_fail(C5_EINPUT, "%s: %zu series of images (%s %s, %s %s ...), expected the labels alone", path, s->scan->n_series, q[0].experiment, q[0].channel, q[1].experiment, q[1].channel);
 	if (q->error) return c5_fail(q->error_code, "%s", q->error);
 	if (q->z > 1) return c5_fail(C5_EINPUT, "%s: %u planes of depth, expected one label image a frame", path, q->z);
-	c->frames = q->t, c->height = q->height, c->width = q->width, c->first = q->first_frame;
+	c->frames = q->t, c->height = q->height, c->width = q->width, c->first = q->first_frame, c->dtype = q->dtype;
 	if (!c->first && q->t == s->scan->n_files && (err = first_number(s->scan->files[q->planes[0].file], &c->first)) < 0) return err;
 	if ((err = c5_alloc(&s->stored, c->height * c->width, c5_dtype_size(q->dtype))) < 0) return err;
 	return c5_frame_reader_open(&s->reader, s->scan, &s->params);
@@ -116,4 +116,86 @@ int c5_curated_open_ctc(c5_curated *c, const c5_curated_params *params)
 	free(folder);
 	free(list);
 	return err;
+}
+
+/* ---- masks by themselves ---- */
+
+static bool is_there(const char *path) { return access(path, F_OK) == 0; }
+
+/* `where` with the words in braces put in. */
+static int fill_in(char **path, const char *where, const c5_experiment *e)
+{
+	c5_buf b = { 0 };
+	for (const char *p = where; *p;) {
+		const char *end = *p == '{' ? strchr(p, '}') : NULL, *value = NULL;
+		if (*p != '{') {
+			const size_t n = strcspn(p, "{");
+			c5_buf_put(&b, p, n);
+			p += n;
+			continue;
+		}
+		const size_t n = end ? (size_t)(end - p - 1) : 0;
+		bool known = n == strlen("experiment") && !memcmp(p + 1, "experiment", n);
+		if (known) value = e->name;
+		for (size_t i = 0; i < C5_EXPERIMENT_TEXTS && !known; i++)
+			if ((known = strlen(c5_experiment_texts[i]) == n && !memcmp(p + 1, c5_experiment_texts[i], n))) value = e->texts[i];
+		if (!known || !value) {
+			free(b.data);
+			return known ? c5_fail(C5_EINPUT, "%s: experiment %s states no %.*s", where, e->name, (int)n, p + 1)
+			             : c5_fail(C5_EUSAGE, "%s: {experiment}, {plate}, {well}, {position}, {condition}, {compound}, {dose} or {replicate} expected in braces", where);
+		}
+		c5_buf_put(&b, value, strlen(value));
+		p = end + 1;
+	}
+	c5_buf_put(&b, "", 1);
+	if (b.err < 0) {
+		free(b.data);
+		return b.err;
+	}
+	*path = (char *)b.data;
+	return C5_OK;
+}
+
+/* The file or folder of the experiment's name in the folder `where`; *path NULL: none. */
+static int by_name(char **path, const char *where, const char *name)
+{
+	static const char *const endings[] = { "", ".tif", ".tiff", ".ome.tif", ".ome.tiff", ".btf", ".png", "_RES", "_GT" };
+	for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
+		if (!(*path = c5_format("%s/%s%s", where, name, endings[i]))) return c5_fail(C5_ENOMEM, "out of memory");
+		if (is_there(*path)) return C5_OK;
+		free(*path);
+		*path = NULL;
+	}
+	return C5_OK;
+}
+
+int c5_masks_find(char **path, const char *where, const c5_experiment *e, bool only)
+{
+	static const char *const parts[] = { "TRA", "SEG" };
+	int err;
+	*path = NULL;
+	if (!where || !*where) return c5_fail(C5_EUSAGE, "where the label images are is not stated");
+	err = strchr(where, '{') ? fill_in(path, where, e) : by_name(path, where, e->name);
+	if (err < 0) return err;
+	if (!*path && !only && is_there(where))
+		return c5_fail(C5_ENOTFOUND, "%s: no label images named after experiment %s in it (%s, %s.tif, %s_GT ...); {experiment} in the path stands for the name", where, e->name,
+			e->name, e->name, e->name);
+	if (!*path && !(*path = c5_strdup(where))) return c5_fail(C5_ENOMEM, "out of memory");
+	for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+		char *part = c5_format("%s/%s", *path, parts[i]);
+		if (!part) return c5_fail(C5_ENOMEM, "out of memory");
+		if (is_there(part)) {
+			free(*path);
+			*path = part;
+			return C5_OK;
+		}
+		free(part);
+	}
+	return C5_OK;
+}
+
+int c5_masks_open(c5_curated **out, const char *path)
+{
+	const c5_curated_params params = { .path = (char *)(uintptr_t)path, .as = (char *)(uintptr_t)"tiff" };
+	return c5_curated_open(out, &params);
 }

@@ -47,9 +47,7 @@ static int look_through(const c5_curated_params *p, const char *name, const c5_c
 	int err = c5_curated_open(&in, p);
 	if (err < 0) return err;
 	*nodes = 0, *most = 0;
-	if (in->frames != c->frames || in->height != c->height || in->width != c->width)
-		err = c5_fail(C5_EINPUT, "%s: %llu frames of %llu x %llu pixels, channel %s of %s has %llu of %llu x %llu", in->name, (unsigned long long)in->frames, (unsigned long long)in->height,
-			(unsigned long long)in->width, c->name, name, (unsigned long long)c->frames, (unsigned long long)c->height, (unsigned long long)c->width);
+	err = c5_masks_fit(in, name, c->name, c->frames, c->height, c->width);
 	if (err == C5_OK) err = c5_alloc(&labels, in->height * in->width, sizeof *labels);
 	for (uint64_t t = 0; err == C5_OK && t < in->frames; t++) {
 		if ((err = c5_curated_next(in, labels, &n)) < 0) break;
