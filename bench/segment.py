@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""segment.py – how good and how fast the segmentation methods are on published recordings with masks: one setting per data set.
+"""segment.py – how good and how fast the segmentation methods are on published recordings with masks: by the methods as they are, but for the last set.
 
     segment.py BENCH_SEGMENT DATA_FOLDER [SET ...]
 
@@ -11,9 +11,9 @@ import os
 import subprocess
 import sys
 
-RODS = ["--method", "rods", "--sigma", "1.5", "--min-area", "150"]
-PHASE = ["--method", "phase", "--radius", "3", "--sigma", "0.7", "--low", "1.4", "--split", "0.8", "--min-area", "700"]
-NUCLEI = ["--method", "fluorescence", "--size", "30", "--min-area", "200"]
+RODS = ["--method", "rods"]
+PHASE = ["--method", "phase"]
+NUCLEI = ["--method", "fluorescence"]
 SMALL_NUCLEI = ["--method", "fluorescence", "--background", "30", "--split", "0.9"]
 
 

@@ -11,6 +11,7 @@
 #include "container/array.h"
 #include "container/experiment.h"
 #include "container/run.h"
+#include "formats/curated.h"
 #include "image/overlay.h"
 #include "image/pngout.h"
 #include "image/source.h"
@@ -55,14 +56,31 @@ static int read_labels(c5_file *f, c5_codec *codec, const char *path, uint64_t t
 	return err;
 }
 
-/* Finds the cells of one frame; labels: caller frees. */
-static int find_cells(const c5_segment_params *params, int dtype, const void *pixels, size_t height, size_t width, uint32_t **labels, uint32_t *n)
+/* Frame t of the label images that belong to experiment e. */
+static int take_labels(const c5_segment_params *params, const c5_experiment *e, const char *channel, uint64_t t, uint64_t frames, size_t height, size_t width,
+	uint32_t *labels, uint32_t *n)
+{
+	c5_curated *masks = NULL;
+	char *path = NULL;
+	int err = c5_masks_find(&path, params->labels, e, true);
+	if (err == C5_OK && (err = c5_masks_open(&masks, path)) == C5_OK && (err = c5_masks_fit(masks, e->name, channel, frames, height, width)) == C5_OK)
+		err = c5_masks_frame(masks, t, labels, n);
+	c5_curated_close(masks);
+	free(path);
+	return err;
+}
+
+/* Finds the cells of frame t of `frames`; labels: caller frees. */
+static int find_cells(const c5_segment_params *params, const c5_experiment *e, const char *channel, uint64_t t, uint64_t frames, int dtype, const void *pixels,
+	size_t height, size_t width, uint32_t **labels, uint32_t *n)
 {
 	c5_segmenter *s = NULL;
 	c5_segment_summary sum;
 	int err = c5_alloc(labels, height * width, sizeof **labels);
 	if (err < 0 || (err = c5_segmenter_open(&s, params, height, width)) < 0) return err;
-	if ((err = c5_segment_frame(s, dtype, pixels, *labels, &sum)) == C5_OK) {
+	if (!c5_segment_from_files(params)) err = c5_segment_frame(s, dtype, pixels, *labels, &sum);
+	else if ((err = take_labels(params, e, channel, t, frames, height, width, *labels, n)) == C5_OK) err = c5_segment_given(s, dtype, pixels, *labels, *n, &sum);
+	if (err == C5_OK) {
 		*n = sum.objects;
 		c5_log(C5_LOG_INFO, "%s: %u objects on %.1f %% of the frame, threshold %.4g", params->method, sum.objects, 100 * sum.covered, sum.threshold);
 	}
@@ -91,7 +109,8 @@ static int draw_image(const char *path, const preview *set, const c5_segment_par
 	if ((err = c5_alloc(&pixels, (size_t)s->height * s->width, c5_dtype_size(s->dtype))) < 0 || (err = c5_frame_reader_open(&reader, scan, &scan_params)) < 0 ||
 	    (err = c5_frame_read(reader, s, (uint32_t)*frame, c5_frame_planes(s, &scan_params) / 2, pixels)) < 0)
 		goto done;
-	if ((err = find_cells(params, s->dtype, pixels, s->height, s->width, &labels, &n)) < 0) goto done;
+	const c5_experiment e = { .name = *name };
+	if ((err = find_cells(params, &e, s->channel, *frame, s->t, s->dtype, pixels, s->height, s->width, &labels, &n)) < 0) goto done;
 	c5_picture_style style = { .zoom = (int)set->zoom, .numbers = set->numbers };
 	err = c5_picture_frame(picture, &style, s->dtype, pixels, labels, s->height, s->width, n);
 done:
@@ -130,7 +149,7 @@ static int draw_frame(c5_file *f, c5_codec *codec, const c5_experiment *e, const
 	if ((err = c5_array_open(&a, f, raw)) < 0 || (err = c5_alloc(&pixels, c->height * c->width, c5_dtype_size(c->dtype))) < 0 ||
 	    (err = c5_array_read_frame(a, codec, *frame, c->planes / 2, pixels)) < 0)
 		goto done;
-	if (set->segment) err = find_cells(params, c->dtype, pixels, c->height, c->width, &labels, &n);
+	if (set->segment) err = find_cells(params, e, c->name, *frame, c->frames, c->dtype, pixels, c->height, c->width, &labels, &n);
 	else err = read_labels(f, codec, masks, *frame, c->height, c->width, &labels, &n);
 	if (err < 0) goto done;
 	if (!labels) c5_log(C5_LOG_WARN, "%s: no masks %s; the bare frame is drawn", e->name, set->revision);

@@ -83,4 +83,4 @@ static int run_fluorescence(c5_segmenter *s, int dtype, const void *pixels, cons
 	return c5_method_part(s, relief, s->smooth, 1, DEPTH, RIDGE / span, labels, objects);
 }
 
-const c5_method c5_method_fluorescence = { "fluorescence", 2, false, true, fluorescence_scratch, run_fluorescence };
+const c5_method c5_method_fluorescence = { "fluorescence", 2, false, true, 60, fluorescence_scratch, run_fluorescence };

@@ -28,13 +28,14 @@ typedef struct c5_method {
 	const char *name;
 	int maps;    /* beyond `smooth` */
 	bool spare, basins;
+	int64_t min_area; /* px, of the smallest object kept unless set otherwise */
 	size_t (*scratch)(const c5_segment_params *set, size_t height, size_t width); /* bytes */
-	/* From the frame to labels in raster order; stats->max > stats->min. */
+	/* From the frame to labels in raster order; stats->max > stats->min. NULL: they come from files. */
 	int (*run)(c5_segmenter *s, int dtype, const void *pixels, const c5_filter_stats *stats, uint32_t *labels, uint32_t *objects, double *threshold);
 } c5_method;
 
 extern const c5_method c5_method_otsu, c5_method_percentile, c5_method_deviation, c5_method_phase, c5_method_rods, c5_method_fluorescence,
-	c5_method_sesmo;
+	c5_method_sesmo, c5_method_labels;
 
 size_t c5_method_larger(size_t a, size_t b);
 void c5_method_cut(uint8_t *mask, const float *map, size_t n, float threshold, bool dark);

@@ -128,7 +128,7 @@ static int run_phase(c5_segmenter *s, int dtype, const void *pixels, const c5_fi
 	return c5_method_part(s, NULL, s->smooth, 1, 1, GLARE, labels, objects);
 }
 
-const c5_method c5_method_phase = { "phase", 2, true, true, phase_scratch, run_phase };
+const c5_method c5_method_phase = { "phase", 2, true, true, 300, phase_scratch, run_phase };
 
 /* ---- rods ---- */
 
@@ -228,4 +228,4 @@ static int run_rods(c5_segmenter *s, int dtype, const void *pixels, const c5_fil
 	return drop_ground(labels, *objects, curve, grey, n, CURVED * (double)span, darkest + DARK * (double)unit);
 }
 
-const c5_method c5_method_rods = { "rods", 3, false, true, rods_scratch, run_rods };
+const c5_method c5_method_rods = { "rods", 3, false, true, 60, rods_scratch, run_rods };

@@ -14,7 +14,7 @@
 #include "segment/method.h"
 #include "segment/split.h"
 
-#define METHODS "deviation|phase|rods|fluorescence|sesmo|otsu|percentile"
+#define METHODS "deviation|phase|rods|fluorescence|sesmo|labels|otsu|percentile"
 #define THRESHOLDS "otsu|li|triangle|local"
 
 const c5_opt c5_segment_opts[] = {
@@ -22,7 +22,9 @@ const c5_opt c5_segment_opts[] = {
 		"channel to segment; default the first phase or brightfield channel" },
 	{ "method", C5_OPT_CHOICE, offsetof(c5_segment_params, method), "deviation", 0, 0, NULL, METHODS,
 		"how cell is told from background: by roughness (any label-free frame; phase: spread cells in phase contrast, halo taken off), as dark "
-		"rods, as bright bodies, by Deep-SeSMo's rule, by grey value" },
+		"rods, as bright bodies, by Deep-SeSMo's rule, from label images, by grey value" },
+	{ "labels", C5_OPT_TEXT, offsetof(c5_segment_params, labels), NULL, 0, 0, NULL, "PATH",
+		"labels: folder with label images named after the experiments, or their path with {experiment}, {plate}, {well} in it" },
 	{ "sigma", C5_OPT_REAL, offsetof(c5_segment_params, sigma), "1", 0, 100, "px", NULL, "Gaussian smoothing; 0 none" },
 	{ "radius", C5_OPT_INT, offsetof(c5_segment_params, radius), "4", 1, 200, "px", NULL, "deviation, phase: half width of the window" },
 	{ "percentile", C5_OPT_REAL, offsetof(c5_segment_params, percentile), "5", 0, 100, "%", NULL,
@@ -42,7 +44,8 @@ const c5_opt c5_segment_opts[] = {
 		"phase, fluorescence: larger holes stay open; 0 fills all" },
 	{ "split", C5_OPT_REAL, offsetof(c5_segment_params, split), "0.75", 0, 1, NULL, NULL,
 		"phase, rods, fluorescence: what is pinched to less than this share of its width is two; 0 never" },
-	{ "min-area", C5_OPT_INT, offsetof(c5_segment_params, min_area), "60", 0, 1e9, "px", NULL, "drop smaller objects; 0 keeps all" },
+	{ "min-area", C5_OPT_INT, offsetof(c5_segment_params, min_area), "-1", -1, 1e9, "px", NULL,
+		"drop smaller objects; 0 keeps all, -1: by method, 300 (phase), 0 (labels, sesmo), 60 (others)" },
 	{ "max-area", C5_OPT_INT, offsetof(c5_segment_params, max_area), "0", 0, 1e9, "px", NULL, "drop larger objects; 0 keeps all" },
 	{ "min-solidity", C5_OPT_REAL, offsetof(c5_segment_params, min_solidity), "0", 0, 1, NULL, NULL, "drop objects more ragged than this; 0 keeps all" },
 	{ "max-eccentricity", C5_OPT_REAL, offsetof(c5_segment_params, max_eccentricity), "1", 0, 1, NULL, NULL,
@@ -55,7 +58,7 @@ const c5_opt c5_segment_opts[] = {
 };
 
 static const c5_method *const methods[] = { &c5_method_deviation, &c5_method_phase, &c5_method_rods, &c5_method_fluorescence, &c5_method_sesmo,
-	&c5_method_otsu, &c5_method_percentile };
+	&c5_method_labels, &c5_method_otsu, &c5_method_percentile };
 
 size_t c5_method_larger(size_t a, size_t b) { return a > b ? a : b; }
 
@@ -103,6 +106,16 @@ static int check(const c5_segment_params *p)
 	return C5_OK;
 }
 
+bool c5_segment_from_files(const c5_segment_params *params) { return params->method && !strcmp(params->method, c5_method_labels.name); }
+
+int64_t c5_segment_min_area(const c5_segment_params *params)
+{
+	const c5_method *m = methods[0];
+	if (params->min_area >= 0) return params->min_area;
+	(void)read_method(params->method, &m);
+	return m->min_area;
+}
+
 size_t c5_segmenter_bytes(const c5_segment_params *params, size_t height, size_t width)
 {
 	const c5_method *m = methods[0];
@@ -127,9 +140,10 @@ int c5_segmenter_open(c5_segmenter **out, const c5_segment_params *params, size_
 	}
 	s->height = height, s->width = width, s->n = height * width;
 	s->set = *params;
-	s->set.channel = s->set.method = s->set.foreground = s->set.threshold = NULL;
+	s->set.channel = s->set.method = s->set.labels = s->set.foreground = s->set.threshold = NULL;
+	s->set.min_area = c5_segment_min_area(params);
 	s->dark = params->foreground && !strcmp(params->foreground, "dark");
-	s->rules = (c5_label_rules){ 8, params->fill_holes, 0, params->min_area, params->max_area, params->border };
+	s->rules = (c5_label_rules){ 8, params->fill_holes, 0, s->set.min_area, params->max_area, params->border };
 	if ((err = c5_alloc_aligned(&s->smooth, s->n, sizeof *s->smooth)) < 0) goto done;
 	for (int k = 0; k < s->method->maps; k++)
 		if ((err = c5_alloc_aligned(&s->map[k], s->n, sizeof *s->map[k])) < 0) goto done;
@@ -210,25 +224,40 @@ done:
 	return err;
 }
 
+/* What is left to do when every object has its label. */
+static int settle(const c5_segmenter *s, const c5_filter_stats *stats, uint32_t *labels, uint32_t objects, double threshold,
+	c5_segment_summary *summary)
+{
+	uint32_t *counts = NULL;
+	size_t covered = 0;
+	int err;
+	if (objects) {
+		if ((err = drop_shapes(s, labels, objects)) < 0 || (err = c5_alloc(&counts, 2 * ((size_t)objects + 1), sizeof *counts)) < 0) return err;
+		objects = c5_label_filter(labels, s->height, s->width, objects, &s->rules, counts);
+		free(counts);
+	}
+	if (!summary) return C5_OK;
+	for (size_t i = 0; i < s->n; i++) covered += labels[i] != 0;
+	*summary = (c5_segment_summary){ objects, threshold, (double)covered / (double)s->n, stats->mean, stats->sd };
+	return C5_OK;
+}
+
 int c5_segment_frame(c5_segmenter *s, int dtype, const void *pixels, uint32_t *labels, c5_segment_summary *summary)
 {
 	c5_filter_stats stats;
 	double threshold = 0;
-	uint32_t objects = 0, *counts = NULL;
+	uint32_t objects = 0;
 	int err;
+	if (!s->method->run) return c5_fail(C5_EUSAGE, "method %s takes masks from files, which are not at hand here", s->method->name);
 	if ((err = c5_filter_to_float(s->smooth, dtype, pixels, s->n, &stats)) < 0) return err;
 	memset(labels, 0, s->n * sizeof *labels); /* whatever the settings: a frame of one value shows nothing */
-	if (stats.max > stats.min) {
-		if ((err = s->method->run(s, dtype, pixels, &stats, labels, &objects, &threshold)) < 0) return err;
-		if ((err = drop_shapes(s, labels, objects)) < 0) return err;
-		if ((err = c5_alloc(&counts, 2 * ((size_t)objects + 1), sizeof *counts)) < 0) return err;
-		objects = c5_label_filter(labels, s->height, s->width, objects, &s->rules, counts);
-		free(counts);
-	}
-	if (summary) {
-		size_t covered = 0;
-		for (size_t i = 0; i < s->n; i++) covered += labels[i] != 0;
-		*summary = (c5_segment_summary){ objects, threshold, (double)covered / (double)s->n, stats.mean, stats.sd };
-	}
-	return C5_OK;
+	if (stats.max > stats.min && (err = s->method->run(s, dtype, pixels, &stats, labels, &objects, &threshold)) < 0) return err;
+	return settle(s, &stats, labels, objects, threshold, summary);
+}
+
+int c5_segment_given(c5_segmenter *s, int dtype, const void *pixels, uint32_t *labels, uint32_t n, c5_segment_summary *summary)
+{
+	c5_filter_stats stats;
+	int err = c5_filter_to_float(s->smooth, dtype, pixels, s->n, &stats);
+	return err < 0 ? err : settle(s, &stats, labels, n, NAN, summary);
 }

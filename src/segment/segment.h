@@ -14,7 +14,8 @@ enum c5_segment_threshold { C5_SEGMENT_OTSU, C5_SEGMENT_LI, C5_SEGMENT_TRIANGLE,
 
 typedef struct c5_segment_params {
 	char *channel;      /* channel to segment; unset: the experiment's first phase or brightfield channel, else its first */
-	char *method;       /* deviation | phase | rods | fluorescence | sesmo | otsu | percentile */
+	char *method;       /* deviation | phase | rods | fluorescence | sesmo | labels | otsu | percentile */
+	char *labels;       /* labels: where the label images are; who runs the step reads them */
 	double sigma;       /* Gaussian smoothing, px; 0 none; sesmo has its own */
 	int64_t radius;     /* half width of the window of `deviation` and `phase`, px */
 	double percentile;  /* for `percentile`, `sesmo`: share of the darkest (foreground bright: brightest) pixels, 0..100 */
@@ -28,12 +29,17 @@ typedef struct c5_segment_params {
 	int64_t halo;       /* phase: how deep the bright halo reaches into the rough area, px; 0 leaves it */
 	int64_t max_hole;   /* phase, fluorescence: larger holes stay open, px; 0 no limit; deviation: (12 radius)^2 */
 	double split;       /* phase, rods, fluorescence: pinched to less than this share of its width, an object is two; 0 never */
-	int64_t min_area, max_area; /* px; 0: no limit */
+	int64_t min_area, max_area; /* px; 0: no limit; min_area -1: see c5_segment_min_area */
 	double min_solidity, max_eccentricity; /* of regions.h; 0 and 1: no limit */
 	int64_t border;     /* drop objects within this many px of the edge; -1: keep all */
 	bool fill_holes;
 } c5_segment_params;
 extern const c5_opt c5_segment_opts[];
+
+/* The smallest object that is kept, px: as set, or as it suits the method: 300 for phase, 0 for labels and sesmo, else 60. */
+int64_t c5_segment_min_area(const c5_segment_params *params);
+/* Whether the masks come from files (method labels): c5_segment_given, not c5_segment_frame. */
+bool c5_segment_from_files(const c5_segment_params *params);
 
 /* What is worth knowing of one frame: a row of the container's frames table. */
 typedef struct c5_segment_summary {
@@ -52,5 +58,7 @@ size_t c5_segmenter_bytes(const c5_segment_params *params, size_t height, size_t
 /* pixels: (H, W) of `dtype`. labels: (H, W), caller's; 0 background, 1..objects numbered in raster order of their first pixel.
  * Non-finite pixels count as the frame's minimum. */
 int c5_segment_frame(c5_segmenter *s, int dtype, const void *pixels, uint32_t *labels, c5_segment_summary *summary);
+/* The filters alone, on labels 1..n made elsewhere: those of unwanted objects become 0, the rest is numbered in raster order. */
+int c5_segment_given(c5_segmenter *s, int dtype, const void *pixels, uint32_t *labels, uint32_t n, c5_segment_summary *summary);
 
 #endif

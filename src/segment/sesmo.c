@@ -88,4 +88,4 @@ done:
 	return err;
 }
 
-const c5_method c5_method_sesmo = { "sesmo", 0, false, false, sesmo_scratch, run_sesmo };
+const c5_method c5_method_sesmo = { "sesmo", 0, false, false, 0, sesmo_scratch, run_sesmo };

@@ -70,6 +70,13 @@ static int run_deviation(c5_segmenter *s, int dtype, const void *pixels, const c
 	return C5_OK;
 }
 
-const c5_method c5_method_otsu = { "otsu", 0, false, false, grey_scratch, run_otsu };
-const c5_method c5_method_percentile = { "percentile", 0, false, false, grey_scratch, run_percentile };
-const c5_method c5_method_deviation = { "deviation", 1, false, false, deviation_scratch, run_deviation };
+static size_t no_scratch(const c5_segment_params *set, size_t height, size_t width)
+{
+	(void)set, (void)height, (void)width;
+	return 0;
+}
+
+const c5_method c5_method_labels = { "labels", 0, false, false, 0, no_scratch, NULL };
+const c5_method c5_method_otsu = { "otsu", 0, false, false, 60, grey_scratch, run_otsu };
+const c5_method c5_method_percentile = { "percentile", 0, false, false, 60, grey_scratch, run_percentile };
+const c5_method c5_method_deviation = { "deviation", 1, false, false, 60, deviation_scratch, run_deviation };
