@@ -10,10 +10,10 @@
 
 #define OPEN_ARRAYS 64
 
-/* Rows of a table that come one by one: the whole table in memory, and which of its chunks must be written anew. */
-typedef struct rows { uint8_t *bytes; bool *dirty; } rows;
+/* A chunk of a table whose rows come one by one: in memory until all have come, or the next commit. bytes NULL: not in memory. */
+typedef struct rows { uint8_t *bytes; uint64_t come; } rows;
 
-typedef struct declared { c5_array_spec spec; c5_array *open; uint64_t used; rows rows; bool made, old; } declared; /* old: it was there before this run, or part of it */
+typedef struct declared { c5_array_spec spec; c5_array *open; uint64_t used; rows *rows; bool made, old; } declared; /* old: it was there before this run, or part of it */
 
 struct c5_owner {
 	c5_file *file;
@@ -51,9 +51,9 @@ static void close_arrays(c5_owner *o)
 
 static void free_rows(declared *d)
 {
-	free(d->rows.bytes);
-	free(d->rows.dirty);
-	memset(&d->rows, 0, sizeof d->rows);
+	for (uint64_t k = 0; d->rows && k < c5_spec_chunks(&d->spec); k++) free(d->rows[k].bytes);
+	free(d->rows);
+	d->rows = NULL;
 }
 
 static void forget(c5_owner *o)
@@ -152,49 +152,61 @@ int c5_owner_write(c5_owner *o, uint32_t id, uint64_t chunk, const void *packed,
 	return err < 0 || at == C5_PLACED_BEFORE ? err : c5_overlay_write_data(o->file->overlay, at, packed, size);
 }
 
-static int start_rows(c5_owner *o, declared *d)
+/* Chunk k of a row table, with what was written of it before. */
+static int want_rows(c5_owner *o, declared *d, uint64_t k, rows **out)
 {
-	const c5_array_spec *s = &d->spec;
-	uint64_t chunks = c5_spec_chunks(s);
 	int err;
-	if ((err = c5_alloc(&d->rows.bytes, chunks, c5_spec_chunk_bytes(s))) < 0 || (err = c5_alloc(&d->rows.dirty, chunks, sizeof *d->rows.dirty)) < 0) return err;
-	for (uint64_t k = 0; k < chunks; k++) /* rows of the part of the run that was committed before */
-		if (c5_array_has_chunk(d->open, k) && (err = c5_array_read_chunk(d->open, o->codec, k, d->rows.bytes + k * c5_spec_chunk_bytes(s))) < 0) return err;
-	return C5_OK;
+	if (!d->rows && (err = c5_alloc(&d->rows, c5_spec_chunks(&d->spec), sizeof *d->rows)) < 0) return err;
+	*out = &d->rows[k];
+	if ((*out)->bytes) return C5_OK;
+	if ((err = c5_alloc(&(*out)->bytes, c5_spec_chunk_bytes(&d->spec), 1)) < 0) return err;
+	if (c5_array_has_chunk(d->open, k) && (err = c5_array_read_chunk(d->open, o->codec, k, (*out)->bytes)) < 0) {
+		free((*out)->bytes);
+		(*out)->bytes = NULL;
+	}
+	return err;
 }
 
-int c5_owner_row(c5_owner *o, uint32_t id, uint64_t row, const void *bytes, size_t size)
+static int write_chunk_of_rows(c5_owner *o, declared *d, uint64_t k)
 {
-	declared *d = NULL;
-	int err = want(o, id, &d);
-	if (err < 0) return err;
-	if (size != d->spec.row_size || row >= d->spec.dims[0]) return c5_fail(C5_EFAIL, "%s: row %llu of %zu bytes does not fit", d->spec.path, (unsigned long long)row, size);
-	if (!d->rows.bytes && (err = start_rows(o, d)) < 0) return err;
-	memcpy(d->rows.bytes + row * size, bytes, size);
-	d->rows.dirty[row / d->spec.chunk[0]] = true;
-	o->pending++;
-	return C5_OK;
-}
-
-static int write_rows(c5_owner *o, uint32_t id)
-{
-	declared *d = &o->arrays[id];
 	size_t bytes = c5_spec_chunk_bytes(&d->spec), size;
 	int err;
-	if (!d->rows.bytes) return C5_OK;
-	if ((err = want(o, id, &d)) < 0) return err;
 	if (c5_chunk_bound(bytes) > o->packed_cap) {
 		free(o->packed);
 		o->packed = NULL, o->packed_cap = 0;
 		if ((err = c5_alloc_aligned(&o->packed, c5_chunk_bound(bytes), 1)) < 0) return err;
 		o->packed_cap = c5_chunk_bound(bytes);
 	}
-	for (uint64_t k = 0; k < c5_spec_chunks(&d->spec); k++) {
-		if (!d->rows.dirty[k]) continue;
-		if ((err = c5_chunk_encode(o->codec, d->rows.bytes + k * bytes, bytes, d->spec.row_size, o->packed, &size)) < 0) return err;
-		if ((err = c5_array_write_chunk(d->open, k, o->packed, size)) < 0) return err;
-		d->rows.dirty[k] = false;
-	}
+	if ((err = c5_chunk_encode(o->codec, d->rows[k].bytes, bytes, d->spec.row_size, o->packed, &size)) < 0) return err;
+	if ((err = c5_array_write_chunk(d->open, k, o->packed, size)) < 0) return err;
+	free(d->rows[k].bytes);
+	d->rows[k] = (rows){ 0 };
+	return C5_OK;
+}
+
+int c5_owner_row(c5_owner *o, uint32_t id, uint64_t row, const void *bytes, size_t size)
+{
+	declared *d = NULL;
+	rows *r = NULL;
+	int err = want(o, id, &d);
+	if (err < 0) return err;
+	const c5_array_spec *s = &d->spec;
+	if (size != s->row_size || row >= s->dims[0]) return c5_fail(C5_EFAIL, "%s: row %llu of %zu bytes does not fit", s->path, (unsigned long long)row, size);
+	uint64_t k = row / s->chunk[0], in = row % s->chunk[0], full = s->dims[0] - k * s->chunk[0];
+	if ((err = want_rows(o, d, k, &r)) < 0) return err;
+	memcpy(r->bytes + in * size, bytes, size);
+	o->pending++;
+	return ++r->come < (full < s->chunk[0] ? full : s->chunk[0]) ? C5_OK : write_chunk_of_rows(o, d, k);
+}
+
+static int write_rows(c5_owner *o, uint32_t id)
+{
+	declared *d = &o->arrays[id];
+	int err;
+	if (!d->rows) return C5_OK;
+	if ((err = want(o, id, &d)) < 0) return err;
+	for (uint64_t k = 0; k < c5_spec_chunks(&d->spec); k++)
+		if (d->rows[k].bytes && (err = write_chunk_of_rows(o, d, k)) < 0) return err;
 	return C5_OK;
 }
 

@@ -1,5 +1,6 @@
 /* owner.h – the one process that writes metadata: hands out addresses for chunks, keeps small tables together, commits.
- * It makes a dataset when its first chunk or row comes. Memory: 64 open datasets, and the row tables in progress. */
+ * It makes a dataset when its first chunk or row comes. Memory: 64 open datasets, and those chunks of row tables of
+ * which some rows have come and others have not. */
 #ifndef C5_CONTAINER_OWNER_H
 #define C5_CONTAINER_OWNER_H
 
