@@ -236,23 +236,44 @@ static int work_ingest(c5_worker *w, const c5_run_context *run, const c5_step *s
 	return C5_OK;
 }
 
+/* The digests of all planes of a channel, one text behind the other; rows are read a few at a time, as there may be very many. */
+static int plane_digests(c5_file *f, const char *path, char **all, uint64_t *n)
+{
+	enum { AT_ONCE = 512 };
+	c5_array *a = NULL;
+	c5_codec *codec = NULL;
+	source_row *rows = NULL;
+	int err = c5_array_open(&a, f, path);
+	*all = NULL;
+	if (err < 0) return err;
+	*n = c5_array_spec_of(a)->dims[0];
+	if (c5_array_spec_of(a)->row_size != sizeof *rows) err = c5_fail(C5_ESCHEMA, "%s:%s: rows of %zu bytes, expected %zu", c5_file_path(f), path, c5_array_spec_of(a)->row_size, sizeof *rows);
+	if (err < 0 || (err = c5_codec_open(&codec)) < 0 || (err = c5_alloc(&rows, AT_ONCE, sizeof *rows)) < 0 || (err = c5_alloc(all, *n, 64)) < 0) goto done;
+	for (uint64_t at = 0, part; err == C5_OK && at < *n; at += part) {
+		part = *n - at < AT_ONCE ? *n - at : AT_ONCE;
+		if ((err = c5_array_read_rows(a, codec, at, part, rows)) < 0) break;
+		for (uint64_t i = 0; i < part; i++) memcpy(*all + 64 * (at + i), rows[i].sha256, 64);
+	}
+done:
+	free(rows);
+	c5_codec_close(codec);
+	c5_array_close(a);
+	return err;
+}
+
 /* The channel's digest, over the digests of its planes, is what says that it is complete. */
 static int finish_ingest(const c5_run_context *run, const c5_step *step, const c5_job *job)
 {
 	(void)step;
-	source_row *rows;
 	uint64_t n;
 	char sum[C5_SHA256_TEXT], *all;
-	int err = read_sources(run->file, job->outputs[SOURCES].path, &rows, &n);
-	if (err < 0) return err;
-	if ((err = c5_alloc(&all, n, 64)) < 0) goto done;
-	for (uint64_t i = 0; i < n; i++) memcpy(all + 64 * i, rows[i].sha256, 64);
-	c5_sha256(sum, all, 64 * n);
-	free(all);
-	err = c5_attr_set_str(run->file, job->outputs[SOURCES].path, "sha256", sum);
+	int err = plane_digests(run->file, job->outputs[SOURCES].path, &all, &n);
+	if (err == C5_OK) {
+		c5_sha256(sum, all, 64 * n);
+		err = c5_attr_set_str(run->file, job->outputs[SOURCES].path, "sha256", sum);
+	}
 	if (err == C5_OK) err = c5_attr_set_str(run->file, job->outputs[RAW].path, "sha256", sum);
-done:
-	free(rows);
+	free(all);
 	return err;
 }
 
