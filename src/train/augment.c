@@ -35,7 +35,7 @@ const c5_opt c5_augment_opts[] = {
 int c5_augment_preset(c5_augment *a, const char *name)
 {
 	static const struct { const char *name; c5_augment is; } presets[] = {
-		{ "none", { 0 } },
+		{ "none", { .rotate = 0 } },
 		{ "published", { .rotate = 180, .shift = 0.2, .flip = true } },
 		{ "standard", { .rotate = 180, .shift = 0.1, .flip = true, .scale = 0.1, .brightness = 0.1, .contrast = 0.1 } },
 		{ "strong", { .rotate = 180, .shift = 0.1, .flip = true, .scale = 0.2, .shear = 5, .brightness = 0.4, .contrast = 0.4, .shading = 0.3, .blur = 1.5, .noise = 0.15, .cutout = 0.25 } },
