@@ -1,0 +1,18 @@
+/* feed_parts.h – for src/stain alone: what both feeds share. */
+#ifndef C5_STAIN_FEED_PARTS_H
+#define C5_STAIN_FEED_PARTS_H
+
+#include "base/random.h"
+#include "train/feed.h"
+
+/* Stands behind the c5_feed in each of them. */
+typedef struct c5_stain_feed_head { void (*release)(c5_feed *feed); } c5_stain_feed_head;
+
+/* Brightness, contrast and noise of an item's planes (channels, area), drawn from r. */
+void c5_feed_light(float *planes, int channels, size_t area, c5_random *r);
+/* Puts numbers in an order drawn by (seed, epoch). */
+int c5_feed_shuffle(size_t *order, size_t n, uint64_t seed, uint64_t epoch);
+/* Area under the ROC curve of every `step`-th number; ties count half; NAN with one class only. */
+int c5_feed_auc(double *out, const float *score, const float *truth, size_t n, size_t step);
+
+#endif

@@ -1,0 +1,68 @@
+/* field.c – see field.h. */
+#include "stain/field.h"
+
+#include <math.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "image/filter.h"
+
+void c5_field_clear(c5_field *f)
+{
+	free(f->name);
+	free(f->input);
+	free(f->level);
+	free(f->mask);
+	memset(f, 0, sizeof *f);
+}
+
+size_t c5_field_bytes(const c5_field *f)
+{
+	size_t n = f->height * f->width;
+	return n * (size_t)f->channels * sizeof(float) + (f->level ? n * (size_t)f->markers * (sizeof(float) + 1) : 0);
+}
+
+size_t c5_field_scratch(size_t height, size_t width, double ground)
+{
+	return (height * width * sizeof(float) + 63) / 64 * 64 + (ground > 0 ? c5_filter_gaussian_bytes(height, width, ground) : 0);
+}
+
+void c5_field_prepare(float *plane, size_t height, size_t width, double ground, void *scratch)
+{
+	size_t n = height * width;
+	float *smooth = scratch;
+	double sum = 0, squares = 0;
+	if (ground > 0) {
+		c5_filter_gaussian(smooth, plane, height, width, ground, (uint8_t *)scratch + (n * sizeof(float) + 63) / 64 * 64);
+		for (size_t i = 0; i < n; i++) plane[i] -= smooth[i];
+	}
+	for (size_t i = 0; i < n; i++) sum += (double)plane[i];
+	double mean = n ? sum / (double)n : 0;
+	for (size_t i = 0; i < n; i++) squares += ((double)plane[i] - mean) * ((double)plane[i] - mean);
+	double sd = n ? sqrt(squares / (double)n) : 0, by = sd > 1e-12 * (fabs(mean) + 1) ? 1 / sd : 0;
+	for (size_t i = 0; i < n; i++) plane[i] = (float)(((double)plane[i] - mean) * by);
+}
+
+void c5_field_split(c5_field *f, c5_rect whole, double share, size_t gap)
+{
+	size_t width = whole.x1 - whole.x0, kept = (size_t)((double)width * (1 - share) + 0.5);
+	f->train = f->validate = whole;
+	f->train.x1 = whole.x0 + (kept > gap ? kept - gap : 0);
+	f->validate.x0 = whole.x0 + kept;
+	if (kept >= width) memset(&f->validate, 0, sizeof f->validate), f->train.x1 = whole.x1;
+}
+
+void c5_field_cut(float *out, const float *plane, size_t height, size_t width, ptrdiff_t y, ptrdiff_t x, size_t side, unsigned turn)
+{
+	bool inside = y >= 0 && x >= 0 && (size_t)y + side <= height && (size_t)x + side <= width;
+	for (size_t i = 0; i < side; i++)
+		for (size_t j = 0; j < side; j++) {
+			size_t a = turn & 4 ? j : i, b = turn & 4 ? i : j;
+			if (turn & 2) a = side - 1 - a;
+			if (turn & 1) b = side - 1 - b;
+			ptrdiff_t py = y + (ptrdiff_t)a, px = x + (ptrdiff_t)b;
+			if (!inside) py = (ptrdiff_t)c5_filter_reflect(py, height), px = (ptrdiff_t)c5_filter_reflect(px, width);
+			out[i * side + j] = plane[(size_t)py * width + (size_t)px];
+		}
+}
