@@ -28,6 +28,7 @@
 #define C5_LAYER_INPUTS_MAX 8
 #define C5_LAYER_PARAMS_MAX 4
 #define C5_LAYER_NAME_MAX 64
+#define C5_MODEL_LAYERS_MAX 4096
 
 enum c5_layer_kind {
 	C5_LAYER_INPUT,
@@ -86,12 +87,12 @@ typedef struct c5_model {
 	int n_outputs, outputs[C5_LAYER_INPUTS_MAX];
 } c5_model;
 
-/* What a model costs. Receptive field: side in input pixels one output pixel sees (0: all of it, after flatten or global pooling). */
+/* What a model costs. Receptive field: side in input pixels that one pixel of the last spatial layer sees. */
 typedef struct c5_model_cost {
 	int64_t parameters, trained;        /* numbers kept; of them learned */
 	int64_t flops;                      /* of one item's forward pass: 2 a multiply-add */
 	int64_t activation_bytes;           /* of one item, fp32, all layers (what training keeps) */
-	int receptive_field, stride;        /* at the last spatial layer */
+	int receptive_field, stride;        /* at the last spatial layer; 0: there is none */
 } c5_model_cost;
 
 /* Reads the text form; errors name file, line and layer. The result is checked. */
@@ -102,6 +103,7 @@ int c5_model_from_yaml(c5_model **out, const c5_yaml_node *root);
  * so many classes (unet: output channels). `width` scales the number of filters (mobilenets: 0.25, 0.5 ...; unet: filters of the first
  * level / 32), 0 is 1. C5_ENOTFOUND lists the names. */
 int c5_model_named(c5_model **out, const char *name, int channels, int height, int width_px, int classes, double width);
+const char *c5_model_name_of(int i);    /* the i-th of those names; NULL past the end */
 void c5_model_free(c5_model *m);        /* NULL is fine */
 int c5_model_copy(c5_model **out, const c5_model *m);
 
@@ -116,6 +118,11 @@ int c5_model_resize(c5_model *m, int height, int width);
 /* Index of a layer by name; -1. */
 int c5_model_find(const c5_model *m, const char *layer);
 void c5_model_costs(c5_model_cost *out, const c5_model *m);
+/* Of one item's forward pass through one layer: 2 a multiply-add of a convolution, dense layer or LSTM; other layers count as nothing. */
+int64_t c5_layer_flops(const c5_model *m, int layer);
+/* Of each layer: the side of what one output pixel sees of the inputs, and the step between neighbours, in input pixels (the larger of both
+ * axes and of several paths; behind up-sampling a mean of positions); 0 and 1 where an output has no pixels. Arrays of n_layers. */
+int c5_model_fields(int *field, int *stride, const c5_model *m);
 /* Appends the text form: c5_model_parse of it gives the same model. */
 void c5_model_add_yaml(c5_buf *b, const c5_model *m);
 const char *c5_layer_kind_name(int kind);
