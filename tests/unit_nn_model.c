@@ -137,8 +137,8 @@ static void transposed_convolutions_undo_the_size(void **state)
 	};
 	for (size_t i = 0; i < sizeof want / sizeof *want; i++) {
 		char text[400];
-		snprintf(text, sizeof text, "inputs: { x: [1, %d, %d] }\nlayers: [ { name: c, conv_transpose: { filters: 1, kernel: %d, stride: %d, padding: %s } } ]",
-		         want[i].size, want[i].size, want[i].kernel, want[i].stride, want[i].padding);
+		snprintf(text, sizeof text, "inputs: { x: [1, %d, %d] }\nlayers:\n- { name: c, conv_transpose: { filters: 1, kernel: %d, stride: %d, "
+		         "padding: %s } }", want[i].size, want[i].size, want[i].kernel, want[i].stride, want[i].padding);
 		c5_model *m = parse(text);
 		assert_int_equal(m->layers[1].shape[2], want[i].out);
 		assert_int_equal(m->layers[1].pad[2], want[i].before);
@@ -156,7 +156,8 @@ static void what_cannot_compute_is_refused_with_place_and_name(void **state)
 		{ "inputs: { x: [1, 8, 8] }", "m.yml:1:1: layers: a sequence of layers is expected" },
 		{ "inputs: { x: [1, 0, 8] }", "m.yml:1:11: layer 'x' (input): its output would be too large (1 x 0 x 8)" },
 		{ "inputs: { x: [1, 8, 8] }\nlayers:\n- { conf: {} }", "m.yml:3:5: no layer is called conf; did you mean conv?" },
-		{ "inputs: { x: [1, 8, 8] }\nlayers:\n- { name: q }", "m.yml:3:3: the layer says not what it is; as in { name: c1, conv: { filters: 32, kernel: 3 } }" },
+		{ "inputs: { x: [1, 8, 8] }\nlayers:\n- { name: q }",
+		  "m.yml:3:3: the layer says not what it is; as in { name: c1, conv: { filters: 32, kernel: 3 } }" },
 		{ "inputs: { x: [1, 8, 8] }\nlayers:\n- { conv: { filter: 3, kernel: 1 } }", "m.yml:3:13: filter: unknown setting of conv; did you mean filters?" },
 		{ "inputs: { x: [1, 8, 8] }\nlayers:\n- { conv: { filters: 3 } }", "m.yml:3:11: conv: kernel is missing" },
 		{ "inputs: { x: [1, 8, 8] }\nlayers:\n- { flatten: { c: 1 } }", "m.yml:3:16: c: unknown setting; flatten has none" },
@@ -174,7 +175,8 @@ static void what_cannot_compute_is_refused_with_place_and_name(void **state)
 		  "m.yml:3:3: layer 'a' (lstm): needs a sequence of steps x channels, 'x' gives 5" },
 		{ "inputs: { x: [5] }\nlayers:\n- { name: a, dense: { units: 1 } }\n- { name: p, softmax: {} }",
 		  "m.yml:4:3: layer 'p' (softmax): 'a' gives one channel, whose softmax is always 1; use a sigmoid, or two classes" },
-		{ "inputs: { x: [5] }\nlayers:\n- { name: a, dense: { units: 1, activation: softmax } }", "m.yml:3:45: softmax is a layer of its own: { softmax: {} }" },
+		{ "inputs: { x: [5] }\nlayers:\n- { name: a, dense: { units: 1, activation: softmax } }",
+		  "m.yml:3:45: softmax is a layer of its own: { softmax: {} }" },
 		{ "inputs: { x: [5] }\nlayers:\n- { name: a, dense: { units: 99999999 } }", "m.yml:3:3: layer 'a' (dense): 99999999 units; at least 1 is needed" },
 		{ "inputs: { x: [16777216] }\nlayers:\n- { name: a, dense: { units: 16777216 } }",
 		  "m.yml:3:3: layer 'a' (dense): its weights would hold too many numbers" },
@@ -210,7 +212,8 @@ static void named_models_are_those_published(void **state)
 		c5_model *m = named(want[i].name, want[i].channels, want[i].side, want[i].classes, want[i].width);
 		c5_model_cost cost;
 		c5_model_costs(&cost, m);
-		if (cost.parameters != want[i].parameters || cost.trained != want[i].trained || cost.receptive_field != want[i].field || cost.stride != want[i].stride)
+		if (cost.parameters != want[i].parameters || cost.trained != want[i].trained ||
+		    cost.receptive_field != want[i].field || cost.stride != want[i].stride)
 			fail_msg("%s: %lld parameters, %lld trained, field %d, stride %d", want[i].name, (long long)cost.parameters, (long long)cost.trained,
 			         cost.receptive_field, cost.stride);
 		char *text = text_of(m);

@@ -47,7 +47,7 @@ enum c5_layer_kind {
 	C5_LAYER_CONCAT,          /* over C */
 	C5_LAYER_FLATTEN,         /* (C, H, W) to (C*H*W), C slowest */
 	C5_LAYER_UPSAMPLE,        /* by a whole factor, nearest or bilinear (half-pixel centres) */
-	C5_LAYER_LSTM,            /* over (T, C): weights (4U, C), recurrent weights (4U, U), bias (4U); gates in order i f g o; last state (U) or all (T, U) */
+	C5_LAYER_LSTM,            /* over (T, C): weights (4U, C), recurrent weights (4U, U), bias (4U); gates i f g o; last state (U) or all (T, U) */
 	C5_LAYER_END
 };
 

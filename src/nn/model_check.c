@@ -145,7 +145,8 @@ static int spread(int64_t *out, c5_layer *l, const c5_layer *in, int a)
 	} else if (l->padding == C5_PAD_VALID) {
 		*before = *after = 0;
 	}
-	if (*before < 0 || *before >= reach || *after <= -stride || *after >= reach) return refuse(l, "padding of %d and %d pixels does not fit", *before, *after);
+	if (*before < 0 || *before >= reach || *after <= -stride || *after >= reach)
+		return refuse(l, "padding of %d and %d pixels does not fit", *before, *after);
 	*out = (size - 1) * stride + reach - *before - *after;
 	return *out < 1 ? refuse(l, "its padding leaves nothing of the output") : C5_OK;
 }
@@ -349,7 +350,8 @@ static const struct rule { int (*check)(c5_model *m, c5_layer *l); int least, mo
 static int check_name(const c5_model *m, int index)
 {
 	const c5_layer *l = &m->layers[index];
-	if (!*l->name || strcmp(l->name, ".") == 0 || strcmp(l->name, "..") == 0) return c5_fail(C5_EINPUT, "layer %d (%s): it has no name", index, c5_layer_kind_name(l->kind));
+	if (!*l->name || strcmp(l->name, ".") == 0 || strcmp(l->name, "..") == 0)
+		return c5_fail(C5_EINPUT, "layer %d (%s): it has no name", index, c5_layer_kind_name(l->kind));
 	for (const char *s = l->name; *s; s++)
 		if (!isgraph((unsigned char)*s) || *s == '/') return refuse(l, "names are of letters, digits and signs without blanks and slashes");
 	int other = c5_model_find(m, l->name);
@@ -375,7 +377,7 @@ int c5_layer_check(c5_model *m, int index)
 	if (l->kind < 0 || l->kind >= C5_LAYER_END) return refuse(l, "unknown kind %d", l->kind);
 	const struct rule *rule = &rules[l->kind];
 	if (l->n_inputs < rule->least || l->n_inputs > rule->most)
-		return refuse(l, "%d inputs; %d%s needed", l->n_inputs, rule->least, rule->most == rule->least ? rule->least == 1 ? " is" : " are" : " or more are");
+		return refuse(l, "it has %d inputs, expected %d%s", l->n_inputs, rule->least, rule->most > rule->least ? " or more" : "");
 	for (int i = 0; i < l->n_inputs; i++)
 		if (l->inputs[i] < 0 || l->inputs[i] >= index) return refuse(l, "input %d is not a layer before it", l->inputs[i]);
 	l->n_params = 0;

@@ -198,7 +198,8 @@ static int set_name(char to[C5_LAYER_NAME_MAX], const c5_yaml_node *node)
 static int read_layers_of(int *n, int out[C5_LAYER_INPUTS_MAX], const c5_model *m, const c5_yaml_node *node)
 {
 	size_t count = node->kind == C5_YAML_LIST ? node->n : 1;
-	if (count < 1 || count > C5_LAYER_INPUTS_MAX) return c5_yaml_fail(C5_EUSAGE, node, "1 to %d layers are expected, found %zu", C5_LAYER_INPUTS_MAX, count);
+	if (count < 1 || count > C5_LAYER_INPUTS_MAX)
+		return c5_yaml_fail(C5_EUSAGE, node, "1 to %d layers are expected, found %zu", C5_LAYER_INPUTS_MAX, count);
 	for (size_t i = 0; i < count; i++) {
 		const c5_yaml_node *item = node->kind == C5_YAML_LIST ? node->items[i] : node;
 		const char *text;
@@ -266,7 +267,8 @@ static int read_model(c5_model *m, const c5_yaml_node *root)
 	static const char *const known[] = { "name", "inputs", "layers", "outputs", NULL };
 	const c5_yaml_node *node;
 	int err;
-	if (root->kind != C5_YAML_MAP) return c5_yaml_fail(C5_EUSAGE, root, "a model is a map with name, inputs, layers and outputs, found %s", c5_yaml_kind_name(root));
+	if (root->kind != C5_YAML_MAP)
+		return c5_yaml_fail(C5_EUSAGE, root, "a model is a map with name, inputs, layers and outputs, found %s", c5_yaml_kind_name(root));
 	for (size_t i = 0; i < root->n; i++) {
 		const char *near = c5_nearest(root->keys[i]->text, known);
 		if (near && strcmp(near, root->keys[i]->text) == 0) continue;

@@ -263,7 +263,8 @@ static int find_named(const struct named **out, const char *name)
 	}
 	const char *near = c5_nearest(name, words);
 	if (near) return c5_fail(C5_ENOTFOUND, "no model that ships is called '%.60s'; did you mean %s?", name, near);
-	return c5_fail(C5_ENOTFOUND, "no model that ships is called '%.60s'; there are sesmo, lenet, resnet18, resnet34, mobilenet_v1, mobilenet_v2 and unet", name);
+	return c5_fail(C5_ENOTFOUND, "no model that ships is called '%.60s'; "
+	               "there are sesmo, lenet, resnet18, resnet34, mobilenet_v1, mobilenet_v2 and unet", name);
 }
 
 static int check_wish(const struct named *which, int channels, int height, int width_px, int classes, double width)
