@@ -65,7 +65,7 @@ static void blocks_hold_their_pixels_and_answers(void **state)
 	float *in = malloc(f->input_count[0] * sizeof *in), truth[K], weight;
 	/* item 10: second row, second column of the first field */
 	size_t item = 10;
-	assert_int_equal(f->fill(f, &item, 1, false, 1, 0, &in, (float *[]){ truth }, &weight), C5_OK);
+	assert_int_equal(f->fill(f, &item, NULL, 1, 1, &in, (float *[]){ truth }, &weight), C5_OK);
 	for (int c = 0; c < C; c++)
 		for (int y = 0; y < 14; y++)
 			for (int x = 0; x < 14; x++) assert_true(in[(c * 14 + y) * 14 + x] == fields[0].input[(c * H + 1 + y) * W + 1 + x]);
@@ -90,16 +90,17 @@ static void what_is_drawn_depends_on_the_item_alone(void **state)
 	assert_int_equal(c5_feed_dense(&feeds[1], &patches, fields, FIELDS, markers), C5_OK);
 	for (int k = 0; k < 2; k++) {
 		c5_feed *f = feeds[k];
+		uint64_t draws[4] = { 40, 41, 42, 43 }, later = 99;
 		size_t items[4] = { 3, 0, 17, 5 }, in = f->input_count[0], to = f->target_count[0];
 		float *x = malloc(4 * in * sizeof *x), *y = malloc(4 * to * sizeof *y), *x1 = malloc(in * sizeof *x1), *y1 = malloc(to * sizeof *y1), weight[4];
-		assert_int_equal(f->fill(f, items, 4, true, 9, 2, &x, &y, weight), C5_OK);
+		assert_int_equal(f->fill(f, items, draws, 4, 9, &x, &y, weight), C5_OK);
 		for (int i = 3; i >= 0; i--) {
-			assert_int_equal(f->fill(f, &items[i], 1, true, 9, 2, &x1, &y1, weight), C5_OK);
+			assert_int_equal(f->fill(f, &items[i], &draws[i], 1, 9, &x1, &y1, weight), C5_OK);
 			assert_memory_equal(x1, x + (size_t)i * in, in * sizeof *x);
 			assert_memory_equal(y1, y + (size_t)i * to, to * sizeof *y);
 		}
-		assert_int_equal(f->fill(f, items, 1, true, 9, 3, &x1, &y1, weight), C5_OK);
-		assert_memory_not_equal(x1, x, in * sizeof *x); /* another epoch, another drawing */
+		assert_int_equal(f->fill(f, items, &later, 1, 9, &x1, &y1, weight), C5_OK);
+		assert_memory_not_equal(x1, x, in * sizeof *x); /* drawn again, it looks new */
 		free(y1);
 		free(x1);
 		free(y);
@@ -120,7 +121,7 @@ static void half_of_a_balanced_epoch_is_positive(void **state)
 	for (size_t i = 0; i < n; i++) {
 		assert_true(order[i] < f->n_train);
 		seen[order[i]]++;
-		assert_int_equal(f->fill(f, &order[i], 1, false, 1, 0, &in, (float *[]){ truth }, &weight), C5_OK);
+		assert_int_equal(f->fill(f, &order[i], NULL, 1, 1, &in, (float *[]){ truth }, &weight), C5_OK);
 		yes += truth[0] > 0.5f || truth[1] > 0.5f;
 	}
 	assert_int_equal(yes, (n + 1) / 2);
@@ -140,7 +141,7 @@ static void patches_hold_the_scaled_marker(void **state)
 	assert_int_equal(f->n_validate, FIELDS * 2);
 	size_t item = f->n_train + 1; /* first field, second patch: below the first */
 	float *in = malloc(f->input_count[0] * sizeof *in), *y = malloc(f->target_count[0] * sizeof *y), weight;
-	assert_int_equal(f->fill(f, &item, 1, false, 1, 0, &in, &y, &weight), C5_OK);
+	assert_int_equal(f->fill(f, &item, NULL, 1, 1, &in, &y, &weight), C5_OK);
 	for (int m = 0; m < K; m++)
 		for (int i = 0; i < 18 * 18; i++) {
 			double v = (double)fields[0].level[(m * H + 18 + i / 18) * W + 42 + i % 18];
@@ -163,7 +164,7 @@ static void judged_by_what_is_known(void **state)
 	size_t n = f->n_validate, *items = malloc(n * sizeof *items);
 	float *in = malloc(n * f->input_count[0] * sizeof *in), *y = malloc(n * K * sizeof *y), *weight = malloc(n * sizeof *weight);
 	for (size_t i = 0; i < n; i++) items[i] = f->n_train + i;
-	assert_int_equal(f->fill(f, items, n, false, 1, 0, &in, &y, weight), C5_OK);
+	assert_int_equal(f->fill(f, items, NULL, n, 1, &in, &y, weight), C5_OK);
 	assert_int_equal(f->judge(f, (const float *[]){ y }, (const float *[]){ y }, names, values), 2);
 	assert_true(values[0] == 1 && values[1] == 1);
 	for (size_t i = 0; i < n * K; i++) in[i] = 0.4f; /* knows nothing */

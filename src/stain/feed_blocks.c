@@ -68,7 +68,7 @@ done:
 	return err;
 }
 
-static int fill(c5_feed *feed, const size_t *items, size_t n, bool augment, uint64_t seed, uint64_t epoch, float *const *inputs, float *const *targets, float *weight)
+static int fill(c5_feed *feed, const size_t *items, const uint64_t *draws, size_t n, uint64_t seed, float *const *inputs, float *const *targets, float *weight)
 {
 	const blocks *b = (const blocks *)feed;
 	size_t area = b->window * b->window, one = (size_t)b->channels * area;
@@ -77,12 +77,12 @@ static int fill(c5_feed *feed, const size_t *items, size_t n, bool augment, uint
 		const block *k = &b->list[items[i]];
 		const c5_field *f = &b->fields[k->field];
 		c5_random r;
-		c5_random_start(&r, seed, epoch << 40 | items[i]);
-		unsigned turn = augment ? c5_random_u32(&r) & 7 : 0;
+		c5_feed_random(&r, seed, items[i], draws ? draws[i] : 0);
+		unsigned turn = draws ? c5_random_u32(&r) & 7 : 0;
 		ptrdiff_t y = (ptrdiff_t)k->y - (ptrdiff_t)b->how.context, x = (ptrdiff_t)k->x - (ptrdiff_t)b->how.context;
 		for (int c = 0; c < b->channels; c++)
 			c5_field_cut(inputs[0] + i * one + (size_t)c * area, f->input + (size_t)c * f->height * f->width, f->height, f->width, y, x, b->window, turn);
-		if (augment) c5_feed_light(inputs[0] + i * one, b->channels, area, &r);
+		if (draws) c5_feed_light(inputs[0] + i * one, b->channels, area, &r);
 		for (int m = 0; m < b->markers; m++) targets[0][i * (size_t)b->markers + (size_t)m] = is_positive(b, k, m);
 		weight[i] = 1;
 	}

@@ -55,21 +55,21 @@ static void target_of(const dense *d, const c5_field *f, const place *at, unsign
 	}
 }
 
-static int fill(c5_feed *feed, const size_t *items, size_t n, bool augment, uint64_t seed, uint64_t epoch, float *const *inputs, float *const *targets, float *weight)
+static int fill(c5_feed *feed, const size_t *items, const uint64_t *draws, size_t n, uint64_t seed, float *const *inputs, float *const *targets, float *weight)
 {
 	const dense *d = (const dense *)feed;
 	size_t side = d->how.patch, area = side * side;
 #pragma omp parallel for schedule(dynamic)
 	for (size_t i = 0; i < n; i++) {
 		c5_random r;
-		c5_random_start(&r, seed, (augment ? epoch + 1 : 0) << 40 | items[i]);
+		c5_feed_random(&r, seed, items[i], draws ? draws[i] : UINT64_MAX);
 		place at = items[i] < feed->n_train ? draw_place(d, &r) : d->check[items[i] - feed->n_train];
 		const c5_field *f = &d->fields[at.field];
-		unsigned turn = augment ? c5_random_u32(&r) & 7 : 0;
+		unsigned turn = draws ? c5_random_u32(&r) & 7 : 0;
 		float *in = inputs[0] + i * (size_t)d->channels * area;
 		for (int c = 0; c < d->channels; c++)
 			c5_field_cut(in + (size_t)c * area, f->input + (size_t)c * f->height * f->width, f->height, f->width, (ptrdiff_t)at.y, (ptrdiff_t)at.x, side, turn);
-		if (augment) c5_feed_light(in, d->channels, area, &r);
+		if (draws) c5_feed_light(in, d->channels, area, &r);
 		target_of(d, f, &at, turn, targets[0] + i * (size_t)d->markers * area);
 		weight[i] = 1;
 	}

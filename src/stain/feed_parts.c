@@ -7,6 +7,13 @@
 #include "base/error.h"
 #include "base/mem.h"
 
+void c5_feed_random(c5_random *r, uint64_t seed, size_t item, uint64_t draw)
+{
+	uint32_t mixed[4], key[2] = { (uint32_t)seed, (uint32_t)(seed >> 32) };
+	c5_philox(mixed, (const uint32_t[4]){ (uint32_t)draw, (uint32_t)(draw >> 32), (uint32_t)item, (uint32_t)((uint64_t)item >> 32) }, key);
+	c5_random_start(r, seed, (uint64_t)mixed[0] << 32 | mixed[1]);
+}
+
 void c5_feed_light(float *planes, int channels, size_t area, c5_random *r)
 {
 	float gain = (float)exp(0.15 * c5_random_normal(r)), noise = (float)(0.08 * c5_random_uniform(r));
