@@ -1,0 +1,281 @@
+/* scorer.c – see scorer.h. */
+#include "classify/scorer.h"
+
+#include <omp.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/dtype.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/threads.h"
+#include "classify/calibrate.h"
+
+struct c5_scorer {
+	c5_device *device;          /* borrowed */
+	const c5_member *members;   /* borrowed, (n) */
+	size_t n;
+	c5_net **nets;              /* (n) */
+	int classes, batch;
+	bool sigmoid;               /* one output: the probability of class 1 */
+	int precision;
+	/* what is bound */
+	int dtype, n_channels, height, width;
+	int (*from)[C5_CHANNELS_MAX]; /* (n) */
+	bool (*lacks)[C5_CHANNELS_MAX];
+	void *pixels[2];            /* (batch, n_channels, height, width) */
+	float *inputs;              /* (largest member's batch) */
+	float *scratch;             /* (threads, scratch_each) */
+	size_t scratch_each, input_most;
+	float *split;               /* one input of several, gathered */
+	float *answers;             /* (batch, outputs) */
+	double busy;
+};
+
+void c5_member_free(c5_member *m)
+{
+	free(m->name);
+	c5_model_free(m->model);
+	c5_weights_free(m->weights);
+	memset(m, 0, sizeof *m);
+}
+
+static size_t input_count(const c5_prepare *p) { return (size_t)p->channels * (size_t)p->height * (size_t)p->width; }
+
+/* The model's inputs must take the prepared channels in order, and its first output must be class probabilities. */
+static int check_member(const c5_member *m, int *outputs, bool *sigmoid)
+{
+	int channels = 0;
+	for (int i = 0; i < m->model->n_layers; i++) {
+		const c5_layer *l = &m->model->layers[i];
+		if (l->kind != C5_LAYER_INPUT) continue;
+		if (l->rank != 3 || l->shape[1] != m->prepare.height || l->shape[2] != m->prepare.width)
+			return c5_fail(C5_EINPUT, "%s: its input %s takes %d x %d px, its preparation makes %d x %d", m->name, l->name, l->shape[1], l->shape[2], m->prepare.height,
+				m->prepare.width);
+		channels += l->shape[0];
+	}
+	if (channels != m->prepare.channels)
+		return c5_fail(C5_EINPUT, "%s: its inputs take %d channels, its preparation makes %d", m->name, channels, m->prepare.channels);
+	const c5_layer *last = m->model->n_outputs == 1 ? &m->model->layers[m->model->outputs[0]] : NULL;
+	bool one = last && last->rank == 1 && last->shape[0] == 1 && last->activation == C5_ACT_SIGMOID;
+	if (!one && (!last || last->rank != 1 || last->shape[0] < 2 || last->kind != C5_LAYER_SOFTMAX))
+		return c5_fail(C5_EINPUT, "%s: its output is no list of class probabilities (one softmax over two classes or more, or one sigmoid)", m->name);
+	*outputs = last->shape[0];
+	*sigmoid = one;
+	return C5_OK;
+}
+
+static void free_nets(c5_scorer *s)
+{
+	for (size_t k = 0; s->nets && k < s->n; k++) {
+		c5_net_free(s->nets[k]);
+		s->nets[k] = NULL;
+	}
+}
+
+static int make_nets(c5_scorer *s)
+{
+	for (size_t k = 0; k < s->n; k++) {
+		const c5_net_how how = { .batch = s->batch, .precision = s->precision };
+		int err = c5_net_make(&s->nets[k], s->device, s->members[k].model, s->members[k].weights, &how);
+		if (err < 0) {
+			free_nets(s);
+			return err;
+		}
+	}
+	return C5_OK;
+}
+
+int c5_scorer_open(c5_scorer **out, c5_device *device, const c5_member *members, size_t n, int batch, int precision)
+{
+	c5_scorer *s;
+	int err = c5_alloc(&s, 1, sizeof *s);
+	*out = NULL;
+	if (err < 0) return err;
+	*s = (c5_scorer){ .device = device, .members = members, .n = n, .batch = batch < 1 ? 1 : batch, .precision = precision };
+	for (size_t k = 0; err == C5_OK && k < n; k++) {
+		int outputs;
+		bool sigmoid;
+		if ((err = check_member(&members[k], &outputs, &sigmoid)) < 0) break;
+		int classes = sigmoid ? 2 : outputs;
+		if (k && (classes != s->classes || sigmoid != s->sigmoid))
+			err = c5_fail(C5_EINPUT, "%s gives %d classes, %s gives %d: an ensemble's members must agree", members[0].name, s->classes, members[k].name, classes);
+		s->classes = classes;
+		s->sigmoid = sigmoid;
+		if (input_count(&members[k].prepare) > s->input_most) s->input_most = input_count(&members[k].prepare);
+	}
+	if (err == C5_OK && (err = c5_alloc(&s->nets, n, sizeof *s->nets)) == C5_OK && (err = c5_alloc(&s->from, n, sizeof *s->from)) == C5_OK)
+		err = c5_alloc(&s->lacks, n, sizeof *s->lacks);
+	while (err == C5_OK && (err = make_nets(s)) == C5_ENOMEM && s->batch > 1) {
+		c5_log(C5_LOG_WARN, "%s: not enough memory for batches of %d, trying %d", c5_device_name(device), s->batch, s->batch / 2);
+		s->batch /= 2;
+		err = C5_OK;
+	}
+	size_t all = (size_t)s->batch;
+	if (err == C5_OK && (err = c5_alloc_aligned(&s->inputs, all * s->input_most, sizeof *s->inputs)) == C5_OK &&
+	    (err = c5_alloc_aligned(&s->split, all * s->input_most, sizeof *s->split)) == C5_OK)
+		err = c5_alloc(&s->answers, all * (size_t)s->classes, sizeof *s->answers);
+	if (err < 0) c5_scorer_close(s);
+	else *out = s;
+	return err;
+}
+
+void c5_scorer_close(c5_scorer *s)
+{
+	if (!s) return;
+	free_nets(s);
+	free(s->nets);
+	free(s->from);
+	free(s->lacks);
+	free(s->pixels[0]);
+	free(s->pixels[1]);
+	free(s->inputs);
+	free(s->scratch);
+	free(s->split);
+	free(s->answers);
+	free(s);
+}
+
+int c5_scorer_classes(const c5_scorer *s) { return s->classes; }
+int c5_scorer_batch(const c5_scorer *s) { return s->batch; }
+double c5_scorer_busy(const c5_scorer *s) { return s->busy; }
+
+static size_t crop_bytes(const c5_scorer *s) { return (size_t)s->n_channels * (size_t)s->height * (size_t)s->width * c5_dtype_size(s->dtype); }
+
+size_t c5_scorer_bytes(const c5_scorer *s)
+{
+	size_t bytes = (size_t)s->batch * (2 * crop_bytes(s) + 2 * s->input_most * sizeof(float));
+	for (size_t k = 0; k < s->n; k++) bytes += c5_net_bytes(s->nets[k]);
+	return bytes;
+}
+
+/* As c5_prepare_bind, but what is missing and may be takes channel 0 and is blanked. */
+static int bind_member(c5_scorer *s, size_t k, const char *channels)
+{
+	const c5_member *m = &s->members[k];
+	int there = 0;
+	for (int c = 0; c < m->prepare.channels; c++) {
+		c5_prepare one = m->prepare;
+		int from[C5_CHANNELS_MAX];
+		one.channels = 1;
+		memcpy(one.names[0], m->prepare.names[c], sizeof one.names[0]);
+		int err = c5_prepare_bind(from, &one, channels);
+		s->lacks[k][c] = err == C5_ENOTFOUND;
+		if (err == C5_ENOTFOUND && m->missing) from[0] = 0;
+		else if (err < 0) return c5_fail_in(err, "%s: ", m->name);
+		s->from[k][c] = from[0];
+		there += !s->lacks[k][c];
+	}
+	return there ? C5_OK : c5_fail(C5_ENOTFOUND, "%s: the crops have none of its channels, but %s", m->name, channels && *channels ? channels : "none that are named");
+}
+
+int c5_scorer_bind(c5_scorer *s, const char *channels, int n_channels, int dtype, int height, int width)
+{
+	size_t each = 0;
+	int err = C5_OK;
+	for (size_t k = 0; k < s->n; k++) {
+		size_t n = c5_prepare_scratch(&s->members[k].prepare, height, width);
+		if (n > each) each = n;
+		if ((err = bind_member(s, k, channels)) < 0) return err;
+	}
+	s->dtype = dtype, s->n_channels = n_channels, s->height = height, s->width = width;
+	free(s->pixels[0]);
+	free(s->pixels[1]);
+	free(s->scratch);
+	s->pixels[0] = s->pixels[1] = s->scratch = NULL;
+	s->scratch_each = each;
+	for (int i = 0; err == C5_OK && i < 2; i++) err = c5_alloc_aligned(&s->pixels[i], (size_t)s->batch, crop_bytes(s));
+	return err < 0 ? err : c5_alloc_aligned(&s->scratch, (size_t)c5_threads() * each, sizeof *s->scratch);
+}
+
+int c5_scorer_lacks(const c5_scorer *s, size_t member)
+{
+	int n = 0;
+	for (int c = 0; c < s->members[member].prepare.channels; c++) n += s->lacks[member][c];
+	return n;
+}
+
+int c5_scorer_prepare(c5_scorer *s, size_t member, const void *pixels, size_t n, float *inputs)
+{
+	const c5_prepare *p = &s->members[member].prepare;
+	size_t count = input_count(p), plane = (size_t)p->height * (size_t)p->width;
+	int failed = 0;
+#pragma omp parallel for schedule(static) num_threads(c5_threads())
+	for (size_t i = 0; i < n; i++) {
+		float *to = inputs + i * count, *scratch = s->scratch + (size_t)omp_get_thread_num() * s->scratch_each;
+		int err = c5_prepare_apply(p, s->from[member], s->dtype, (const char *)pixels + i * crop_bytes(s), s->height, s->width, to, scratch);
+		if (err < 0) {
+#pragma omp atomic write
+			failed = err;
+		}
+		for (int c = 0; c < p->channels; c++)
+			if (s->lacks[member][c]) memset(to + (size_t)c * plane, 0, plane * sizeof *to);
+	}
+	return failed ? c5_fail(failed, "%s: the crops cannot be prepared", s->members[member].name) : C5_OK;
+}
+
+/* Prepared channels to the model's inputs, each with its own. */
+static int set_inputs(c5_scorer *s, size_t k, size_t n)
+{
+	const c5_model *m = s->members[k].model;
+	const c5_prepare *p = &s->members[k].prepare;
+	size_t count = input_count(p), at = 0;
+	int input = 0, err = C5_OK;
+	for (int i = 0; err == C5_OK && i < m->n_layers; i++) {
+		const c5_layer *l = &m->layers[i];
+		if (l->kind != C5_LAYER_INPUT) continue;
+		size_t part = (size_t)l->shape[0] * (size_t)l->shape[1] * (size_t)l->shape[2];
+		const float *data = s->inputs;
+		if (part != count) {
+			for (size_t q = 0; q < n; q++) memcpy(s->split + q * part, s->inputs + q * count + at, part * sizeof *data);
+			data = s->split;
+		}
+		err = c5_net_input(s->nets[k], input++, data, (int)n);
+		at += part;
+	}
+	return err;
+}
+
+static int answer(c5_scorer *s, size_t k, size_t n, float *prob)
+{
+	size_t classes = (size_t)s->classes;
+	int err = c5_net_output(s->nets[k], 0, s->answers, (int)n);
+	if (err < 0) return err;
+	for (size_t i = 0; i < n; i++)
+		for (size_t c = 0; c < classes; c++)
+			prob[i * classes + c] = !s->sigmoid ? s->answers[i * classes + c] : c ? s->answers[i] : 1 - s->answers[i];
+	c5_temperature_apply(prob, n, classes, s->members[k].temperature > 0 ? s->members[k].temperature : 1);
+	return C5_OK;
+}
+
+/* Two members that take the same, prepared alike, share the work. */
+static bool same_inputs(const c5_scorer *s, size_t a, size_t b)
+{
+	return memcmp(&s->members[a].prepare, &s->members[b].prepare, sizeof(c5_prepare)) == 0 && memcmp(s->lacks[a], s->lacks[b], sizeof *s->lacks) == 0;
+}
+
+int c5_scorer_run(c5_scorer *s, uint64_t first, uint64_t n, c5_scorer_read *read, c5_scorer_poll *poll, void *ctx, float *prob)
+{
+	const size_t batch = (size_t)s->batch, classes = (size_t)s->classes;
+	size_t here = n < batch ? (size_t)n : batch, next = 0;
+	int err = n ? read(ctx, first, here, s->pixels[0]) : C5_OK;
+	if (err == C5_OK && first % batch) return c5_fail(C5_EFAIL, "crops are scored in batches of %zu, crop %llu begins none", batch, (unsigned long long)first);
+	for (uint64_t at = 0, turn = 0; err == C5_OK && at < n; at += here, here = next, turn++) {
+		if (poll && (err = poll(ctx)) < 0) break;
+		next = n - at - here < batch ? (size_t)(n - at - here) : batch;
+		for (size_t k = 0; err == C5_OK && k < s->n; k++) {
+			if ((k == 0 || !same_inputs(s, k, k - 1)) && (err = c5_scorer_prepare(s, k, s->pixels[turn % 2], here, s->inputs)) < 0) break;
+			double start = c5_clock_s();
+			if ((err = set_inputs(s, k, here)) < 0 || (err = c5_net_forward(s->nets[k], 0, 0)) < 0) break;
+			s->busy += c5_clock_s() - start;
+			/* The device may still be at work: the next crops are read meanwhile. */
+			if (k == 0 && next && (err = read(ctx, first + at + here, next, s->pixels[(turn + 1) % 2])) < 0) break;
+			start = c5_clock_s();
+			err = answer(s, k, here, prob + (k * n + at) * classes);
+			s->busy += c5_clock_s() - start;
+		}
+	}
+	return err;
+}
