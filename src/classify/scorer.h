@@ -16,13 +16,12 @@
 #include "nn/weights.h"
 #include "train/prepare.h"
 
-/* One model. `missing`: channels that crops lack are zeros to the net, as they were at times in training; else they are an error. */
+/* One model. */
 typedef struct c5_member {
 	char *name;                 /* "senescence/r000003", for messages and records */
 	c5_model *model;
 	c5_weights *weights;
 	c5_prepare prepare;
-	bool missing;
 	double temperature;         /* its logits are divided by it; 1: as they are */
 } c5_member;
 void c5_member_free(c5_member *m); /* what it points at */

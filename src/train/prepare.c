@@ -168,6 +168,7 @@ void c5_prepare_add_yaml(c5_buf *b, int indent, const c5_prepare *p)
 	c5_text_addf(b, "]\n%*sheight: %d\n%*swidth: %d\n%*sscaling: %s\n", indent, "", p->height, indent, "", p->width, indent, "", c5_scaling_name(p->scaling));
 	if (p->scaling == C5_SCALE_RANGE) c5_text_addf(b, "%*sfull: %s\n", indent, "", c5_text_real(low, p->full));
 	if (p->scaling == C5_SCALE_PERCENTILE) c5_text_addf(b, "%*slow: %s\n%*shigh: %s\n", indent, "", c5_text_real(low, p->low), indent, "", c5_text_real(high, p->high));
+	if (p->missing) c5_text_addf(b, "%*smissing: true\n", indent, "");
 	if (p->scaling != C5_SCALE_CHANNEL) return;
 	add_numbers(b, indent, "mean", p->mean, p->channels);
 	add_numbers(b, indent, "sd", p->sd, p->channels);
@@ -222,6 +223,7 @@ int c5_prepare_from_yaml(c5_prepare *p, const c5_yaml_node *map)
 	memset(p, 0, sizeof *p);
 	if ((err = read_names(p, map)) < 0 || (err = read_count(&p->height, map, "height", 16384)) < 0 || (err = read_count(&p->width, map, "width", 16384)) < 0) return err;
 	if (!node) return c5_yaml_fail(C5_EUSAGE, map, "scaling is expected");
+	if (c5_yaml_get(map, "missing") && (err = c5_yaml_bool(&p->missing, c5_yaml_get(map, "missing"))) < 0) return err;
 	if ((err = c5_yaml_text(&text, node)) < 0) return err;
 	while (p->scaling < C5_SCALINGS && strcmp(text, scaling_names[p->scaling]) != 0) p->scaling++;
 	switch (p->scaling) {

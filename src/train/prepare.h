@@ -3,6 +3,7 @@
 #ifndef C5_TRAIN_PREPARE_H
 #define C5_TRAIN_PREPARE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -28,6 +29,7 @@ typedef struct c5_prepare {
 	double low, high;                                /* percentile: in percent */
 	double full;                                     /* range */
 	double mean[C5_CHANNELS_MAX], sd[C5_CHANNELS_MAX]; /* channel */
+	bool missing;                                    /* trained with channels left out at times: what crops lack may be zeros, after scaling */
 } c5_prepare;
 
 /* Which of the crops' channels ("phase,srs" as crops store them) go where: from[c] for c < p->channels. C5_ENOTFOUND names what is missing and what there is. */
