@@ -20,7 +20,7 @@ struct c5_together {
 	int (*sum_ready)(c5_together *t, size_t upto);
 	int (*sum_end)(c5_together *t);
 
-	/* Every number was set by one rank and is 0 on the others; afterwards all have them all. Exact. */
+	/* Sums over ranks; numbers that one rank set and that are 0 on the others come out exactly as they were set, on all. */
 	int (*gather)(c5_together *t, double *values, size_t n);
 	int (*gather_floats)(c5_together *t, float *values, size_t n);
 	/* Rank 0's bytes to all. */

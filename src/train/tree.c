@@ -72,21 +72,18 @@ void c5_tree_sum_begin(c5_tree_sum *s)
 	s->depth = 0;
 }
 
-static void add(float *to, const float *x, size_t from, size_t last)
+static void add(float *to, const float *x, size_t n)
 {
-#pragma omp parallel for simd schedule(static) if (last - from > 65536)
-	for (size_t i = from; i < last; i++) to[i] += x[i];
+#pragma omp parallel for simd schedule(static) if (n > 65536)
+	for (size_t i = 0; i < n; i++) to[i] += x[i];
 }
 
-void c5_tree_sum_add(c5_tree_sum *s, const float *leaf, size_t from, size_t to)
+void c5_tree_sum_add(c5_tree_sum *s, const float *x, size_t from, size_t to)
 {
 	int sums = due(0, s->leaves, s->a, s->b, s->leaf), d = s->depth;
-	if (sums == 0) {
-		memcpy(s->slots[d] + from, leaf + from, (to - from) * sizeof *leaf);
-		return;
-	}
-	add(s->slots[d - 1], leaf, from, to);
-	for (int k = 1; k < sums; k++) add(s->slots[d - 1 - k], s->slots[d - k], from, to);
+	if (sums == 0) memcpy(s->slots[d] + from, x, (to - from) * sizeof *x);
+	else add(s->slots[d - 1] + from, x, to - from);
+	for (int k = 1; k < sums; k++) add(s->slots[d - 1 - k] + from, s->slots[d - k] + from, to - from);
 }
 
 void c5_tree_sum_next(c5_tree_sum *s)
@@ -101,7 +98,7 @@ static int join(int lo, int hi, const c5_span *spans, float *const *parts, int n
 	for (int i = 0; i < n_parts; i++)
 		if (spans[i].lo == lo && spans[i].hi == hi) return i;
 	int mid = c5_tree_split(lo, hi), left = join(lo, mid, spans, parts, n_parts, n), right = join(mid, hi, spans, parts, n_parts, n);
-	add(parts[left], parts[right], 0, n);
+	add(parts[left], parts[right], n);
 	return left;
 }
 

@@ -32,8 +32,8 @@ typedef struct c5_tree_sum {
 int c5_tree_sum_open(c5_tree_sum *s, int leaves, int a, int b, size_t n);
 void c5_tree_sum_close(c5_tree_sum *s);
 void c5_tree_sum_begin(c5_tree_sum *s);
-/* Adds elements [from, to) of the present leaf; ranges of a leaf do not overlap and cover it. */
-void c5_tree_sum_add(c5_tree_sum *s, const float *leaf, size_t from, size_t to);
+/* Adds elements [from, to) of the present leaf, given in x (to - from); ranges of a leaf do not overlap and cover it. */
+void c5_tree_sum_add(c5_tree_sum *s, const float *x, size_t from, size_t to);
 void c5_tree_sum_next(c5_tree_sum *s);
 
 /* The whole tree over `leaves` from covers: parts[i] holds the sum of spans[i], all spans in order without gaps. out may be parts[0]; the parts are
