@@ -51,7 +51,8 @@ int c5_comm_open(c5_comm **out)
 void c5_comm_close(c5_comm *c)
 {
 	if (!c) return;
-	if (c->real) {
+	if (c->real && c->part) MPI_Comm_free(&c->world);
+	else if (c->real) {
 		MPI_Win_unlock_all(c->window);
 		MPI_Win_free(&c->window);
 		MPI_Comm_free(&c->talk);
@@ -59,6 +60,21 @@ void c5_comm_close(c5_comm *c)
 		MPI_Finalize();
 	}
 	free(c);
+}
+
+int c5_comm_split(c5_comm **out, c5_comm *c, int colour)
+{
+	c5_comm *p;
+	int err = c5_comm_agree(c, c5_alloc(&p, 1, sizeof *p));
+	if (err < 0) return err;
+	*p = (c5_comm){ .size = 1, .node_rank = c->node_rank, .real = c->real, .part = true, .window = MPI_WIN_NULL };
+	if (c->real) {
+		MPI_Comm_split(c->world, colour, c->rank, &p->world);
+		MPI_Comm_rank(p->world, &p->rank);
+		MPI_Comm_size(p->world, &p->size);
+	}
+	*out = p;
+	return C5_OK;
 }
 
 void c5_comm_abort(c5_comm *c, int status)

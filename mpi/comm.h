@@ -14,6 +14,8 @@ typedef struct c5_comm c5_comm;
 /* Joins the other ranks. C5_EFAIL when MPI cannot start. */
 int c5_comm_open(c5_comm **out);
 void c5_comm_close(c5_comm *c);
+/* A group of the ranks of `c`: those that give the same colour, in their order. Collective over `c`; has no counter. Closed before `c`. */
+int c5_comm_split(c5_comm **out, c5_comm *c, int colour);
 /* Ends all ranks at once, for a failure that the others cannot learn of in order. Does not return. */
 void c5_comm_abort(c5_comm *c, int status);
 int c5_comm_rank(const c5_comm *c);

@@ -9,6 +9,7 @@
 struct c5_comm {
 	int rank, size, node_rank;
 	bool real;             /* MPI runs; else there is one rank and no MPI */
+	bool part;             /* of a larger one: has neither window nor talk */
 	MPI_Comm world;        /* everyone; a duplicate of our own */
 	MPI_Comm talk;         /* for messages between owner and ranks */
 	MPI_Win window;
