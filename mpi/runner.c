@@ -3,7 +3,6 @@
 
 #include <fnmatch.h>
 #include <math.h>
-#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -17,6 +16,7 @@
 #include "container/owner.h"
 #include "container/run.h"
 #include "mpi/exchange.h"
+#include "mpi/record.h"
 #include "pipeline/steps.h"
 
 typedef struct failed_name { char *name, *why; } failed_name;
@@ -143,12 +143,6 @@ static int open_container(runner *r)
 	return c5_file_open(&r->context.file, path, C5_WRITE, purpose);
 }
 
-static char *user_name(void)
-{
-	const struct passwd *pw = getpwuid(geteuid());
-	return c5_strdup(pw ? pw->pw_name : "?");
-}
-
 static char *describe_inputs(const runner *r)
 {
 	c5_buf b = { 0 };
@@ -169,17 +163,6 @@ static char *describe_inputs(const runner *r)
 	}
 	c5_buf_put(&b, "", 1);
 	return (char *)b.data;
-}
-
-static char *library_text(void)
-{
-	char *text = NULL;
-	size_t n = 0;
-	FILE *f = open_memstream(&text, &n);
-	if (!f) return NULL;
-	c5_version_print(f);
-	fclose(f);
-	return text;
 }
 
 /* The settings without the names of files: what must be the same for a run to be gone on with. */
@@ -229,12 +212,9 @@ static int begin_run(runner *r)
 		i->configuration = settings;
 		i->command = c5_strdup(r->request->command);
 		i->command_line = c5_strdup(r->request->command_line);
-		i->software = c5_format("cyto5 %s (%s)", c5_version(), c5_version_commit());
-		i->libraries = library_text();
 		i->inputs = describe_inputs(r);
-		i->user = user_name();
 		i->devices = c5_strdup("cpu");
-		i->slurm_job = c5_strdup(getenv("SLURM_JOB_ID"));
+		c5_record_describe(i);
 		i->seed = r->pipeline->seed;
 		err = c5_run_begin(r->context.file, i);
 	}

@@ -23,7 +23,7 @@ typedef struct c5_loop {
 	size_t n_flat, n_statistics;
 	c5_tree_sum sum;
 	float *total;                /* (n_flat + n_statistics) of a batch; the sum's own when there is one rank */
-	bool own_total;
+	bool own_total, summing;     /* summing: between begin and end */
 	double *told;                /* (micro + ranks + 1) what ranks tell each other after a batch */
 	c5_loader *loader;
 	size_t *order;               /* (per_epoch) of the epoch begun */

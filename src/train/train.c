@@ -184,6 +184,27 @@ static int gradient_ready(void *ctx, size_t from, size_t to)
 	return l->t->sum_ready(l->t, to);
 }
 
+static int begin_sum(c5_loop *l)
+{
+	int err = l->t->sum_begin(l->t, l->total, l->sum.slots, (int)l->s->micro, l->n_flat + l->n_statistics);
+	l->summing = err == C5_OK;
+	return err;
+}
+
+/* A rank that failed takes part in the sum all the same: the others are in the midst of it. */
+static int end_sum(c5_loop *l, int err)
+{
+	char why[1024];
+	if (err < 0) {
+		snprintf(why, sizeof why, "%s", c5_error_last());
+		if (!l->summing) begin_sum(l);
+		if (l->summing) l->t->sum_end(l->t);
+		err = c5_fail(err, "%s", why);
+	} else err = l->t->sum_end(l->t);
+	l->summing = false;
+	return l->t->agree(l->t, err);
+}
+
 static int do_micro(c5_loop *l, uint32_t step, int leaf, const c5_batch *b)
 {
 	const c5_train_job *job = l->job;
@@ -194,7 +215,7 @@ static int do_micro(c5_loop *l, uint32_t step, int leaf, const c5_batch *b)
 	if ((err = c5_net_forward(l->net, (uint64_t)job->params->seed, draw_of(l, step, leaf))) < 0) return err;
 	if ((err = c5_net_loss(l->net, job->losses, job->n_losses, (const float *const *)b->targets, b->weight, l->places, 1.0 / (double)l->batch, &l->told[leaf])) < 0) return err;
 	l->covered = 0;
-	if (last && (err = l->t->sum_begin(l->t, l->total, l->sum.slots, (int)l->s->micro, l->n_flat + l->n_statistics)) < 0) return err;
+	if (last && (err = begin_sum(l)) < 0) return err;
 	if ((err = c5_net_backward(l->net, last ? gradient_ready : NULL, l)) < 0) return err;
 	const float *g = c5_net_gradients(l->net);
 	if (!g) return c5_fail(C5_ENOMEM, "no memory for the gradient");
@@ -248,7 +269,7 @@ static int do_batch(c5_loop *l, double *loss, bool *stop, bool *save)
 		else if (step + 1 < l->steps) err = ask(l, step + 1, first);
 		if (err == C5_OK) err = do_micro(l, step, leaf, b);
 	}
-	if ((err = l->t->agree(l->t, err)) < 0 || (err = l->t->sum_end(l->t)) < 0 || (err = talk(l, loss, stop, save)) < 0) return err;
+	if ((err = end_sum(l, err)) < 0 || (err = talk(l, loss, stop, save)) < 0) return err;
 	double rate = c5_schedule_rate(&l->schedule, (double)l->s->epoch + ((double)step + 0.5) / l->steps, (int)l->s->plateaus);
 	err = c5_net_step(l->net, &l->optimizer, l->total, rate, &l->s->norm);
 	if (err == C5_EINPUT) err = not_finite(l, NAN, -1);
