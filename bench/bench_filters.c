@@ -11,6 +11,8 @@
 #include "base/dtype.h"
 #include "base/error.h"
 #include "base/mem.h"
+#include "image/background.h"
+#include "image/gradient.h"
 #include "image/median.h"
 
 #define TURNS 3
@@ -25,12 +27,23 @@ typedef struct bench {
 static int median_square(bench *b) { return c5_median_filter(b->out, C5_F32, b->map, b->h, b->w, 2, false); }
 static int median_disc(bench *b) { return c5_median_filter(b->out, C5_U16, b->image, b->h, b->w, 5, true); }
 static int median_bytes(bench *b) { return c5_median_filter(b->out, C5_U8, b->bytes, b->h, b->w, 1, false); }
+static int ball(bench *b) { return c5_background_ball(b->out, b->map, b->h, b->w, 25); }
+static int ground(bench *b) { return c5_background_gaussian(b->out, b->map, b->h, b->w, 50); }
+
+static int sobel(bench *b)
+{
+	c5_gradient_sobel(b->out, b->map, b->h, b->w);
+	return C5_OK;
+}
 
 /* size: bytes a pixel of the result */
 static const struct { const char *name; int (*run)(bench *); size_t size; } benches[] = {
 	{ "median_square", median_square, 4 },
 	{ "median_disc", median_disc, 2 },
 	{ "median_bytes", median_bytes, 1 },
+	{ "sobel", sobel, 4 },
+	{ "ball", ball, 4 },
+	{ "ground", ground, 4 },
 };
 
 static int load(const char *path, void *to, size_t bytes)

@@ -5,7 +5,7 @@ Truth is Debian's python3-numpy, python3-scipy and python3-skimage (0.19); the u
 import os
 import numpy as np
 from scipy import ndimage as ndi
-from skimage import filters, morphology, segmentation
+from skimage import filters, morphology, restoration, segmentation
 
 from fields import checksum, field, noise
 
@@ -82,3 +82,10 @@ bytes_, words, floats = ((field(h, w, 21, 1) >> 8).astype(np.uint8), field(h, w,
 prints = [np.ones((5, 5)), np.ones((19, 19)), morphology.disk(3), morphology.disk(10)]
 for name, image in (("u8", bytes_), ("u16", words), ("f32", floats)):
     sums(f"median_{name}", [ndi.median_filter(image, footprint=f, mode="reflect") for f in prints])
+
+# ---- gradient and background
+table("sobel", filters.sobel(floats), 31)
+for r in (3, 7.5):
+    table(f"ball_{int(r)}", restoration.rolling_ball(floats, radius=r), 31)
+for s in (4, 12):
+    table(f"ground_{s}", ndi.gaussian_filter(floats.astype(float), s), 31)
