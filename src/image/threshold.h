@@ -21,4 +21,22 @@ int c5_threshold_percentile(int dtype, const void *pixels, size_t n, double perc
 int c5_threshold_li(const float *map, size_t n, double *threshold);
 int c5_threshold_triangle(const float *map, size_t n, void *scratch, double *threshold);
 
+/* A threshold for each pixel, from the window of `block` x `block` pixels around it, after skimage.filters.threshold_local, threshold_niblack and
+ * threshold_sauvola: the window's mean, median or Gaussian mean (standard deviation (block - 1) / 6), borders mirrored with the edge pixel
+ * repeated; or mean - k sd (Niblack) and mean (1 + k (sd / range - 1)) (Sauvola), borders mirrored without. `offset` is taken off. out: (H, W),
+ * in grey values. Pixels that are not finite count as the smallest that is. Means and deviations to 2^-20 of the map's span (filter.h).
+ * C5_EUSAGE for an even or too large block, C5_ENOMEM. */
+enum c5_threshold_kind { C5_LOCAL_GAUSSIAN, C5_LOCAL_MEAN, C5_LOCAL_MEDIAN, C5_LOCAL_NIBLACK, C5_LOCAL_SAUVOLA };
+typedef struct c5_threshold_rules {
+	int kind;           /* enum c5_threshold_kind */
+	size_t block;       /* px, odd */
+	double offset;      /* grey values */
+	double k, range;    /* niblack, sauvola: 0.2 is usual; sauvola: half of the span of the pixels' type */
+} c5_threshold_rules;
+int c5_threshold_local(float *out, const float *map, size_t height, size_t width, const c5_threshold_rules *rules);
+
+/* mask gets 1 where the map is above `low` and joined, over edges (connectivity 4: skimage.filters.apply_hysteresis_threshold) or corners
+ * too (8), with a pixel above `high`; else 0. A NaN is above nothing; `low` counts as `high` where it is larger. C5_ENOMEM only. */
+int c5_threshold_hysteresis(uint8_t *mask, const float *map, size_t height, size_t width, double low, double high, int connectivity);
+
 #endif

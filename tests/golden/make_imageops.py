@@ -5,7 +5,7 @@ Truth is Debian's python3-numpy, python3-scipy and python3-skimage (0.19); the u
 import os
 import numpy as np
 from scipy import ndimage as ndi
-from skimage import filters, morphology, restoration, segmentation
+from skimage import exposure, filters, morphology, restoration, segmentation
 
 from fields import checksum, field, noise
 
@@ -89,3 +89,20 @@ for r in (3, 7.5):
     table(f"ball_{int(r)}", restoration.rolling_ball(floats, radius=r), 31)
 for s in (4, 12):
     table(f"ground_{s}", ndi.gaussian_filter(floats.astype(float), s), 31)
+
+# ---- local thresholds, hysteresis
+for method in ("gaussian", "mean", "median"):
+    table(f"local_{method}", filters.threshold_local(floats, 15, method, offset=2.5), 31)
+table("local_niblack", filters.threshold_niblack(floats, 15, k=0.3), 31)
+table("local_sauvola", filters.threshold_sauvola(floats, 15, k=0.3, r=128), 31)
+strong = floats > 140
+joined = ndi.label(floats > 110, eight)[0]
+sums("hysteresis", [filters.apply_hysteresis_threshold(floats, 110, 140).astype(np.uint8),
+                    (np.isin(joined, joined[strong]) & (joined > 0)).astype(np.uint8)])
+
+# ---- contrast
+lo, hi = np.percentile(words, (2, 99.5))
+table("stretched", exposure.rescale_intensity(words.astype(float), (lo, hi), (0, 1)), 31)
+table("equalised", exposure.equalize_adapthist(words), 31)
+table("equalised_tiles", exposure.equalize_adapthist(words, kernel_size=(11, 20), clip_limit=0.03), 31)
+table("equalised_bytes", exposure.equalize_adapthist(bytes_, kernel_size=(48, 64), clip_limit=0), 31)
