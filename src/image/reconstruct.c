@@ -10,6 +10,7 @@
 #include "base/dtype.h"
 #include "base/error.h"
 #include "base/mem.h"
+#include "image/filter.h"
 #include "image/keys.h"
 
 /* Both maps with a wall of -infinity around: (height + 2, stride). */
@@ -161,8 +162,10 @@ int c5_reconstruct_tops(uint8_t *mask, int dtype, const void *pixels, size_t hei
 	if ((err = open_field(&f, height, width, 8)) < 0) goto done;
 	for (size_t y = 0; y < height; y++)
 		for (size_t x = 0; x < width; x++) {
-			const float v = sign * (float)c5_key_value(dtype, c5_key_at(dtype, pixels, y * width + x)), low = v - drop;
+			float v = sign * (float)c5_key_value(dtype, c5_key_at(dtype, pixels, y * width + x));
 			if (isnan(v)) continue;
+			v = v > C5_FILTER_LIMIT ? C5_FILTER_LIMIT : v < -C5_FILTER_LIMIT ? -C5_FILTER_LIMIT : v; /* room above and below infinity */
+			const float low = v - drop;
 			const size_t i = (y + 1) * f.stride + x + 1;
 			f.roof[i] = v;
 			f.now[i] = exact ? low > least ? low : least : low - 2e-6f * fabsf(v);
@@ -174,7 +177,7 @@ int c5_reconstruct_tops(uint8_t *mask, int dtype, const void *pixels, size_t hei
 	for (size_t y = 0; y < height; y++)
 		for (size_t x = 0; x < width; x++) {
 			const size_t i = (y + 1) * f.stride + x + 1;
-			mask[y * width + x] = f.roof[i] - f.now[i] >= drop;
+			mask[y * width + x] = (double)f.roof[i] - (double)f.now[i] >= depth;
 		}
 done:
 	close_field(&f);

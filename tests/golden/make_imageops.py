@@ -106,3 +106,13 @@ table("stretched", exposure.rescale_intensity(words.astype(float), (lo, hi), (0,
 table("equalised", exposure.equalize_adapthist(words), 31)
 table("equalised_tiles", exposure.equalize_adapthist(words, kernel_size=(11, 20), clip_limit=0.03), 31)
 table("equalised_bytes", exposure.equalize_adapthist(bytes_, kernel_size=(48, 64), clip_limit=0), 31)
+
+# ---- reconstruction and tops: grey values, whole and not, 8 bits
+marker = np.where(floats > 200, floats, 0).astype(np.float32)
+cross = ndi.generate_binary_structure(2, 1)
+sums("reconstructed", [morphology.reconstruction(marker, floats, footprint=f).astype(np.float32) for f in (eight, cross)] +
+     [morphology.reconstruction(np.where(floats < 60, floats, 256).astype(np.float32), floats, method="erosion").astype(np.float32)])
+tops = [morphology.h_maxima(words, 9000), morphology.h_maxima(bytes_, 40), morphology.h_maxima(floats, 33.3), morphology.h_minima(floats, 33.3),
+        morphology.h_minima(bytes_, 40)]
+sums("tops", [t.astype(np.uint8) for t in tops])
+table("tops_marked", [t.sum() for t in tops], kind="uint32_t")
