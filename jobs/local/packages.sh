@@ -15,7 +15,7 @@ libopenmpi-dev openmpi-bin
 libtiff-dev libpng-dev libxml2-dev
 libyaml-dev libdeflate-dev libssl-dev
 libarchive-dev libjson-c-dev
-libdnnl-dev libnlopt-dev"
+libdnnl-dev libnlopt-dev liblapacke-dev"
 packages_test="libcmocka-dev python3 python3-numpy python3-h5py"
 packages_cluster="slurm-wlm munge iproute2"
 
