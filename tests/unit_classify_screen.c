@@ -40,18 +40,18 @@ static void wells_have_places(void **state)
 
 /* Two fields make well A1; plate p2 is brighter than p1 by 0.2 throughout. */
 static const c5_screen_field by_hand[] = {
-	{ "p1_A1_2", "p1", "A1", "DMSO", NULL, NULL, 10, 1, 2.0 },
-	{ "p1_A1_1", "p1", "A1", "DMSO", NULL, NULL, 30, 3, 2.0 },
-	{ "p1_A2", "p1", "A2", "dmso", NULL, NULL, 10, 2, 2.0 },
-	{ "p1_A3", "p1", "A3", "DMSO", NULL, NULL, 10, 3, 3.0 },
-	{ "p1_B1", "p1", "B1", "old", NULL, NULL, 10, 9, 8.0 },
-	{ "p1_B2", "p1", "B2", "old", NULL, NULL, 10, 9, 9.0 },
-	{ "p1_C1", "p1", "C1", "treated", "quercetin", "5 uM", 10, 4, 5.0 },
-	{ "p2_A1", "p2", "A1", "DMSO", NULL, NULL, 10, 1, 3.0 },
-	{ "p2_A2", "p2", "A2", "DMSO", NULL, NULL, 10, 1, 4.0 },
-	{ "p2_A3", "p2", "A3", "DMSO", NULL, NULL, 10, 1, 5.0 },
-	{ "p2_C1", "p2", "C1", "treated", "quercetin", "5 uM", 10, 4, 7.0 },
-	{ "p2_C2", "p2", "C2", "treated", "quercetin", "5 uM", 0, 0, 0 }, /* an empty field */
+	{ "p1_A1_2", "p1", "A1", "DMSO", NULL, NULL, 10, 1, 2.0, 0, 0 },
+	{ "p1_A1_1", "p1", "A1", "DMSO", NULL, NULL, 30, 3, 2.0, 0, 0 },
+	{ "p1_A2", "p1", "A2", "dmso", NULL, NULL, 10, 2, 2.0, 0, 0 },
+	{ "p1_A3", "p1", "A3", "DMSO", NULL, NULL, 10, 3, 3.0, 0, 0 },
+	{ "p1_B1", "p1", "B1", "old", NULL, NULL, 10, 9, 8.0, 0, 0 },
+	{ "p1_B2", "p1", "B2", "old", NULL, NULL, 10, 9, 9.0, 0, 0 },
+	{ "p1_C1", "p1", "C1", "treated", "quercetin", "5 uM", 10, 4, 5.0, 0, 0 },
+	{ "p2_A1", "p2", "A1", "DMSO", NULL, NULL, 10, 1, 3.0, 0, 0 },
+	{ "p2_A2", "p2", "A2", "DMSO", NULL, NULL, 10, 1, 4.0, 0, 0 },
+	{ "p2_A3", "p2", "A3", "DMSO", NULL, NULL, 10, 1, 5.0, 0, 0 },
+	{ "p2_C1", "p2", "C1", "treated", "quercetin", "5 uM", 10, 4, 7.0, 0, 0 },
+	{ "p2_C2", "p2", "C2", "treated", "quercetin", "5 uM", 0, 0, 0, 0, 0 }, /* an empty field */
 };
 #define BY_HAND (sizeof by_hand / sizeof *by_hand)
 
@@ -68,7 +68,7 @@ static void a_small_screen_is_what_the_hand_says(void **state)
 	(void)state;
 	c5_screen_params p = defaults();
 	c5_screen s;
-	assert_int_equal(c5_opt_set(c5_screen_opts, &p, "positive", "old, ancient"), C5_OK);
+	assert_int_equal(c5_opt_set(c5_screen_opts, &p, "positive-controls", "old, ancient"), C5_OK);
 	assert_int_equal(c5_screen_make(&s, by_hand, BY_HAND, &p), C5_OK);
 	assert_int_equal(s.n_wells, 11);
 	assert_int_equal(s.n_plates, 2);
@@ -140,7 +140,7 @@ static void without_controls_there_are_no_tests(void **state)
 {
 	(void)state;
 	c5_screen_params p = defaults();
-	const c5_screen_field fields[] = { { "a", NULL, NULL, "x", NULL, NULL, 5, 1, 2 }, { "b", NULL, NULL, "y", NULL, NULL, 5, 1, 1 } };
+	const c5_screen_field fields[] = { { "a", NULL, NULL, "x", NULL, NULL, 5, 1, 2, 0, 0 }, { "b", NULL, NULL, "y", NULL, NULL, 5, 1, 1, 0, 0 } };
 	c5_screen s;
 	assert_int_equal(c5_screen_make(&s, fields, 2, &p), C5_OK);
 	assert_int_equal(s.n_wells, 2);
@@ -171,7 +171,7 @@ static void simulate(c5_screen_field *fields, uint64_t seed, double effect)
 		snprintf(names[i][3], 32, "p%dw%d", plate, well);
 		bool acts = column > 2 && compound / 3 % 8 == 0;
 		double mean = 0.2 + 0.07 * plate + 0.02 * c5_random_normal(&r) + (column == 2 ? 0.4 : acts ? effect : 0);
-		fields[i] = (c5_screen_field){ names[i][3], names[i][0], names[i][1], "treated", names[i][2], NULL, 200, (uint64_t)(200 * mean), 200 * mean };
+		fields[i] = (c5_screen_field){ names[i][3], names[i][0], names[i][1], "treated", names[i][2], NULL, 200, (uint64_t)(200 * mean), 200 * mean, mean, mean };
 	}
 }
 
@@ -181,7 +181,7 @@ static void hits_are_the_compounds_that_act(void **state)
 	static c5_screen_field fields[FIELDS];
 	c5_screen_params p = defaults();
 	c5_screen s;
-	assert_int_equal(c5_opt_set(c5_screen_opts, &p, "positive", "doxorubicin"), C5_OK);
+	assert_int_equal(c5_opt_set(c5_screen_opts, &p, "positive-controls", "doxorubicin"), C5_OK);
 	static const char *const tests[] = { "rank", "welch", "permutation" };
 	for (int k = 0; k < 3; k++) {
 		assert_int_equal(c5_opt_set(c5_screen_opts, &p, "test", tests[k]), C5_OK);
@@ -248,7 +248,7 @@ static void pictures_are_drawn(void **state)
 	c5_screen_params p = defaults();
 	c5_screen s, small;
 	c5_buf b = { 0 };
-	assert_int_equal(c5_opt_set(c5_screen_opts, &p, "positive", "doxorubicin"), C5_OK);
+	assert_int_equal(c5_opt_set(c5_screen_opts, &p, "positive-controls", "doxorubicin"), C5_OK);
 	simulate(fields, 11, 0.08);
 	fields[40].objects = 0; /* an empty well */
 	assert_int_equal(c5_screen_make(&s, fields, FIELDS, &p), C5_OK);

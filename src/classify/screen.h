@@ -25,8 +25,8 @@ typedef struct c5_screen_params {
 
 /* Rows of an option table for a settings struct `type` that holds a c5_screen_params `member`. */
 #define C5_SCREEN_OPTS(type, member) \
-	{ "negative", C5_OPT_TEXT, offsetof(type, member.negative), "control,DMSO,vehicle,untreated", 0, 0, NULL, "A,B", "conditions or compounds that are negative controls" }, \
-	{ "positive", C5_OPT_TEXT, offsetof(type, member.positive), NULL, 0, 0, NULL, "A,B", "conditions or compounds that are positive controls" }, \
+	{ "negative-controls", C5_OPT_TEXT, offsetof(type, member.negative), "control,DMSO,vehicle,untreated", 0, 0, NULL, "A,B", "conditions or compounds that are negative controls" }, \
+	{ "positive-controls", C5_OPT_TEXT, offsetof(type, member.positive), NULL, 0, 0, NULL, "A,B", "conditions or compounds that are positive controls" }, \
 	{ "value", C5_OPT_CHOICE, offsetof(type, member.value), "mean", 0, 0, NULL, "mean|share", "a well's value: mean score of its objects, or share called positive" }, \
 	{ "normalise", C5_OPT_CHOICE, offsetof(type, member.normalise), "z", 0, 0, NULL, "z|robust-z|difference|percent", \
 	  "by each plate's negative controls: sd, MAD, difference, or percent of the way to the positive ones" }, \
@@ -47,6 +47,7 @@ typedef struct c5_screen_field {
 	const char *experiment, *plate, *well, *condition, *compound, *dose;
 	uint64_t objects, positive; /* scored; of them called positive */
 	double sum;                 /* of the scores */
+	double mean, share;         /* of them, for the table; not read */
 } c5_screen_field;
 
 /* One well of a plate with all its fields; an experiment without a well is one by itself. */
