@@ -132,10 +132,10 @@ median = statistics.median
 
 # ---- frames ----
 
-def tiff_files():
-    files = sorted(os.path.join(DATA, f) for f in os.listdir(DATA) if f.endswith((".tif", ".tiff")))
+def tiff_files(folder=DATA):
+    files = sorted(os.path.join(folder, f) for f in os.listdir(folder) if f.endswith((".tif", ".tiff")))
     if not files:
-        sys.exit(f"bench: {DATA}: no TIFF files; set C5_DATA to a folder with frames")
+        sys.exit(f"bench: {folder}: no TIFF files; set C5_DATA to a folder with frames")
     return files
 
 
@@ -158,10 +158,10 @@ def stack_of(path):
         return f"/experiments/{name}/raw/" + next(k for k in raw if raw[k].ndim >= 3)
 
 
-def real_frames(scratch):
+def real_frames(scratch, folder=DATA):
     """The pixels of all TIFF frames, (T, H, W), read by the program and by h5py."""
     out = scratch("real.h5")
-    run([CYTO5, "ingest", out] + tiff_files() + ["--quiet", "--experiment", "real"])
+    run([CYTO5, "ingest", out] + tiff_files(folder) + ["--quiet", "--experiment", "real"])
     with h5py.File(out, "r") as f:
         pixels = f[stack_of(out)][:]
     remove(out)

@@ -32,6 +32,7 @@ else
 	bench ingest.py
 	bench read.py
 	bench scaling.py
+	bench pipeline.py
 	bench stages.py
 	bench memory.py
 	bench many.py
