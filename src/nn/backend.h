@@ -31,18 +31,22 @@ size_t c5_desc_count(const c5_desc *d);                                        /
 void c5_desc_plain(c5_desc *d, int type, int rank, const int64_t *dims);       /* layout 0 */
 
 /* Operation kinds are the layer kinds of model.h (without input and flatten), and: */
-enum { C5_OP_CONVERT = C5_LAYER_END /* the same numbers in another layout or type; both descs are given */ };
+enum {
+	C5_OP_CONVERT = C5_LAYER_END /* the same numbers in another layout or type; both descs are given. Between plain (N, C, H, W) and
+	                                plain (N, C*H*W) too: flatten; nothing to do where in and out share a buffer */
+};
 
 /* What is asked for. `in` are the values as their makers leave them; `out` gives shape and type, and layout only for CONVERT (-1: the op chooses).
  * Dense takes (N, C, H, W) as well as (N, C): flattening is implied, its weights are (O, C*H*W) in canonical order either way. */
 typedef struct c5_op_spec {
 	int kind;
-	const c5_layer *layer;         /* attributes; NULL for CONVERT. Lives as long as the op */
+	const c5_layer *layer;         /* attributes; NULL for CONVERT and ACTIVATION. Lives as long as the op */
 	int layer_index;               /* keys dropout */
 	int n_in;                      /* with the addend */
 	c5_desc in[C5_LAYER_INPUTS_MAX];
 	c5_desc out;
-	int activation; float slope;   /* applied last; C5_ACT_NONE. The layer's own `activation` field is not looked at (save by ACTIVATION) */
+	int compute;                   /* enum c5_type products are to be computed in; other operations compute in the type of out */
+	int activation; float slope;   /* applied last; C5_ACT_NONE. The layer's own `activation` field is not looked at */
 	bool sum;                      /* the last input is added before the activation (conv, conv_transpose, dense, batch norm) */
 	bool bias;                     /* conv, dense: param[1] is there (a folded batch norm adds one) */
 	bool training;                 /* backward will be called; dropout acts; batch norm takes the batch's statistics */
@@ -62,7 +66,9 @@ typedef struct c5_op {
 	size_t workspace;  /* bytes forward leaves for backward */
 	size_t scratch;    /* bytes either may use while it runs */
 	int out_over;      /* forward: out may share the buffer of input 0 (C5_OVER_MAY), must share the addend's (C5_OVER_SUM), or neither (C5_OVER_NO) */
-	bool grad_over;    /* backward: the gradient of input 0 may share the buffer of the gradient of out */
+	int grad_over;     /* backward: the input whose gradient may share the buffer of the gradient of out; -1 none */
+	bool grad_same;    /* backward: the gradient of every input is that of out, unchanged: nothing to do where they share a buffer */
+	bool spoils;       /* backward overwrites the gradient of out though no input's shares it */
 	bool back_in, back_out; /* backward reads the inputs / the output of forward */
 	bool product;      /* a convolution or inner product of the library (for c5_net_spent) */
 } c5_op;
@@ -83,7 +89,7 @@ typedef struct c5_op_args {
 	void *derived, *workspace, *scratch;
 	float *statistics;                           /* batch norm, training, not `running`: forward writes the batch's mean (C), biased variance (C) */
 	/* backward only: */
-	void *grad_out;                              /* may be overwritten */
+	void *grad_out;                              /* overwritten only if `spoils` or shared */
 	void *grad_in[C5_LAYER_INPUTS_MAX];          /* NULL: not wanted; written, not added to */
 	float *grad_param[C5_LAYER_PARAMS_MAX];      /* in param[]'s layout; written, not added to; NULL: not wanted */
 } c5_op_args;
@@ -105,6 +111,7 @@ typedef struct c5_loss_args {
 	double scale;
 	float *grad;                  /* at the logits (or output) */
 	bool add;                     /* to grad, else overwrites */
+	bool softmax;                 /* the logits are softmax's, else sigmoid's */
 	void *scratch;                /* loss_scratch bytes */
 } c5_loss_args;
 

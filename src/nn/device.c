@@ -1,0 +1,87 @@
+/* device.c – opening devices by name, and tensor descriptions. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "nn/backend.h"
+
+static int open_on(c5_device **out, const struct c5_backend *b, int index)
+{
+	c5_device *d;
+	int err = c5_alloc(&d, 1, sizeof *d);
+	if (err) return err;
+	d->b = b;
+	err = b->open(&d->dev, index);
+	if (err) {
+		free(d);
+		return err;
+	}
+	b->describe(d->dev, d->name, sizeof d->name);
+	*out = d;
+	return C5_OK;
+}
+
+int c5_device_open(c5_device **out, const char *spec)
+{
+	*out = NULL;
+	if (!spec || !strcmp(spec, "cpu")) return open_on(out, &c5_backend_onednn, 0);
+	bool any = !strcmp(spec, "auto");
+	int index = 0;
+	char rest;
+	if (!any && strcmp(spec, "cuda") && (sscanf(spec, "cuda:%d%c", &index, &rest) != 1 || index < 0))
+		return c5_fail(C5_EUSAGE, "device '%s': expected auto, cpu, cuda or cuda:N", spec);
+#ifdef C5_HAVE_CUDA
+	int err = open_on(out, &c5_backend_cuda, index);
+	if (!any || !err) return err;
+	c5_error_clear();
+#else
+	if (!any) return c5_fail(C5_ENOTFOUND, "device '%s': this program was built without CUDA; use --device cpu", spec);
+#endif
+	return open_on(out, &c5_backend_onednn, 0);
+}
+
+void c5_device_close(c5_device *d)
+{
+	if (!d) return;
+	d->b->close(d->dev);
+	free(d);
+}
+
+const char *c5_device_name(const c5_device *d)
+{
+	return d->name;
+}
+
+bool c5_device_has_bf16(const c5_device *d)
+{
+	return d->b->has_bf16(d->dev);
+}
+
+size_t c5_device_free_bytes(const c5_device *d)
+{
+	return d->b->free_bytes(d->dev);
+}
+
+bool c5_desc_same(const c5_desc *a, const c5_desc *b)
+{
+	if (a->type != b->type || a->rank != b->rank || a->layout != b->layout) return false;
+	for (int i = 0; i < a->rank; i++)
+		if (a->dims[i] != b->dims[i]) return false;
+	return true;
+}
+
+size_t c5_desc_count(const c5_desc *d)
+{
+	size_t n = 1;
+	for (int i = 0; i < d->rank; i++) n *= (size_t)d->dims[i];
+	return n;
+}
+
+void c5_desc_plain(c5_desc *d, int type, int rank, const int64_t *dims)
+{
+	c5_desc made = { .type = type, .rank = rank };
+	for (int i = 0; i < rank; i++) made.dims[i] = dims[i]; /* may be d's own */
+	*d = made;
+	d->bytes = c5_desc_count(d) * (type == C5_TYPE_BF16 ? 2 : 4);
+}
