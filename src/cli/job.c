@@ -23,7 +23,7 @@ const c5_opt c5_job_opts[] = {
 	{ 0 },
 };
 
-static char *join_words(const char *command, int argc, char **argv)
+char *c5_cli_line(const char *command, int argc, char **argv)
 {
 	c5_buf b = { 0 };
 	c5_buf_put(&b, "cyto5 ", 6);
@@ -51,7 +51,7 @@ int c5_cli_job(const c5_cli *cli, const c5_command *command, int argc, char **ar
 {
 	c5_comm *comm = NULL;
 	c5_run_summary summary = { 0 };
-	char *line = join_words(command->name, argc, argv);
+	char *line = c5_cli_line(command->name, argc, argv);
 	int err;
 	if (!line) return c5_fail(C5_ENOMEM, "out of memory");
 	if ((err = c5_stop_listen()) < 0 || (err = c5_comm_open(&comm)) < 0) goto done;

@@ -13,6 +13,9 @@ extern const c5_opt c5_job_opts[];
 int c5_cli_job(const c5_cli *cli, const c5_command *command, int argc, char **argv, const c5_pipeline *pipeline, const c5_job_settings *set,
                const char *container, const char *const *inputs);
 
+/* The command line as typed, for the record: quoted where a shell would need it. Caller frees; NULL when out of memory. */
+char *c5_cli_line(const char *command, int argc, char **argv);
+
 /* A command that is one step with its option table: `cyto5 NAME CONTAINER [INPUT ...] [--option VALUE]`. */
 int c5_cli_step(const c5_command *command, const char *step, int argc, char **argv, bool takes_inputs);
 
