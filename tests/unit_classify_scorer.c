@@ -1,0 +1,189 @@
+/* unit_classify_scorer.c – crops to probabilities: the same for any batch and neighbours, ensembles, missing channels, what is refused. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "base/dtype.h"
+#include "base/error.h"
+#include "base/random.h"
+#include "classify/calibrate.h"
+#include "classify/scorer.h"
+
+enum { CROPS = 75, SIDE = 40, CHANNELS = 2 };
+static uint16_t crops[CROPS][CHANNELS][SIDE][SIDE];
+static c5_device *device;
+
+static int set_up(void **state)
+{
+	(void)state;
+	for (uint64_t i = 0; i < CROPS; i++) {
+		c5_random r;
+		c5_random_start(&r, 3, i);
+		for (size_t k = 0; k < CHANNELS * SIDE * SIDE; k++) (&crops[i][0][0][0])[k] = (uint16_t)(20000 + 100 * (k % 37) * (i % 5) + 3000 * c5_random_uniform(&r));
+	}
+	return c5_device_open(&device, "cpu");
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	c5_device_close(device);
+	return 0;
+}
+
+static c5_member member(const char *name, const char *net, int channels, const char *const *names, int side, int classes, uint64_t seed)
+{
+	c5_member m = { .name = strdup(name), .temperature = 1 };
+	m.prepare = (c5_prepare){ .channels = channels, .height = side, .width = side, .scaling = C5_SCALE_PERCENTILE, .low = 1, .high = 99 };
+	for (int c = 0; c < channels; c++) snprintf(m.prepare.names[c], sizeof m.prepare.names[c], "%s", names[c]);
+	assert_int_equal(c5_model_named(&m.model, net, channels, side, side, classes, 0), C5_OK);
+	assert_int_equal(c5_weights_new(&m.weights, m.model), C5_OK);
+	c5_weights_init(m.weights, m.model, seed);
+	return m;
+}
+
+typedef struct list { const uint64_t *order; int stop_after; } list; /* crops by number, or in another order */
+
+static int read_crops(void *ctx, uint64_t at, uint64_t n, void *pixels)
+{
+	const list *l = ctx;
+	for (uint64_t i = 0; i < n; i++) memcpy((char *)pixels + i * sizeof crops[0], crops[l->order ? l->order[at + i] : at + i], sizeof crops[0]);
+	return C5_OK;
+}
+
+static int stop(void *ctx)
+{
+	list *l = ctx;
+	return l->stop_after-- > 0 ? C5_OK : c5_fail(C5_ESTOP, "stopped");
+}
+
+static void score(float *prob, const c5_member *members, size_t n, int batch, const uint64_t *order, size_t count)
+{
+	c5_scorer *s;
+	list l = { order, 0 };
+	assert_int_equal(c5_scorer_open(&s, device, members, n, batch, C5_FP32), C5_OK);
+	assert_int_equal(c5_scorer_bind(s, "phase,srs", CHANNELS, C5_U16, SIDE, SIDE), C5_OK);
+	assert_int_equal(c5_scorer_run(s, 0, count, read_crops, NULL, &l, prob), C5_OK);
+	c5_scorer_close(s);
+}
+
+static void neighbours_do_not_matter(void **state)
+{
+	(void)state;
+	static const char *const nets[] = { "sesmo", "lenet", "resnet18", "mobilenet_v2" }, *const names[] = { "phase", "srs" };
+	for (size_t k = 0; k < 4; k++) {
+		c5_member m = member("m", nets[k], 2, names, 50, 3, 7);
+		static float by16[CROPS * 3], turned[CROPS * 3];
+		uint64_t order[CROPS];
+		c5_random r;
+		c5_random_start(&r, 9, 0);
+		c5_random_order(&r, order, CROPS);
+		score(by16, &m, 1, 16, NULL, CROPS);
+		score(turned, &m, 1, 16, order, CROPS);
+		for (int i = 0; i < CROPS; i++)
+			for (int c = 0; c < 3; c++) assert_true(turned[3 * i + c] == by16[3 * order[i] + (uint64_t)c]);
+		for (int i = 0; i < CROPS; i++) assert_true(fabs((double)by16[3 * i] + (double)by16[3 * i + 1] + (double)by16[3 * i + 2] - 1) < 1e-5);
+		assert_true(by16[0] != by16[3]); /* crops differ */
+		c5_member_free(&m);
+	}
+}
+
+static void sizes_of_batches_hardly_matter(void **state)
+{
+	(void)state;
+	static const char *const names[] = { "phase", "srs" };
+	static float by16[CROPS * 2], by1[CROPS * 2], by64[CROPS * 2];
+	c5_member m = member("m", "sesmo", 2, names, 50, 2, 7);
+	score(by16, &m, 1, 16, NULL, CROPS);
+	score(by1, &m, 1, 1, NULL, CROPS);
+	score(by64, &m, 1, 64, NULL, CROPS);
+	for (int i = 0; i < 2 * CROPS; i++) assert_true(fabsf(by16[i] - by1[i]) < 1e-5f && fabsf(by16[i] - by64[i]) < 1e-5f);
+	c5_member_free(&m);
+}
+
+static void members_answer_each_for_itself(void **state)
+{
+	(void)state;
+	static const char *const both[] = { "phase", "srs" }, *const one[] = { "srs" };
+	static float together[2 * CROPS * 2], first[CROPS * 2], second[CROPS * 2];
+	c5_member m[2] = { member("a", "sesmo", 2, both, 50, 2, 1), member("b", "lenet", 1, one, 32, 2, 2) };
+	m[1].temperature = 2;
+	score(together, m, 2, 32, NULL, CROPS);
+	score(first, m, 1, 32, NULL, CROPS);
+	m[1].temperature = 1;
+	score(second, m + 1, 1, 32, NULL, CROPS);
+	c5_temperature_apply(second, CROPS, 2, 2);
+	assert_memory_equal(together, first, sizeof first);
+	assert_memory_equal(together + CROPS * 2, second, sizeof second);
+	for (int k = 0; k < 2; k++) c5_member_free(&m[k]);
+}
+
+static void a_missing_channel_is_zeros_where_the_model_allows(void **state)
+{
+	(void)state;
+	static const char *const names[] = { "phase", "tpef" };
+	c5_member m = member("m", "sesmo", 2, names, 50, 2, 1);
+	c5_scorer *s;
+	assert_int_equal(c5_scorer_open(&s, device, &m, 1, 8, C5_FP32), C5_OK);
+	assert_int_equal(c5_scorer_bind(s, "phase,srs", CHANNELS, C5_U16, SIDE, SIDE), C5_ENOTFOUND);
+	assert_non_null(strstr(c5_error_last(), "tpef"));
+	m.prepare.missing = true;
+	assert_int_equal(c5_scorer_bind(s, "phase,srs", CHANNELS, C5_U16, SIDE, SIDE), C5_OK);
+	assert_int_equal(c5_scorer_lacks(s, 0), 1);
+	static float in[2][2][50][50];
+	assert_int_equal(c5_scorer_prepare(s, 0, crops, 2, &in[0][0][0][0]), C5_OK);
+	float most = 0;
+	for (int k = 0; k < 50 * 50; k++) {
+		assert_true((&in[1][1][0][0])[k] == 0);
+		most = fmaxf(most, fabsf((&in[1][0][0][0])[k]));
+	}
+	assert_true(most > 0.5f);
+	assert_int_equal(c5_scorer_bind(s, "srs,transmission", CHANNELS, C5_U16, SIDE, SIDE), C5_ENOTFOUND); /* none of its channels */
+	c5_scorer_close(s);
+	c5_member_free(&m);
+}
+
+static void what_cannot_score_is_refused(void **state)
+{
+	(void)state;
+	static const char *const names[] = { "phase" };
+	c5_member two = member("two", "sesmo", 1, names, 50, 2, 1), three = member("three", "sesmo", 1, names, 50, 3, 1), map = member("map", "unet", 1, names, 32, 2, 1);
+	c5_member pair[2] = { two, three };
+	c5_scorer *s;
+	assert_int_equal(c5_scorer_open(&s, device, pair, 2, 8, C5_FP32), C5_EINPUT);
+	assert_int_equal(c5_scorer_open(&s, device, &map, 1, 8, C5_FP32), C5_EINPUT);
+	assert_null(s);
+	two.prepare.height = 48;
+	assert_int_equal(c5_scorer_open(&s, device, &two, 1, 8, C5_FP32), C5_EINPUT);
+	assert_non_null(strstr(c5_error_last(), "50 x 50"));
+	two.prepare.height = 50;
+	assert_int_equal(c5_scorer_open(&s, device, &two, 1, 8, C5_FP32), C5_OK);
+	assert_int_equal(c5_scorer_bind(s, "phase,srs", CHANNELS, C5_U16, SIDE, SIDE), C5_OK);
+	float prob[2 * CROPS];
+	list l = { NULL, 2 };
+	assert_int_equal(c5_scorer_run(s, 4, 8, read_crops, NULL, &l, prob), C5_EFAIL); /* begins no batch */
+	assert_int_equal(c5_scorer_run(s, 0, CROPS, read_crops, stop, &l, prob), C5_ESTOP);
+	c5_scorer_close(s);
+	c5_member_free(&two);
+	c5_member_free(&three);
+	c5_member_free(&map);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(neighbours_do_not_matter),
+		cmocka_unit_test(sizes_of_batches_hardly_matter),
+		cmocka_unit_test(members_answer_each_for_itself),
+		cmocka_unit_test(a_missing_channel_is_zeros_where_the_model_allows),
+		cmocka_unit_test(what_cannot_score_is_refused),
+	};
+	return cmocka_run_group_tests(tests, set_up, tear_down);
+}
