@@ -3,6 +3,7 @@
 #include "nn/model.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -31,7 +32,7 @@ int c5_model_new(c5_model **out, const char *name)
 {
 	int err = c5_alloc(out, 1, sizeof **out);
 	if (err < 0) return err;
-	strncpy((*out)->name, name && *name ? name : "model", sizeof (*out)->name - 1);
+	snprintf((*out)->name, sizeof (*out)->name, "%.*s", (int)sizeof (*out)->name - 1, name && *name ? name : "model");
 	return C5_OK;
 }
 
