@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "container/checking.h"
+#include "container/models.h"
 #include "container/run.h"
 
 /* ---- runs ---- */
@@ -252,5 +253,40 @@ int c5_agree_experiment(c5_checking *c, const char *experiment)
 		c5_names_free(names, n);
 		free(group);
 	}
+	return err;
+}
+
+/* ---- models ---- */
+
+static int agree_revision(c5_checking *c, const char *path, const char *name, uint32_t number)
+{
+	c5_stored_model s;
+	int err = c5_stored_model_read(c->file, name, number, c->set->data, &s);
+	if (err < 0) {
+		if (c5_is_ours(err)) return err;
+		c5_finding_error(c, path);
+		return C5_OK;
+	}
+	if (!s.architecture) c5_finding(c, C5_ERROR, path, "has no architecture, so nothing can be made of it");
+	if (!s.n_arrays) c5_finding(c, C5_ERROR, path, "has no weights");
+	c5_stored_model_free(&s);
+	return C5_OK;
+}
+
+int c5_agree_model(c5_checking *c, const char *model)
+{
+	char **names = NULL;
+	size_t n = 0;
+	int err = c5_list(c->file, model, &names, &n);
+	if (err < 0) return c5_is_ours(err) ? err : C5_OK; /* the walk tells */
+	for (size_t i = 0; err == C5_OK && i < n; i++) {
+		bool complete;
+		uint32_t number = c5_revision_number(names[i]);
+		if (!number || !c5_agree_revision(c, number, &complete) || !complete) continue;
+		char *path = c5_format("%s/%s", model, names[i]);
+		err = path ? agree_revision(c, path, strrchr(model, '/') + 1, number) : c5_fail(C5_ENOMEM, "out of memory");
+		free(path);
+	}
+	c5_names_free(names, n);
 	return err;
 }

@@ -303,7 +303,12 @@ static int walk_group(c5_checking *c, const char *path, uint64_t address)
 	return err;
 }
 
-static bool is_experiment(const char *path) { return strncmp(path, "/experiments/", 13) == 0 && path[13] && !strchr(path + 13, '/'); }
+/* Whether `path` is a name right below a room ("/experiments/"). */
+static bool is_in(const char *path, const char *room)
+{
+	size_t n = strlen(room);
+	return strncmp(path, room, n) == 0 && path[n] && !strchr(path + n, '/');
+}
 
 static int walk(c5_checking *c, const char *path)
 {
@@ -327,12 +332,14 @@ static int walk(c5_checking *c, const char *path)
 		goto done;
 	}
 	const char *name = strrchr(path, '/') + 1;
-	if (rule && c5_revision_number(name) && strncmp(path, "/experiments/", 13) == 0 && !c5_agree_revision(c, c5_revision_number(name), &complete))
+	bool product = strncmp(path, "/experiments/", 13) == 0 || strncmp(path, "/models/", 8) == 0;
+	if (rule && c5_revision_number(name) && product && !c5_agree_revision(c, c5_revision_number(name), &complete))
 		c5_finding(c, C5_ERROR, path, "is of a run that is not in /runs");
 	if ((err = check_attrs(c, path, rule)) < 0) goto done;
 	if (o.kind == C5_KIND_GROUP) {
 		if (rule) check_required(c, path, rule);
-		if ((err = walk_group(c, path, o.address)) == C5_OK && is_experiment(path)) err = c5_agree_experiment(c, path);
+		if ((err = walk_group(c, path, o.address)) == C5_OK && is_in(path, "/experiments/")) err = c5_agree_experiment(c, path);
+		if (err == C5_OK && is_in(path, "/models/")) err = c5_agree_model(c, path);
 	} else err = check_data(c, path, &o);
 done:
 	c5_object_free(&o);

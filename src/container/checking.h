@@ -27,6 +27,8 @@ bool c5_is_ours(int err);
 
 /* What must agree within one experiment. */
 int c5_agree_experiment(c5_checking *c, const char *experiment);
+/* What must hold for the revisions of one model: a complete one has its layers, and the weights that were written. */
+int c5_agree_model(c5_checking *c, const char *model);
 /* The runs, into c->runs, and what must hold for each. */
 int c5_agree_runs(c5_checking *c);
 /* Whether a revision is known; *complete: its run is. */

@@ -150,7 +150,7 @@ uint32_t c5_fletcher32(const void *data, size_t n)
 
 size_t c5_chunk_bound(size_t n) { return c5_deflate_bound(n) + 4; }
 
-int c5_chunk_encode(c5_codec *c, const void *raw, size_t n, size_t element, void *out, size_t *size)
+static int encode(c5_codec *c, const void *raw, size_t n, size_t element, bool packed, void *out, size_t *size)
 {
 	const void *from = raw;
 	int err;
@@ -159,12 +159,22 @@ int c5_chunk_encode(c5_codec *c, const void *raw, size_t n, size_t element, void
 		shuffle(raw, c->scratch, n, element);
 		from = c->scratch;
 	}
-	size_t made = c5_deflate(c->pack, from, n, n / element, out);
+	size_t made = packed ? c5_deflate(c->pack, from, n, n / element, out) : c5_deflate_stored(from, n, out);
 	if (!made) return c5_fail(C5_EFAIL, "a chunk of %zu bytes could not be compressed", n);
 	uint32_t sum = c5_fletcher32(out, made);
 	for (int i = 0; i < 4; i++) ((uint8_t *)out)[made + (size_t)i] = (uint8_t)(sum >> 8 * i);
 	*size = made + 4;
 	return C5_OK;
+}
+
+int c5_chunk_encode(c5_codec *c, const void *raw, size_t n, size_t element, void *out, size_t *size)
+{
+	return encode(c, raw, n, element, true, out, size);
+}
+
+int c5_chunk_store(c5_codec *c, const void *raw, size_t n, size_t element, void *out, size_t *size)
+{
+	return encode(c, raw, n, element, false, out, size);
 }
 
 int c5_chunk_decode(c5_codec *c, const void *packed, size_t size, uint32_t filter_mask, void *raw, size_t n, size_t element)

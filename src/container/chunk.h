@@ -17,6 +17,9 @@ size_t c5_chunk_bound(size_t n);
 /* raw: n bytes of `element`-byte elements. out: c5_chunk_bound(n) bytes. *size: bytes made. */
 int c5_chunk_encode(c5_codec *codec, const void *raw, size_t n, size_t element, void *out, size_t *size);
 
+/* The same without packing: n bytes always make as many, so a chunk can be written again where it is. */
+int c5_chunk_store(c5_codec *codec, const void *raw, size_t n, size_t element, void *out, size_t *size);
+
 /* Undoes it; raw gets exactly n bytes. filter_mask: HDF5's, bit i set = filter i was skipped for this chunk.
  * C5_EINPUT when the checksum or the stream is wrong. */
 int c5_chunk_decode(c5_codec *codec, const void *packed, size_t size, uint32_t filter_mask, void *raw, size_t n, size_t element);

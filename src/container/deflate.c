@@ -64,6 +64,15 @@ static uint8_t *put_stored(uint8_t *to, const uint8_t *from, size_t n)
 	return to;
 }
 
+/* zlib's two bytes in front (deflate, a window of 32 KiB, fastest) and the checksum behind. */
+static uint8_t *put_frame(uint8_t *start, uint8_t *end, const void *bytes, size_t n)
+{
+	uint32_t sum = libdeflate_adler32(1, bytes, n);
+	start[0] = 0x78, start[1] = 0x01;
+	for (int i = 0; i < 4; i++) *end++ = (uint8_t)(sum >> (24 - 8 * i));
+	return end;
+}
+
 size_t c5_deflate_bound(size_t n) { return libdeflate_zlib_compress_bound(NULL, n) + 5 * (n / STORED_MAX + 8) + 16; }
 
 size_t c5_deflate(c5_deflater *d, const void *bytes, size_t n, size_t plane, void *out)
@@ -79,8 +88,13 @@ size_t c5_deflate(c5_deflater *d, const void *bytes, size_t n, size_t plane, voi
 	size_t made = libdeflate_deflate_compress(d->pack, from + stored, n - stored, to, bound - (size_t)(to - start) - 4); /* ends the stream, also when nothing is left */
 	if (!made) return 0;
 	to += made;
-	start[0] = 0x78, start[1] = 0x01; /* zlib: deflate, a window of 32 KiB, fastest */
-	uint32_t sum = libdeflate_adler32(1, from, n);
-	for (int i = 0; i < 4; i++) *to++ = (uint8_t)(sum >> (24 - 8 * i));
-	return (size_t)(to - start);
+	return (size_t)(put_frame(start, to, from, n) - start);
+}
+
+size_t c5_deflate_stored(const void *bytes, size_t n, void *out)
+{
+	static const uint8_t last[5] = { 1, 0, 0, 0xff, 0xff }; /* an empty stored block that ends the stream */
+	uint8_t *start = out, *to = put_stored(start + 2, bytes, n);
+	memcpy(to, last, sizeof last);
+	return (size_t)(put_frame(start, to + sizeof last, bytes, n) - start);
 }

@@ -20,5 +20,7 @@ void c5_deflater_close(c5_deflater *d);
 size_t c5_deflate_bound(size_t n);
 /* n bytes, `plane` of them a plane (n where there are none), into `out` of c5_deflate_bound(n) bytes. The bytes made; 0 on failure. */
 size_t c5_deflate(c5_deflater *d, const void *bytes, size_t n, size_t plane, void *out);
+/* The same stream format without packing: n bytes always make the same number of bytes. */
+size_t c5_deflate_stored(const void *bytes, size_t n, void *out);
 
 #endif

@@ -62,8 +62,10 @@ typedef struct c5_stored_model {
 void c5_stored_model_init(c5_stored_model *s);  /* nothing said */
 void c5_stored_model_free(c5_stored_model *s);
 
-/* Writes revision `number` of model `name`, replacing what of it is there (a resumed run). Checkpoints are left as they are. Names are of
- * letters, digits and -_. signs. Not committed; `latest` is moved by c5_stored_model_publish when the run is complete. */
+/* C5_EUSAGE when it is no name for a model: letters, digits and . _ - are taken. */
+int c5_stored_model_name(const char *name);
+
+/* Writes revision `number` of model `name`, replacing what of it is there (a resumed run). Checkpoints are left as they are. Not committed; `latest` is moved by c5_stored_model_publish when the run is complete. */
 int c5_stored_model_write(c5_file *f, const char *name, uint32_t number, c5_stored_model *s);
 /* Only texts and tables, no arrays: the history while a training goes on. */
 int c5_stored_model_write_history(c5_file *f, const char *name, uint32_t number, const c5_stored_model *s);
