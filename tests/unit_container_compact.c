@@ -153,10 +153,10 @@ static void what_is_in_use_stays(void **state)
 	sample_results(f, "A02", run.number, 3);
 	c5_run_info_free(&run);
 	/* a model without a latest: never dropped; one with: its old revision goes */
-	static const char *const models[] = { "/models/a/r000002/w", "/models/a/r000003/w", "/models/b/r000002/w", "/models/b/r000003/w" };
-	for (int i = 0; i < 4; i++) MUST(c5_group_make(f, models[i]));
+	static const char *const searches[] = { "/searches/a/r000002/w", "/searches/a/r000003/w", "/searches/b/r000002/w", "/searches/b/r000003/w" };
+	for (int i = 0; i < 4; i++) MUST(c5_group_make(f, searches[i]));
 	MUST(c5_group_make(f, "/experiments/A01/notes/r000002")); /* a product without a latest */
-	MUST(c5_link_set(f, "/models/b/latest", "r000003"));
+	MUST(c5_link_set(f, "/searches/b/latest", "r000003"));
 	MUST(c5_file_commit(f, false));
 	MUST(c5_file_close(f));
 	MUST(compact(path, false, &sum));
@@ -168,9 +168,9 @@ static void what_is_in_use_stays(void **state)
 	assert_false(there(path, "/experiments/A01/objects/r000002"));
 	assert_true(there(path, "/experiments/A02/masks/r000005"));
 	assert_true(there(path, "/experiments/A02/crops/r000005/images"));
-	assert_true(there(path, "/models/a/r000002/w"));
-	assert_false(there(path, "/models/b/r000002"));
-	assert_true(there(path, "/models/b/latest/w"));
+	assert_true(there(path, "/searches/a/r000002/w"));
+	assert_false(there(path, "/searches/b/r000002"));
+	assert_true(there(path, "/searches/b/latest/w"));
 }
 
 static void foreign_objects_are_carried_over(void **state)

@@ -78,7 +78,8 @@ static int read_one(c5_file *f, const char *path, const char *name, c5_checkpoin
 {
 	c5_array_spec s = { 0 };
 	void *content = NULL;
-	if (c->n_arrays == C5_CHECKPOINT_ARRAYS || strlen(name) >= sizeof c->arrays->name) return c5_fail(C5_EINPUT, "%s:%s: more than is known", c5_file_path(f), path);
+	if (c->n_arrays == C5_CHECKPOINT_ARRAYS || strlen(name) >= sizeof c->arrays->name)
+		return c5_fail(C5_EINPUT, "%s:%s: more than is known", c5_file_path(f), path);
 	int err = c5_whole_read(f, path, &s, &content);
 	if (err == C5_OK && (s.dtype != C5_F32 || s.rank != 1)) err = c5_fail(C5_EINPUT, "%s:%s: no list of float32", c5_file_path(f), path);
 	if (err == C5_OK) {

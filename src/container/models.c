@@ -12,7 +12,7 @@
 #include "base/options.h"
 #include "base/sha256.h"
 #include "base/text.h"
-#include "container/rows.h"
+#include "container/structs.h"
 #include "container/run.h"
 #include "container/whole.h"
 
@@ -38,23 +38,23 @@ static const struct { const char *name; size_t at; } reals[] = {
 };
 #define N_REALS (sizeof reals / sizeof *reals)
 
-static const c5_row_field class_fields[] = {
-	{ "name", C5_ROW_TEXT, offsetof(c5_stored_class, name) }, { "examples", C5_ROW_INT, offsetof(c5_stored_class, examples) }, { 0 },
+static const c5_record_field class_fields[] = {
+	{ "name", C5_RECORD_TEXT, offsetof(c5_stored_class, name) }, { "examples", C5_I64, offsetof(c5_stored_class, examples) }, { 0 },
 };
-static const c5_row_field channel_fields[] = {
-	{ "name", C5_ROW_TEXT, offsetof(c5_stored_channel, name) }, { "modality", C5_ROW_TEXT, offsetof(c5_stored_channel, modality) }, { 0 },
+static const c5_record_field channel_fields[] = {
+	{ "name", C5_RECORD_TEXT, offsetof(c5_stored_channel, name) }, { "modality", C5_RECORD_TEXT, offsetof(c5_stored_channel, modality) }, { 0 },
 };
-static const c5_row_field metric_fields[] = {
-	{ "name", C5_ROW_TEXT, offsetof(c5_stored_metric, name) }, { "value", C5_ROW_REAL, offsetof(c5_stored_metric, value) },
-	{ "low", C5_ROW_REAL, offsetof(c5_stored_metric, low) }, { "high", C5_ROW_REAL, offsetof(c5_stored_metric, high) },
-	{ "of", C5_ROW_TEXT, offsetof(c5_stored_metric, of) }, { 0 },
+static const c5_record_field metric_fields[] = {
+	{ "name", C5_RECORD_TEXT, offsetof(c5_stored_metric, name) }, { "value", C5_F64, offsetof(c5_stored_metric, value) },
+	{ "low", C5_F64, offsetof(c5_stored_metric, low) }, { "high", C5_F64, offsetof(c5_stored_metric, high) },
+	{ "of", C5_RECORD_TEXT, offsetof(c5_stored_metric, of) }, { 0 },
 };
-static const c5_row_field data_fields[] = {
-	{ "path", C5_ROW_TEXT, offsetof(c5_stored_data, path) }, { "sha256", C5_ROW_TEXT, offsetof(c5_stored_data, sha256) },
-	{ "items", C5_ROW_INT, offsetof(c5_stored_data, items) }, { "part", C5_ROW_TEXT, offsetof(c5_stored_data, part) }, { 0 },
+static const c5_record_field data_fields[] = {
+	{ "path", C5_RECORD_TEXT, offsetof(c5_stored_data, path) }, { "sha256", C5_RECORD_TEXT, offsetof(c5_stored_data, sha256) },
+	{ "items", C5_I64, offsetof(c5_stored_data, items) }, { "part", C5_RECORD_TEXT, offsetof(c5_stored_data, part) }, { 0 },
 };
 
-static const struct { const char *name; const c5_row_field *fields; size_t rows, n, size; } tables[] = {
+static const struct { const char *name; const c5_record_field *fields; size_t rows, n, size; } tables[] = {
 	{ "classes", class_fields, offsetof(c5_stored_model, classes), offsetof(c5_stored_model, n_classes), sizeof(c5_stored_class) },
 	{ "channels", channel_fields, offsetof(c5_stored_model, channels), offsetof(c5_stored_model, n_channels), sizeof(c5_stored_channel) },
 	{ "metrics", metric_fields, offsetof(c5_stored_model, metrics), offsetof(c5_stored_model, n_metrics), sizeof(c5_stored_metric) },
@@ -64,9 +64,9 @@ static const struct { const char *name; const c5_row_field *fields; size_t rows,
 
 /* A row of the table `arrays`. */
 typedef struct array_row { char *layer, *parameter; int64_t count, trained; } array_row;
-static const c5_row_field array_fields[] = {
-	{ "layer", C5_ROW_TEXT, offsetof(array_row, layer) }, { "parameter", C5_ROW_TEXT, offsetof(array_row, parameter) },
-	{ "count", C5_ROW_INT, offsetof(array_row, count) }, { "trained", C5_ROW_INT, offsetof(array_row, trained) }, { 0 },
+static const c5_record_field array_fields[] = {
+	{ "layer", C5_RECORD_TEXT, offsetof(array_row, layer) }, { "parameter", C5_RECORD_TEXT, offsetof(array_row, parameter) },
+	{ "count", C5_I64, offsetof(array_row, count) }, { "trained", C5_I64, offsetof(array_row, trained) }, { 0 },
 };
 
 static void *at(const c5_stored_model *s, size_t offset) { return (char *)(uintptr_t)s + offset; }
@@ -80,7 +80,7 @@ void c5_stored_model_init(c5_stored_model *s)
 void c5_stored_model_free(c5_stored_model *s)
 {
 	for (size_t i = 0; i < N_TEXTS; i++) free(*(char **)at(s, texts[i].at));
-	for (size_t i = 0; i < N_TABLES; i++) c5_rows_free(tables[i].fields, *(void **)at(s, tables[i].rows), *(size_t *)at(s, tables[i].n), tables[i].size);
+	for (size_t i = 0; i < N_TABLES; i++) c5_structs_free(tables[i].fields, *(void **)at(s, tables[i].rows), *(size_t *)at(s, tables[i].n), tables[i].size);
 	for (size_t i = 0; s->history_names && i < s->n_history_columns; i++) free(s->history_names[i]);
 	free(s->history_names);
 	free(s->history);
@@ -142,7 +142,8 @@ static int write_tables(c5_file *f, const char *group, const c5_stored_model *s)
 	for (size_t i = 0; err == C5_OK && i < N_TABLES; i++) {
 		size_t n = *(size_t *)at(s, tables[i].n);
 		if ((err = remove_beside(f, group, tables[i].name)) < 0 || !n) continue;
-		if ((err = join(&path, group, tables[i].name)) == C5_OK) err = c5_rows_write(f, path, tables[i].fields, *(void **)at(s, tables[i].rows), n, tables[i].size);
+		if ((err = join(&path, group, tables[i].name)) == C5_OK)
+			err = c5_structs_write(f, path, tables[i].fields, *(void **)at(s, tables[i].rows), n, tables[i].size);
 	}
 	free(path);
 	return err;
@@ -185,9 +186,10 @@ static int write_arrays(c5_file *f, const char *group, c5_stored_model *s)
 		rows[i] = (array_row){ a->layer, a->parameter, (int64_t)a->count, a->trained };
 		err = write_array(f, group, s, a);
 	}
-	if (err == C5_OK && (err = join(&path, group, "arrays")) == C5_OK) err = c5_rows_write(f, path, array_fields, rows, s->n_arrays, sizeof *rows);
+	if (err == C5_OK && (err = join(&path, group, "arrays")) == C5_OK) err = c5_structs_write(f, path, array_fields, rows, s->n_arrays, sizeof *rows);
 	c5_sha256(s->sha256, s->numbers, s->count * sizeof *s->numbers);
-	if (err == C5_OK && (err = c5_attr_set_str(f, group, "sha256", s->sha256)) == C5_OK) err = c5_attr_set_i64(f, group, "parameters", (int64_t)s->count);
+	if (err == C5_OK && (err = c5_attr_set_str(f, group, "sha256", s->sha256)) == C5_OK)
+		err = c5_attr_set_i64(f, group, "parameters", (int64_t)s->count);
 	free(path);
 	free(rows);
 	return err;
@@ -206,7 +208,8 @@ int c5_stored_model_write(c5_file *f, const char *name, uint32_t number, c5_stor
 {
 	char *group;
 	int err = make_group(f, name, number, &group);
-	if (err == C5_OK && (err = write_texts(f, group, s)) == C5_OK && (err = write_tables(f, group, s)) == C5_OK && (err = write_history(f, group, s)) == C5_OK)
+	if (err == C5_OK && (err = write_texts(f, group, s)) == C5_OK && (err = write_tables(f, group, s)) == C5_OK &&
+	    (err = write_history(f, group, s)) == C5_OK)
 		err = write_arrays(f, group, s);
 	free(group);
 	return err;
@@ -253,7 +256,7 @@ static int read_tables(c5_file *f, const char *group, c5_stored_model *s)
 	char *path = NULL;
 	for (size_t i = 0; err == C5_OK && i < N_TABLES; i++)
 		if ((err = join(&path, group, tables[i].name)) == C5_OK)
-			err = absent_is_fine(c5_rows_read(f, path, tables[i].fields, at(s, tables[i].rows), at(s, tables[i].n), tables[i].size));
+			err = absent_is_fine(c5_structs_read(f, path, tables[i].fields, at(s, tables[i].rows), at(s, tables[i].n), tables[i].size));
 	free(path);
 	return err;
 }
@@ -306,7 +309,8 @@ static int read_array(c5_file *f, const char *group, c5_stored_model *s, const a
 			err = c5_fail(C5_EINPUT, "%s:%s: too large", c5_file_path(f), path);
 	}
 	if (err == C5_OK && (int64_t)a->count != row->count)
-		err = c5_fail(C5_EINPUT, "%s:%s: holds %llu numbers, the table of arrays says %lld", c5_file_path(f), path, (unsigned long long)a->count, (long long)row->count);
+		err = c5_fail(C5_EINPUT, "%s:%s: holds %llu numbers, the table of arrays says %lld", c5_file_path(f), path, (unsigned long long)a->count,
+		              (long long)row->count);
 	if (err == C5_OK && numbers && (err = c5_grow(&s->numbers, cap, s->count + a->count, sizeof *s->numbers)) == C5_OK)
 		memcpy(s->numbers + s->count, content, a->count * sizeof *s->numbers);
 	s->count += a->count;
@@ -326,7 +330,8 @@ static int check_digest(c5_file *f, const char *group, c5_stored_model *s)
 	if (err < 0) return err;
 	c5_sha256(s->sha256, s->numbers, s->count * sizeof *s->numbers);
 	if (strcmp(said, s->sha256) != 0)
-		err = c5_fail(C5_EINPUT, "%s:%s: the weights are not those that were written: their digest is %.12s..., expected %.12s...", c5_file_path(f), group, s->sha256, said);
+		err = c5_fail(C5_EINPUT, "%s:%s: the weights are not those that were written: their digest is %.12s..., expected %.12s...", c5_file_path(f),
+		              group, s->sha256, said);
 	free(said);
 	return err;
 }
@@ -338,13 +343,13 @@ static int read_arrays(c5_file *f, const char *group, c5_stored_model *s, bool n
 	size_t n = 0, cap = 0;
 	int err = join(&path, group, "arrays");
 	if (err < 0 || !c5_exists(f, path)) goto done;
-	if ((err = c5_rows_read(f, path, array_fields, &rows, &n, sizeof *rows)) < 0 || (err = c5_alloc(&s->arrays, n, sizeof *s->arrays)) < 0) goto done;
+	if ((err = c5_structs_read(f, path, array_fields, &rows, &n, sizeof *rows)) < 0 || (err = c5_alloc(&s->arrays, n, sizeof *s->arrays)) < 0) goto done;
 	for (size_t i = 0; err == C5_OK && i < n; i++) err = read_array(f, group, s, &rows[i], &cap, numbers);
 	if (err < 0) goto done;
 	if (numbers) err = check_digest(f, group, s);
 	else if ((err = absent_is_fine(c5_attr_get_str(f, group, "sha256", &said))) == C5_OK && said) snprintf(s->sha256, sizeof s->sha256, "%s", said);
 done:
-	c5_rows_free(array_fields, rows, n, sizeof *rows);
+	c5_structs_free(array_fields, rows, n, sizeof *rows);
 	free(said);
 	free(path);
 	return err;
@@ -398,7 +403,8 @@ int c5_stored_model_read(c5_file *f, const char *name, uint32_t number, bool num
 		char *parent = c5_format("/models/%s", name);
 		if (!parent) err = c5_fail(C5_ENOMEM, "out of memory");
 		else if (!c5_exists(f, parent)) err = no_such(f, name);
-		else if (number) err = c5_fail(C5_ENOTFOUND, "%s: model '%s' has no revision %s; `cyto5 model list` shows them", c5_file_path(f), name, c5_revision_name(number));
+		else if (number) err = c5_fail(C5_ENOTFOUND, "%s: model '%s' has no revision %s; `cyto5 model list` shows them", c5_file_path(f), name,
+		                               c5_revision_name(number));
 		else err = c5_fail(C5_ENOTFOUND, "%s: model '%s' has no complete revision yet; its training was cut short or goes on", c5_file_path(f), name);
 		free(parent);
 		goto done;

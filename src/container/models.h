@@ -65,7 +65,8 @@ void c5_stored_model_free(c5_stored_model *s);
 /* C5_EUSAGE when it is no name for a model: letters, digits and . _ - are taken. */
 int c5_stored_model_name(const char *name);
 
-/* Writes revision `number` of model `name`, replacing what of it is there (a resumed run). Checkpoints are left as they are. Not committed; `latest` is moved by c5_stored_model_publish when the run is complete. */
+/* Writes revision `number` of model `name`, replacing what of it is there (a resumed run). Checkpoints are left as they are.
+ * Not committed; `latest` is moved by c5_stored_model_publish when the run is complete. */
 int c5_stored_model_write(c5_file *f, const char *name, uint32_t number, c5_stored_model *s);
 /* Only texts and tables, no arrays: the history while a training goes on. */
 int c5_stored_model_write_history(c5_file *f, const char *name, uint32_t number, const c5_stored_model *s);
@@ -78,9 +79,9 @@ int c5_stored_model_latest(c5_file *f, const char *name, uint32_t *number);
 
 /* ---- checkpoints: what a training needs to go on to the same bits ----
  *
- * "last" and "best" under /models/NAME/rNNNNNN/checkpoint. Each holds arrays of float32 of fixed length and a text of the trainer's own scalars. Writing one
- * again puts the bytes where the old ones were, through the journal, so a checkpoint changes whole or not at all and the file does not
- * grow with the number of checkpoints. Readers beside may see one change under them: they are nobody's result. */
+ * "last" and "best" under /models/NAME/rNNNNNN/checkpoint. Each holds arrays of float32 of fixed length and a text of the trainer's own
+ * scalars. Writing one again puts the bytes where the old ones were, through the journal, so a checkpoint changes whole or not at all and the
+ * file does not grow with the number of checkpoints. Readers beside may see one change under them: they are nobody's result. */
 #define C5_CHECKPOINT_ARRAYS 8
 
 typedef struct c5_checkpoint {

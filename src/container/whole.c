@@ -95,7 +95,8 @@ static int check_there(c5_array *a)
 	const c5_array_spec *s = c5_array_spec_of(a);
 	uint64_t chunks = (s->dims[0] + s->chunk[0] - 1) / s->chunk[0];
 	for (uint64_t k = 0; k < chunks; k++)
-		if (!c5_array_has_chunk(a, k)) return c5_fail(C5_EINPUT, "%s: chunk %llu of %llu is missing", s->path, (unsigned long long)k, (unsigned long long)chunks);
+		if (!c5_array_has_chunk(a, k))
+			return c5_fail(C5_EINPUT, "%s: chunk %llu of %llu is missing", s->path, (unsigned long long)k, (unsigned long long)chunks);
 	return C5_OK;
 }
 
