@@ -38,20 +38,22 @@ static const struct { const char *name; size_t at; } reals[] = {
 };
 #define N_REALS (sizeof reals / sizeof *reals)
 
+#define FIELD(name, type, record, member) { name, type, offsetof(record, member), NULL, NULL }
+
 static const c5_record_field class_fields[] = {
-	{ "name", C5_RECORD_TEXT, offsetof(c5_stored_class, name) }, { "examples", C5_I64, offsetof(c5_stored_class, examples) }, { 0 },
+	FIELD("name", C5_RECORD_TEXT, c5_stored_class, name), FIELD("examples", C5_I64, c5_stored_class, examples), { 0 },
 };
 static const c5_record_field channel_fields[] = {
-	{ "name", C5_RECORD_TEXT, offsetof(c5_stored_channel, name) }, { "modality", C5_RECORD_TEXT, offsetof(c5_stored_channel, modality) }, { 0 },
+	FIELD("name", C5_RECORD_TEXT, c5_stored_channel, name), FIELD("modality", C5_RECORD_TEXT, c5_stored_channel, modality), { 0 },
 };
 static const c5_record_field metric_fields[] = {
-	{ "name", C5_RECORD_TEXT, offsetof(c5_stored_metric, name) }, { "value", C5_F64, offsetof(c5_stored_metric, value) },
-	{ "low", C5_F64, offsetof(c5_stored_metric, low) }, { "high", C5_F64, offsetof(c5_stored_metric, high) },
-	{ "of", C5_RECORD_TEXT, offsetof(c5_stored_metric, of) }, { 0 },
+	FIELD("name", C5_RECORD_TEXT, c5_stored_metric, name), FIELD("value", C5_F64, c5_stored_metric, value),
+	FIELD("low", C5_F64, c5_stored_metric, low), FIELD("high", C5_F64, c5_stored_metric, high),
+	FIELD("of", C5_RECORD_TEXT, c5_stored_metric, of), { 0 },
 };
 static const c5_record_field data_fields[] = {
-	{ "path", C5_RECORD_TEXT, offsetof(c5_stored_data, path) }, { "sha256", C5_RECORD_TEXT, offsetof(c5_stored_data, sha256) },
-	{ "items", C5_I64, offsetof(c5_stored_data, items) }, { "part", C5_RECORD_TEXT, offsetof(c5_stored_data, part) }, { 0 },
+	FIELD("path", C5_RECORD_TEXT, c5_stored_data, path), FIELD("sha256", C5_RECORD_TEXT, c5_stored_data, sha256),
+	FIELD("items", C5_I64, c5_stored_data, items), FIELD("part", C5_RECORD_TEXT, c5_stored_data, part), { 0 },
 };
 
 static const struct { const char *name; const c5_record_field *fields; size_t rows, n, size; } tables[] = {
@@ -65,8 +67,8 @@ static const struct { const char *name; const c5_record_field *fields; size_t ro
 /* A row of the table `arrays`. */
 typedef struct array_row { char *layer, *parameter; int64_t count, trained; } array_row;
 static const c5_record_field array_fields[] = {
-	{ "layer", C5_RECORD_TEXT, offsetof(array_row, layer) }, { "parameter", C5_RECORD_TEXT, offsetof(array_row, parameter) },
-	{ "count", C5_I64, offsetof(array_row, count) }, { "trained", C5_I64, offsetof(array_row, trained) }, { 0 },
+	FIELD("layer", C5_RECORD_TEXT, array_row, layer), FIELD("parameter", C5_RECORD_TEXT, array_row, parameter),
+	FIELD("count", C5_I64, array_row, count), FIELD("trained", C5_I64, array_row, trained), { 0 },
 };
 
 static void *at(const c5_stored_model *s, size_t offset) { return (char *)(uintptr_t)s + offset; }

@@ -30,7 +30,8 @@ int c5_trained_pack(c5_stored_model *s, const c5_model *m, const c5_weights *w)
 	s->n_arrays = s->count = 0;
 	c5_model_add_yaml(&b, m);
 	if (!(s->architecture = c5_text_take(&b))) return C5_ENOMEM;
-	if ((err = c5_alloc(&s->arrays, count_arrays(m), sizeof *s->arrays)) < 0 || (err = c5_alloc(&s->numbers, w->count, sizeof *s->numbers)) < 0) return err;
+	if ((err = c5_alloc(&s->arrays, count_arrays(m), sizeof *s->arrays)) < 0 ||
+	    (err = c5_alloc(&s->numbers, w->count, sizeof *s->numbers)) < 0) return err;
 	for (int i = 0; i < m->n_layers; i++) {
 		const c5_layer *l = &m->layers[i];
 		for (int p = 0; p < l->n_params; p++) {
