@@ -14,7 +14,7 @@
 static c5_recipe example(void)
 {
 	return (c5_recipe){ .dense = true, .channels = 2, .planes = 3, .channel = { "phase", "srs: 2850" }, .plane = { 4, 6, 8 }, .markers = 2, .marker = { "dapi", "map2" },
-		.threshold = { 812.25, 1.0 / 3 }, .mean = { 500, 1e-3 }, .sd = { 20, 7 }, .ground = 40, .share = 0.1, .pixel_um = 0.65, .block = 16, .stride = 8, .context = 12 };
+		.threshold = { 812.25, 1.0 / 3 }, .positive = { 0.5, 0.625 }, .mean = { 500, 1e-3 }, .sd = { 20, 7 }, .ground = 40, .share = 0.1, .pixel_um = 0.65, .block = 16, .stride = 8, .context = 12 };
 }
 
 static void a_recipe_reads_back_as_it_was(void **state)
@@ -32,6 +32,7 @@ static void a_recipe_reads_back_as_it_was(void **state)
 		assert_memory_equal(r.channel, back.channel, sizeof r.channel);
 		assert_memory_equal(r.plane, back.plane, sizeof r.plane);
 		assert_memory_equal(r.marker, back.marker, sizeof r.marker);
+		assert_memory_equal(r.positive, back.positive, sizeof r.positive);
 		assert_memory_equal(r.mean, back.mean, sizeof r.mean);
 		assert_memory_equal(r.sd, back.sd, sizeof r.sd);
 		assert_true(r.dense == back.dense && r.mask == back.mask && r.block == back.block && r.stride == back.stride && r.context == back.context && r.share == back.share &&

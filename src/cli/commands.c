@@ -14,7 +14,7 @@ const c5_command *const c5_commands[] = {
 	&c5_cmd_segment,
 	&c5_cmd_objects,
 	&c5_cmd_crop,
-	&c5_cmd_track,
+	&c5_cmd_track, &c5_cmd_stain,
 	/* learn */
 	/* look */
 	&c5_cmd_show,

@@ -263,7 +263,7 @@ static int binarise(c5_stain_set *s, const c5_stain_params *p, const char *const
 
 /* ---- the set ---- */
 
-static int load_field(c5_stain_set *s, c5_file *f, c5_codec *codec, const c5_experiment *e, uint64_t t, uint64_t marker_t, uint64_t h, uint64_t w)
+static int load_field(c5_stain_set *s, c5_file *f, c5_codec *codec, const c5_experiment *e, uint64_t t, uint64_t marker_t, uint64_t h, uint64_t w, bool markers_only)
 {
 	const c5_recipe *r = &s->recipe;
 	int err = c5_grow(&s->fields, &s->cap, s->n + 1, sizeof *s->fields);
@@ -271,8 +271,8 @@ static int load_field(c5_stain_set *s, c5_file *f, c5_codec *codec, const c5_exp
 	c5_field *field = &s->fields[s->n++];
 	*field = (c5_field){ .frame = t, .height = h, .width = w, .channels = c5_recipe_inputs(r), .markers = r->markers, .train = { 0, 0, h, w } };
 	if (!(field->name = c5_strdup(e->name))) return c5_fail(C5_ENOMEM, "out of memory");
-	if ((err = c5_alloc_aligned(&field->input, (size_t)field->channels * h * w, sizeof(float))) < 0 || (err = c5_alloc_aligned(&field->level, (size_t)r->markers * h * w, sizeof(float))) < 0 ||
-	    (err = c5_alloc(&field->mask, (size_t)r->markers * h * w, 1)) < 0 || (err = c5_stain_read_input(f, codec, r, e, t, field->input)) < 0)
+	if ((err = c5_alloc_aligned(&field->level, (size_t)r->markers * h * w, sizeof(float))) < 0 || (err = c5_alloc(&field->mask, (size_t)r->markers * h * w, 1)) < 0) return err;
+	if (!markers_only && ((err = c5_alloc_aligned(&field->input, (size_t)field->channels * h * w, sizeof(float))) < 0 || (err = c5_stain_read_input(f, codec, r, e, t, field->input)) < 0))
 		return err;
 	for (int m = 0; m < r->markers; m++)
 		if ((err = c5_stain_read_marker(f, codec, r, e, m, marker_t, field->level + (size_t)m * h * w)) < 0) return err;
@@ -285,16 +285,17 @@ static int load_experiment(c5_stain_set *s, c5_file *f, c5_codec *codec, const c
 	const c5_channel *marker;
 	int err;
 	if ((err = c5_stain_input_size(&s->recipe, e, &h, &w, &frames)) < 0 || (err = c5_experiment_channel(e, s->recipe.marker[0], &marker)) < 0) return err;
-	uint64_t n = c->n_only ? c->n_only : c->frames && c->frames < frames ? c->frames : frames;
-	size_t bytes = h * w * ((size_t)c5_recipe_inputs(&s->recipe) * sizeof(float) + (size_t)s->recipe.markers * 5) * n, held = 0;
+	bool once = marker->frames == 1 && frames > 1 && c->marker_frame == -1 && !c->n_only;
+	uint64_t n = once ? 1 : c->n_only ? c->n_only : c->frames && c->frames < frames ? c->frames : frames;
+	size_t bytes = h * w * ((c->markers_only ? 0 : (size_t)c5_recipe_inputs(&s->recipe)) * sizeof(float) + (size_t)s->recipe.markers * 5) * n, held = 0;
 	for (size_t i = 0; i < s->n; i++) held += c5_field_bytes(&s->fields[i]);
 	if (c->most_bytes && held + bytes > c->most_bytes)
 		return c5_fail(C5_EUSAGE, "%s: frames for training would take more than %zu MiB; take fewer with --frames, or allow more with --memory", e->name, c->most_bytes >> 20);
 	if (marker->frames) last = marker->frames - 1;
 	for (uint64_t i = 0; i < n; i++) {
-		uint64_t t = c->n_only ? c->only[i] : n > 1 ? i * (frames - 1) / (n - 1) : frames / 2;
+		uint64_t t = once ? frames - 1 : c->n_only ? c->only[i] : n > 1 ? i * (frames - 1) / (n - 1) : frames / 2;
 		uint64_t marker_t = c->marker_frame == -1 ? (marker->frames == 1 ? 0 : t) : c->marker_frame == -2 ? last : (uint64_t)c->marker_frame;
-		if ((err = load_field(s, f, codec, e, t, marker_t, h, w)) < 0) return err;
+		if ((err = load_field(s, f, codec, e, t, marker_t, h, w, c->markers_only)) < 0) return err;
 	}
 	return C5_OK;
 }

@@ -32,9 +32,11 @@ typedef struct c5_stain_set {
 
 typedef struct c5_stain_choice {
 	uint64_t frames;        /* of an experiment, spread evenly; 0: all */
-	int64_t marker_frame;   /* marker read from this frame whatever the input's; -1: the same frame, -2: the last */
+	int64_t marker_frame;   /* marker read from this frame whatever the input's; -2: its last; -1: the same frame. A marker recorded once stands for
+	                           the last label-free frame: fluorescence ends an experiment */
 	const uint64_t *only;   /* exactly these frames (n_only) */
 	size_t n_only;
+	bool markers_only;      /* leave the label-free planes unread */
 	size_t most_bytes;      /* more is refused, saying what to do */
 } c5_stain_choice;
 

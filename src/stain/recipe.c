@@ -71,6 +71,7 @@ void c5_recipe_add_yaml(c5_buf *b, int indent, const c5_recipe *r)
 	put(b, 0, "]\n");
 	put_names(b, indent, "markers", copy.marker, r->markers);
 	put_numbers(b, indent, "thresholds", r->threshold, r->markers);
+	put_numbers(b, indent, "positive", r->positive, r->markers);
 	put_numbers(b, indent, "mean", r->mean, r->markers);
 	put_numbers(b, indent, "sd", r->sd, r->markers);
 	put(b, indent, "ground: %.17g\n", r->ground);
@@ -161,7 +162,7 @@ int c5_recipe_parse(c5_recipe *r, const char *name, const char *text, size_t siz
 	if ((err = read_word(&r->dense, map, "method", "blocks", "dense")) < 0 || (err = read_word(&r->mask, map, "target", "image", "mask")) < 0 ||
 	    (err = read_names(r->channel, &r->channels, map, "channels")) < 0 || (err = read_planes(r, map)) < 0 ||
 	    (err = read_names(r->marker, &r->markers, map, "markers")) < 0 || (err = read_numbers(r->threshold, map, "thresholds", r->markers)) < 0 ||
-	    (err = read_numbers(r->mean, map, "mean", r->markers)) < 0 || (err = read_numbers(r->sd, map, "sd", r->markers)) < 0 ||
+	    (err = read_numbers(r->positive, map, "positive", r->markers)) < 0 || (err = read_numbers(r->mean, map, "mean", r->markers)) < 0 || (err = read_numbers(r->sd, map, "sd", r->markers)) < 0 ||
 	    (err = read_real(&r->ground, map, "ground")) < 0 || (err = read_real(&r->share, map, "share")) < 0 || (err = read_int(&r->block, map, "block", 1, 4096)) < 0 ||
 	    (err = read_int(&r->stride, map, "stride", 1, 4096)) < 0 || (err = read_int(&r->context, map, "context", 0, 4096)) < 0)
 		goto done;

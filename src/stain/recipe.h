@@ -41,6 +41,7 @@ typedef struct c5_recipe {
 	int markers;
 	char marker[C5_STAIN_MARKERS_MAX][48];
 	double threshold[C5_STAIN_MARKERS_MAX]; /* grey value that made it positive in training: of the first group, where there were several */
+	double positive[C5_STAIN_MARKERS_MAX];  /* of the map: what is above it counts as the marker: a probability, or a grey value */
 	double mean[C5_STAIN_MARKERS_MAX], sd[C5_STAIN_MARKERS_MAX]; /* dense image: grey = mean + sd * output */
 	double ground, share, pixel_um; /* pixel_um: side of the training images' pixels, NAN: not stated */
 	int block, stride, context;

@@ -1,0 +1,64 @@
+/* cmd_stain.c – `cyto5 stain VERB`: virtual staining. Here: the choice of verb, prediction (a step of the pipeline), and what verbs share. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "cli/job.h"
+#include "cli/stain.h"
+
+static int predict(int argc, char **argv) { return c5_cli_step(&c5_cmd_stain_predict, "stain", argc, argv, false); }
+
+const c5_command c5_cmd_stain_predict = {
+	"stain predict", C5_MAKE, "predict markers from label-free frames: stain maps", "FILE.h5 --model NAME",
+	"cyto5 stain predict out.h5 --model dapi\n"
+	"mpirun -n 4 cyto5 stain predict new.h5 --model trained.h5:nkx25 --stride 4\n",
+	predict,
+};
+
+static const c5_command *const verbs[] = { &c5_cmd_stain_predict, &c5_cmd_stain_evaluate, NULL };
+
+int c5_stain_region(c5_rect *out, const char *text, size_t height, size_t width)
+{
+	size_t *edges[2][2] = { { &out->x0, &out->x1 }, { &out->y0, &out->y1 } }, most[2] = { width, height };
+	*out = (c5_rect){ 0, 0, height, width };
+	for (int axis = 0; text && *text; axis++) {
+		char *end;
+		unsigned long long from = strtoull(text, &end, 10), to = *end == ':' ? strtoull(end + 1, &end, 10) : from;
+		if (*end != ':' && to == from && end != text) from = 0; /* one number: up to there */
+		if (axis == 2 || end == text || (*end && *end != ',') || from >= to || to > most[axis])
+			return c5_fail(C5_EUSAGE, "region '%s': X0:X1 or X0:X1,Y0:Y1 within %zu x %zu px is expected", text, width, height);
+		*edges[axis][0] = from, *edges[axis][1] = to;
+		text = *end == ',' ? end + 1 : end;
+	}
+	return C5_OK;
+}
+
+static int run(int argc, char **argv)
+{
+	const char *words[8] = { NULL };
+	for (size_t i = 0; verbs[i]; i++) {
+		const char *verb = strchr(verbs[i]->name, ' ') + 1;
+		words[i] = verb;
+		if (argc > 1 && !strcmp(argv[1], verb)) return verbs[i]->run(argc - 1, argv + 1);
+	}
+	if (argc > 1 && argv[1][0] != '-') {
+		const char *near = c5_nearest(argv[1], words);
+		return c5_fail(C5_EUSAGE, "stain %.60s: no such verb%s%s%s (see cyto5 stain --help)", argv[1], near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
+	}
+	if (argc > 1 && (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"))) {
+		if (c5_cli_launch_rank() == 0) {
+			printf("cyto5 stain – virtual staining: markers predicted from label-free images\n\n");
+			for (size_t i = 0; verbs[i]; i++) printf("  cyto5 %-16s %s\n", verbs[i]->name, verbs[i]->summary);
+			printf("\n`cyto5 stain VERB --help` tells more.\n");
+		}
+		return C5_OK;
+	}
+	return c5_fail(C5_EUSAGE, "stain: a verb is expected (see cyto5 stain --help)");
+}
+
+const c5_command c5_cmd_stain = {
+	"stain", C5_MAKE, "predict fluorescent markers from label-free frames: train, predict, evaluate", "VERB FILE.h5 [--option VALUE]",
+	"cyto5 stain predict out.h5 --model dapi\n"
+	"cyto5 stain evaluate out.h5 --json\n",
+	run,
+};

@@ -1,0 +1,127 @@
+/* unit_stain_stainer.c – maps of whole frames: seams do not show, batches do not matter, sizes that are no multiples of anything. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "base/error.h"
+#include "base/random.h"
+#include "stain/stainer.h"
+
+enum { H = 150, W = 118, C = 2, K = 2 };
+static float input[C * H * W], maps[3][K * H * W];
+static c5_device *device;
+
+static int setup(void **state)
+{
+	(void)state;
+	c5_random r;
+	c5_random_start(&r, 2, 0);
+	for (int i = 0; i < C * H * W; i++) input[i] = (float)c5_random_normal(&r);
+	return c5_device_open(&device, "cpu");
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	c5_device_close(device);
+	return 0;
+}
+
+static c5_recipe recipe_of(bool dense)
+{
+	return (c5_recipe){ .dense = dense, .channels = 2, .planes = 1, .channel = { "phase", "srs" }, .plane = { -1 }, .markers = K, .marker = { "a", "b" }, .positive = { 0.5, 0.5 },
+		.mean = { 0, 10 }, .sd = { 1, 3 }, .block = 8, .stride = 4, .context = 4, .share = 0.3 };
+}
+
+static double furthest(const float *a, const float *b)
+{
+	double most = 0;
+	for (int i = 0; i < K * H * W; i++) most = fmax(most, fabs((double)a[i] - (double)b[i]));
+	return most;
+}
+
+static void predict(const c5_model *m, const c5_weights *w, const c5_recipe *r, c5_stainer_how how, float *out, float *blocks)
+{
+	c5_stainer *s;
+	assert_int_equal(c5_stainer_open(&s, device, m, w, r, H, W, &how), C5_OK);
+	assert_true(c5_stainer_bytes(s) > 0);
+	assert_int_equal(c5_stainer_frame(s, input, out, blocks), C5_OK);
+	c5_stainer_close(s);
+}
+
+static void a_dense_map_has_no_seams(void **state)
+{
+	(void)state;
+	for (int mask = 0; mask < 2; mask++) {
+		c5_recipe r = recipe_of(true);
+		c5_model *m;
+		c5_weights *w;
+		r.mask = mask;
+		assert_int_equal(c5_stain_dense_net(&m, C, 64, 64, K, mask, 2, 0.25), C5_OK);
+		assert_int_equal(c5_weights_new(&w, m), C5_OK);
+		c5_weights_init(w, m, 4);
+		predict(m, w, &r, (c5_stainer_how){ .tile = 1024 }, maps[0], NULL);
+		predict(m, w, &r, (c5_stainer_how){ .tile = 96 }, maps[1], NULL);
+		predict(m, w, &r, (c5_stainer_how){ .tile = 72, .batch = 3 }, maps[2], NULL);
+		assert_true(furthest(maps[0], maps[1]) < 1e-5 && furthest(maps[0], maps[2]) < 1e-5);
+		double low = INFINITY, high = -INFINITY;
+		for (int i = 0; i < K * H * W; i++) low = fmin(low, (double)maps[0][i]), high = fmax(high, (double)maps[0][i]);
+		assert_true(high > low + 1e-3 && (!mask || (low >= 0 && high <= 1)));
+		c5_weights_free(w);
+		c5_model_free(m);
+	}
+}
+
+static void a_map_of_blocks_is_made_of_its_blocks(void **state)
+{
+	(void)state;
+	c5_recipe r = recipe_of(false);
+	c5_model *m;
+	c5_weights *w;
+	c5_block_grid g;
+	assert_int_equal(c5_blocks_grid(&g, H, W, 8, 4), C5_OK);
+	size_t n = c5_blocks_count(&g);
+	float *a = malloc(K * n * sizeof *a), *b = malloc(K * n * sizeof *b), *scratch = malloc(16 * sizeof *scratch);
+	assert_int_equal(c5_stain_block_net(&m, C, 16, K, 0.25), C5_OK);
+	assert_int_equal(c5_weights_new(&w, m), C5_OK);
+	c5_weights_init(w, m, 4);
+	predict(m, w, &r, (c5_stainer_how){ 0 }, maps[0], a);
+	predict(m, w, &r, (c5_stainer_how){ .batch = 7 }, maps[1], b);
+	assert_true(furthest(maps[0], maps[1]) < 1e-5);
+	c5_blocks_assemble(maps[2], &g, a + n, scratch);
+	assert_memory_equal(maps[2], maps[0] + H * W, H * W * sizeof(float));
+	free(scratch);
+	free(b);
+	free(a);
+	c5_weights_free(w);
+	c5_model_free(m);
+}
+
+static void a_model_of_another_shape_is_refused(void **state)
+{
+	(void)state;
+	c5_recipe r = recipe_of(false);
+	c5_model *m;
+	c5_weights *w;
+	c5_stainer *s = NULL;
+	assert_int_equal(c5_stain_block_net(&m, C, 24, K, 0.25), C5_OK);
+	assert_int_equal(c5_weights_new(&w, m), C5_OK);
+	assert_int_equal(c5_stainer_open(&s, device, m, w, &r, H, W, &(c5_stainer_how){ 0 }), C5_EINPUT);
+	r.context = 8;
+	assert_int_equal(c5_stainer_open(&s, device, m, w, &r, 6, W, &(c5_stainer_how){ 0 }), C5_EINPUT);
+	c5_weights_free(w);
+	c5_model_free(m);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_dense_map_has_no_seams), cmocka_unit_test(a_map_of_blocks_is_made_of_its_blocks), cmocka_unit_test(a_model_of_another_shape_is_refused),
+	};
+	return cmocka_run_group_tests(tests, setup, teardown);
+}
