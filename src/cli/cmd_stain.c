@@ -41,24 +41,21 @@ static int run(int argc, char **argv)
 		words[i] = verb;
 		if (argc > 1 && !strcmp(argv[1], verb)) return verbs[i]->run(argc - 1, argv + 1);
 	}
-	if (argc > 1 && argv[1][0] != '-') {
-		const char *near = c5_nearest(argv[1], words);
-		return c5_fail(C5_EUSAGE, "stain %.60s: no such verb%s%s%s (see cyto5 stain --help)", argv[1], near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
+	c5_cli cli;
+	int err = c5_cli_open(&cli, &c5_cmd_stain, NULL, argc, argv, 1, -1); /* --help, and what is no option of any verb */
+	if (err == C5_OK && !cli.helped) {
+		const char *near = c5_nearest(cli.words[0], words);
+		err = c5_fail(C5_EUSAGE, "%.60s: no such verb%s%s%s; train, predict or evaluate is expected first (see --help)", cli.words[0], near ? "; did you mean " : "", near ? near : "",
+			near ? "?" : "");
 	}
-	if (argc > 1 && (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"))) {
-		if (c5_cli_launch_rank() == 0) {
-			printf("cyto5 stain – virtual staining: markers predicted from label-free images\n\n");
-			for (size_t i = 0; verbs[i]; i++) printf("  cyto5 %-16s %s\n", verbs[i]->name, verbs[i]->summary);
-			printf("\n`cyto5 stain VERB --help` tells more.\n");
-		}
-		return C5_OK;
-	}
-	return c5_fail(C5_EUSAGE, "stain: a verb is expected (see cyto5 stain --help)");
+	c5_cli_close(&cli, NULL);
+	return err;
 }
 
 const c5_command c5_cmd_stain = {
 	"stain", C5_MAKE, "predict fluorescent markers from label-free frames: train, predict, evaluate", "VERB FILE.h5 [--option VALUE]",
-	"cyto5 stain predict out.h5 --model dapi\n"
+	"cyto5 stain train out.h5 --marker dapi        # each verb has a --help of its own\n"
+	"cyto5 stain predict new.h5 --model out.h5:dapi\n"
 	"cyto5 stain evaluate out.h5 --json\n",
 	run,
 };

@@ -209,7 +209,7 @@ static int put_frame(c5_worker *w, const c5_step *step, const c5_job *job, const
 		for (size_t i = 0; i < n; i++) block[i] = roundf(block[i] * STEPS) / STEPS, yes += (double)block[i] > limit;
 		for (size_t i = 0; i < pixels; i++) sum += (double)map[i], above += (double)map[i] > limit;
 		frame_row row = { (uint32_t)t, (double)t * dt, (double)above / (double)pixels, sum / (double)pixels, n ? (double)yes / (double)n : (double)NAN };
-		err = c5_worker_put_row(w, job, frames_of(job, m), t, &row, sizeof row);
+		err = c5_worker_put_row(w, job, frames_of(job, m), t, &row);
 		if (err == C5_OK && n) err = c5_worker_put_frame(w, job, blocks_of(job, m), t, 0, block);
 		if (err == C5_OK) err = c5_worker_put_frame(w, job, maps_of(job, m), t, 0, map);
 	}
