@@ -56,6 +56,22 @@ int c5_foreign_open(c5_foreign **out, const char *path)
 	return err;
 }
 
+int c5_foreign_open_image(c5_foreign **out, const char *path, void *bytes, size_t size)
+{
+	int err = new_foreign(out, path);
+	if (err < 0) return err;
+	hid_t list = H5Pcreate(H5P_FILE_ACCESS);
+	H5Pset_fapl_core(list, 1 << 16, false);
+	H5Pset_file_image(list, bytes, size);
+	(*out)->id = H5Fopen(path, H5F_ACC_RDONLY, list);
+	H5Pclose(list);
+	if ((*out)->id >= 0) return C5_OK;
+	err = c5_h5_fail(C5_EINPUT, "%s: what is in it is no HDF5 file, or damaged", path);
+	c5_foreign_close(*out);
+	*out = NULL;
+	return err;
+}
+
 int c5_foreign_create(c5_foreign **out, const char *path, bool force)
 {
 	*out = NULL;

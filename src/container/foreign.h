@@ -15,6 +15,8 @@ typedef struct c5_foreign c5_foreign;
 
 /* C5_ENOTFOUND when there is no such file, C5_EINPUT when it is no HDF5 file. */
 int c5_foreign_open(c5_foreign **out, const char *path);
+/* The same for a file that is in memory already: `bytes` stay the caller's and are kept until the close. */
+int c5_foreign_open_image(c5_foreign **out, const char *path, void *bytes, size_t size);
 /* Makes PATH.part; c5_foreign_finish gives it its name. An existing file is C5_EUSAGE unless `force`. */
 int c5_foreign_create(c5_foreign **out, const char *path, bool force);
 int c5_foreign_finish(c5_foreign *f);      /* and closes, also on failure */

@@ -19,8 +19,9 @@ int c5_keras_plan_add(c5_keras_plan *p, const c5_keras_bound *b)
 void c5_keras_key(char key[64], const char *class_name, int n)
 {
 	static const struct { const char *class_name, *key; } keys[] = {
-		{ "Conv2D", "conv2d" }, { "DepthwiseConv2D", "depthwise_conv2d" }, { "SeparableConv2D", "separable_conv2d" }, { "Conv2DTranspose", "conv2d_transpose" },
-		{ "Dense", "dense" }, { "BatchNormalization", "batch_normalization" }, { "GroupNormalization", "group_normalization" }, { "LSTM", "lstm" },
+		{ "Conv2D", "conv2d" }, { "DepthwiseConv2D", "depthwise_conv2d" }, { "SeparableConv2D", "separable_conv2d" },
+		{ "Conv2DTranspose", "conv2d_transpose" }, { "Dense", "dense" }, { "BatchNormalization", "batch_normalization" }, 
+		{ "GroupNormalization", "group_normalization" }, { "LSTM", "lstm" },
 	};
 	const char *base = "";
 	for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
@@ -51,7 +52,8 @@ static bool is_depthwise(const c5_model *m, const c5_layer *l) { return l->group
 
 int c5_keras_plan_of(c5_keras_plan *p, const c5_model *m)
 {
-	static const char *const classes[] = { "Conv2D", "DepthwiseConv2D", "", "Conv2DTranspose", "Dense", "BatchNormalization", "LSTM", "GroupNormalization" };
+	static const char *const classes[] = { "Conv2D", "DepthwiseConv2D", "", "Conv2DTranspose", "Dense", "BatchNormalization", "LSTM",
+		"GroupNormalization" };
 	int seen[8] = { 0 }, err = C5_OK;
 	for (int i = 0; i < m->n_layers && err == C5_OK; i++) {
 		const c5_layer *l = &m->layers[i];

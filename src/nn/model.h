@@ -112,6 +112,8 @@ int c5_model_new(c5_model **out, const char *name);
 int c5_model_add(c5_model *m, const c5_layer *layer);
 /* Works out shapes and parameters of all layers; refuses what cannot compute, naming the layer, what it got and what it needs. */
 int c5_model_check(c5_model *m);
+/* One layer from the layers before it, for those who must know shapes while they build; errors begin with the layer's name. */
+int c5_layer_check(c5_model *m, int index);
 /* The same layers for inputs of another height and width (fully convolutional models; global pooling before dense). */
 int c5_model_resize(c5_model *m, int height, int width);
 

@@ -4,8 +4,6 @@
 
 #include "nn/model.h"
 
-/* Works out one layer from the layers before it; errors begin with the layer's name. */
-int c5_layer_check(c5_model *m, int index);
 /* "3 x 50 x 50", a layer's output as text; returns `to`. */
 #define C5_SHAPE_TEXT 48
 const char *c5_shape_text(char to[C5_SHAPE_TEXT], int rank, const int *shape);
