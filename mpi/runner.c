@@ -361,7 +361,7 @@ static int finish_step(runner *r, const c5_step *step, const c5_step_ops *ops)
 		const c5_job *job = &r->plan.jobs[j];
 		if (failure_at(r, j) && (err = add_failure(r, job->experiment.name, failure_at(r, j))) == C5_OK) err = drop_outputs(r, job);
 	}
-	for (size_t j = 0; err == C5_OK && strcmp(step->kind->name, "simulate") == 0 && j < r->plan.n_jobs; j++) err = add_name(r, r->plan.jobs[j].experiment.name);
+	for (size_t j = 0; err == C5_OK && ops == &c5_step_simulate && j < r->plan.n_jobs; j++) err = add_name(r, r->plan.jobs[j].experiment.name);
 	for (size_t j = 0; err == C5_OK && ops->finish && j < r->plan.n_jobs; j++)
 		if (r->plan.jobs[j].n_outputs && !failure_of(r, r->plan.jobs[j].experiment.name)) err = ops->finish(&r->context, step, &r->plan.jobs[j]);
 	return err < 0 ? err : c5_owner_commit(r->owner, true);

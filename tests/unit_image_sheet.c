@@ -93,6 +93,11 @@ static void takes_folders_and_patterns_as_rows(void **state)
 	assert_string_equal(series_called(scan, "A2", "ch0")->condition, "treated");
 	assert_string_equal(series_called(scan, "alone", "ch0")->condition, "again");
 	c5_scan_free(scan);
+	write_text(at("paths.csv"), "path,condition\nplate/{well}_t{frame}.tif,treated\n"); /* a path may end in a pattern */
+	scan = scan_sheet(at("paths.csv"));
+	assert_int_equal(scan->n_series, 2);
+	assert_string_equal(series_called(scan, "A2", "ch0")->condition, "treated");
+	c5_scan_free(scan);
 }
 
 static void keeps_good_rows_when_one_names_nothing(void **state)

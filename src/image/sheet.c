@@ -183,6 +183,18 @@ static int positive(const struct sheet *s, const struct row *row, int id, const 
 	return C5_OK;
 }
 
+/* A path may end in a pattern: what follows the last folder without a field is cut off it. NULL when there is none, or a file of that name. */
+static char *cut_pattern(char *path)
+{
+	char *field = strchr(path, '{'), *slash = field;
+	if (!field || access(path, F_OK) == 0) return NULL;
+	while (slash > path && *slash != '/') slash--;
+	if (slash == path) return NULL;
+	char *pattern = c5_strdup(slash + 1);
+	*slash = 0;
+	return pattern;
+}
+
 static int gather_where(c5_gather *g, const char *path, const char *pattern)
 {
 	struct stat st;
@@ -237,7 +249,9 @@ static int read_row(c5_gather *g, const struct sheet *s, const struct row *row)
 	if (modality && (err = c5_modality_check(modality)) < 0) return c5_fail_in(err, "%s:%u", s->path, row->line);
 	if (!(joined = where ? c5_name_join(s->folder, where) : c5_strdup(s->folder))) return no_memory();
 	err = c5_name_absolute(&path, joined);
-	if (!err) err = gather_where(g, path, pattern);
+	char *fields = err || pattern ? NULL : cut_pattern(path);
+	if (!err) err = gather_where(g, path, fields ? fields : pattern);
+	free(fields);
 	if (!err) err = check_one(g, from, s, row, path);
 	if (err == C5_EUSAGE) err = c5_fail_in(err, "%s:%u", s->path, row->line);
 	if (err == C5_EINPUT || err == C5_EIO) { /* this row's trouble, not the sheet's */
