@@ -65,8 +65,6 @@ static int turn_to(c5_frame_reader *r, uint32_t file, bool png)
 	struct stat st;
 	if (file == r->file) return C5_OK;
 	if (file >= scan->n_files) return c5_fail(C5_EFAIL, "file %u of a scan of %zu", file, scan->n_files);
-	c5_tiff_close(r->tiff);
-	r->tiff = NULL;
 	r->file = UINT32_MAX;
 	const char *path = scan->files[file];
 	if (stat(path, &st) < 0) return c5_fail(C5_EINPUT, "%s: gone since it was scanned; copy it there again", path);

@@ -1,8 +1,10 @@
-/* tiff.c – see tiff.h. Memory mapping is off: a mapped file that another machine truncates kills the process, and without it libtiff reads
- * uncompressed strips straight into the caller's pixels. Native-order strips of one sample decode in place; tiles and interleaved samples go
- * through one chunk-sized buffer. */
+/* tiff.c – see tiff.h. Files are not mapped into memory: a mapped file that another machine truncates kills the process. A small file is read
+ * whole, in one call instead of two a strip, and handed to libtiff as if it were mapped. Native-order strips of one sample decode in place;
+ * tiles and interleaved samples go through one chunk-sized buffer. */
 #include "image/tiff.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -10,16 +12,24 @@
 #include <stdlib.h>
 #include <string.h>
 #include <threads.h>
+#include <sys/stat.h>
 #include <tiffio.h>
+#include <unistd.h>
 
 #include "base/dtype.h"
 #include "base/error.h"
 #include "base/mem.h"
 #include "image/probe.h"
 
+#define WHOLE_MAX (16u << 20) /* larger files are read part by part */
+
 struct c5_tiff {
 	TIFF *handle;
+	int fd;
 	char *path;
+	uint64_t size, at; /* of the file; where libtiff reads next */
+	char *whole;       /* the file's bytes, where it is small */
+	size_t whole_cap;
 	uint64_t ifd;     /* directory libtiff stands on; 0 none yet */
 	bool differences; /* its pixels are stored as differences from their left neighbours, and libtiff was told to leave them so */
 	void *buffer;     /* one tile, or one strip of interleaved samples */
@@ -42,6 +52,55 @@ static void note_error(const char *module, const char *fmt, va_list ap)
 	vsnprintf(libtiff_text, sizeof libtiff_text, fmt, ap);
 }
 
+/* ---- the file, as libtiff asks for it ---- */
+
+static tmsize_t read_part(thandle_t user, void *to, tmsize_t n)
+{
+	c5_tiff *t = user;
+	tmsize_t got = 0;
+	while (got < n) {
+		ssize_t part = pread(t->fd, (char *)to + got, (size_t)(n - got), (off_t)t->at);
+		if (part < 0 && errno == EINTR) continue;
+		if (part <= 0) break;
+		got += part, t->at += (uint64_t)part;
+	}
+	return got;
+}
+
+static tmsize_t write_nothing(thandle_t user, void *from, tmsize_t n)
+{
+	(void)user, (void)from, (void)n;
+	return -1;
+}
+
+static toff_t seek_to(thandle_t user, toff_t to, int from)
+{
+	c5_tiff *t = user;
+	return t->at = to + (from == SEEK_CUR ? t->at : from == SEEK_END ? t->size : 0);
+}
+
+static int close_nothing(thandle_t user)
+{
+	(void)user;
+	return 0;
+}
+
+static toff_t size_of(thandle_t user) { return ((c5_tiff *)user)->size; }
+
+static int read_whole(thandle_t user, void **base, toff_t *size)
+{
+	c5_tiff *t = user;
+	if (t->size > WHOLE_MAX || c5_grow(&t->whole, &t->whole_cap, (size_t)t->size, 1) < 0) return 0;
+	t->at = 0;
+	bool all = read_part(t, t->whole, (tmsize_t)t->size) == (tmsize_t)t->size;
+	t->at = 0;
+	*base = t->whole;
+	*size = t->size;
+	return all;
+}
+
+static void unmap_nothing(thandle_t user, void *base, toff_t size) { (void)user, (void)base, (void)size; }
+
 /* libtiff 4.5 has handlers of one file; before, there is one for the process. */
 #if TIFFLIB_VERSION >= 20221213
 static int note_error_of(TIFF *handle, void *user, const char *module, const char *fmt, va_list ap)
@@ -62,13 +121,13 @@ static int drop_warning(TIFF *handle, void *user, const char *module, const char
 	return 1;
 }
 
-static TIFF *open_handle(const char *path)
+static TIFF *open_handle(c5_tiff *t)
 {
 	TIFFOpenOptions *options = TIFFOpenOptionsAlloc();
 	if (!options) return NULL;
 	TIFFOpenOptionsSetErrorHandlerExtR(options, note_error_of, NULL);
 	TIFFOpenOptionsSetWarningHandlerExtR(options, drop_warning, NULL);
-	TIFF *handle = TIFFOpenExt(path, "rhm", options);
+	TIFF *handle = TIFFClientOpenExt(t->path, "rhM", t, read_part, write_nothing, seek_to, close_nothing, size_of, read_whole, unmap_nothing, options);
 	TIFFOpenOptionsFree(options);
 	return handle;
 }
@@ -79,11 +138,11 @@ static void set_handlers(void)
 	TIFFSetWarningHandler(NULL);
 }
 
-static TIFF *open_handle(const char *path)
+static TIFF *open_handle(c5_tiff *t)
 {
 	static once_flag once = ONCE_FLAG_INIT;
 	call_once(&once, set_handlers);
-	return TIFFOpen(path, "rhm");
+	return TIFFClientOpen(t->path, "rhM", t, read_part, write_nothing, seek_to, close_nothing, size_of, read_whole, unmap_nothing);
 }
 #endif
 
@@ -95,33 +154,39 @@ int c5_colour_named(const char *name)
 	return C5_COLOUR_NONE;
 }
 
-int c5_tiff_open(c5_tiff **out, const char *path)
+static void leave_file(c5_tiff *t)
 {
-	c5_tiff *t = NULL;
-	int err = c5_alloc(&t, 1, sizeof *t);
-	*out = NULL;
-	if (err < 0) return err;
-	if (!(t->path = c5_strdup(path))) {
-		err = c5_fail(C5_ENOMEM, "out of memory");
-		goto done;
-	}
+	if (t->handle) TIFFClose(t->handle);
+	if (t->fd >= 0) close(t->fd);
+	free(t->path);
+	t->handle = NULL;
+	t->fd = -1;
+	t->path = NULL;
+	t->ifd = t->at = 0;
+}
+
+int c5_tiff_open(c5_tiff **tiff, const char *path)
+{
+	c5_tiff *t = *tiff;
+	struct stat st;
+	int err;
+	if (t) leave_file(t);
+	else if ((err = c5_alloc(&t, 1, sizeof *t)) < 0) return err;
+	*tiff = t;
+	t->fd = -1;
+	if (!(t->path = c5_strdup(path))) return c5_fail(C5_ENOMEM, "out of memory");
+	if ((t->fd = open(path, O_RDONLY | O_CLOEXEC)) < 0 || fstat(t->fd, &st) < 0) return c5_fail(C5_EINPUT, "%s: cannot be opened: %s", path, strerror(errno));
+	t->size = (uint64_t)st.st_size;
 	libtiff_text[0] = '\0';
-	if (!(t->handle = open_handle(path))) {
-		err = c5_fail(C5_EINPUT, "%s: cannot be opened as TIFF: %s", path, *libtiff_text ? libtiff_text : "no reason given");
-		goto done;
-	}
-	*out = t;
-	t = NULL;
-done:
-	c5_tiff_close(t);
-	return err;
+	if (!(t->handle = open_handle(t))) return c5_fail(C5_EINPUT, "%s: cannot be opened as TIFF: %s", path, *libtiff_text ? libtiff_text : "no reason given");
+	return C5_OK;
 }
 
 void c5_tiff_close(c5_tiff *tiff)
 {
 	if (!tiff) return;
-	if (tiff->handle) TIFFClose(tiff->handle);
-	free(tiff->path);
+	leave_file(tiff);
+	free(tiff->whole);
 	free(tiff->buffer);
 	free(tiff);
 }
@@ -262,7 +327,7 @@ static void turn_white(int dtype, void *pixels, uint64_t n)
 static int read_plain(c5_tiff *t, uint64_t at, const c5_want *want, void *out)
 {
 	uint64_t n = (uint64_t)want->width * want->height;
-	int err = c5_file_read_at(t->path, TIFFFileno(t->handle), out, n * c5_dtype_size(want->dtype), at);
+	int err = c5_file_read_at(t->path, t->fd, out, n * c5_dtype_size(want->dtype), at);
 	if (err < 0) return err;
 	if (TIFFIsByteSwapped(t->handle)) {
 		switch (c5_dtype_size(want->dtype)) {
@@ -275,13 +340,15 @@ static int read_plain(c5_tiff *t, uint64_t at, const c5_want *want, void *out)
 	return C5_OK;
 }
 
+/* Two rows at a time: each sum waits for the one before it in its row, and the other row's fills the wait. */
 #define ADD_UP(type) \
-	for (type *row = to; rows--; row += n) { \
-		if (samples == 1) { \
-			type sum = 0; \
-			for (size_t i = 0; i < n; i++) row[i] = sum = (type)(sum + row[i]); \
-		} else \
-			for (size_t i = samples; i < n; i++) row[i] = (type)(row[i] + row[i - samples]); \
+	for (type *row = to; rows; row += n * (rows > 1 ? 2 : 1), rows -= rows > 1 ? 2 : 1) { \
+		type sum = 0, sum2 = 0, *row2 = row + n; \
+		if (samples == 1 && rows > 1) \
+			for (size_t i = 0; i < n; i++) row[i] = sum = (type)(sum + row[i]), row2[i] = sum2 = (type)(sum2 + row2[i]); \
+		else \
+			for (uint64_t k = 0; k < (rows > 1 ? 2u : 1u); k++) \
+				for (size_t i = samples; i < n; i++) row[k * n + i] = (type)(row[k * n + i] + row[k * n + i - samples]); \
 	}
 
 /* Rows of n values of `size` bytes, differences to what lies `samples` before them, become the values. Unsigned: they wrap as the writer's did. */

@@ -19,7 +19,8 @@ typedef struct c5_want {
 } c5_want;
 
 typedef struct c5_tiff c5_tiff;
-int c5_tiff_open(c5_tiff **out, const char *path);
+/* Opens `path`; *tiff is NULL, or one that turns to another file and keeps its buffers. c5_tiff_close is due also after a failure. C5_EINPUT. */
+int c5_tiff_open(c5_tiff **tiff, const char *path);
 void c5_tiff_close(c5_tiff *tiff);
 
 /* Decodes the page whose directory is at byte `ifd`; data_offset not 0: its type, but the plain pixels lying there.

@@ -51,7 +51,7 @@ static int read_planes(const c5_picfile *p, void *out, size_t stride)
 	c5_tiff *tiff = NULL;
 	int err;
 	if (p->probe.kind == C5_FILE_PNG) return c5_png_read(p->path, &want, out);
-	if ((err = c5_tiff_open(&tiff, p->path)) < 0) return err;
+	err = c5_tiff_open(&tiff, p->path);
 	for (uint32_t i = 0, z = 0; err == C5_OK && i < p->probe.n_pages; i++) {
 		const c5_page *page = &p->probe.pages[i];
 		if (!page->reduced) err = c5_tiff_read(tiff, page->offset, page->data_offset, &want, (char *)out + z++ * stride);
