@@ -26,7 +26,7 @@ typedef struct message { uint64_t kind, array, item, size; } message; /* followe
 typedef struct reply { uint64_t kind, value; } reply;
 
 /* A packed chunk waiting for its address, first in first out. */
-typedef struct parcel { struct parcel *next; uint32_t array; uint64_t chunk; void *packed; size_t size; } parcel;
+typedef struct parcel { struct parcel *next; uint32_t array; uint64_t chunk; size_t size; uint8_t packed[]; } parcel;
 
 /* A request for an address that came while a commit was being prepared. */
 typedef struct held { struct held *next; int rank; message m; } held;
@@ -277,7 +277,6 @@ static int take_address(c5_exchange *x, uint64_t at)
 	if (!x->first) x->last = NULL;
 	x->outbox -= p->size;
 	if (at != C5_PLACED_BEFORE) err = write_at(x, at, p->packed, p->size);
-	free(p->packed);
 	free(p);
 	return err;
 }
@@ -335,26 +334,18 @@ static int turn(c5_exchange *x, bool *busy)
 
 static int fatal_again(const c5_exchange *x) { return c5_fail(x->fatal, "%s", x->fatal_text); }
 
-static int put_chunk(c5_sink *s, uint32_t array, uint64_t chunk, void *packed, size_t size)
+/* The owner writes at once, so it may place a chunk even while a commit is being prepared; with others the chunk waits for its address. */
+static int put_chunk(c5_sink *s, uint32_t array, uint64_t chunk, const void *packed, size_t size)
 {
 	c5_exchange *x = (c5_exchange *)s;
 	bool busy;
 	int err;
-	if (x->fatal < 0) {
-		free(packed);
-		return fatal_again(x);
-	}
-	if (x->comm->rank == 0) { /* written at once, so it may be placed even while a commit is being prepared */
-		err = c5_owner_write(x->owner, array, chunk, packed, size);
-		free(packed);
-		return err < 0 ? give_up(x, err) : C5_OK;
-	}
-	parcel *p;
-	if ((err = c5_alloc(&p, 1, sizeof *p)) < 0) {
-		free(packed);
-		return err;
-	}
-	*p = (parcel){ NULL, array, chunk, packed, size };
+	if (x->fatal < 0) return fatal_again(x);
+	if (x->comm->rank == 0) return (err = c5_owner_write(x->owner, array, chunk, packed, size)) < 0 ? give_up(x, err) : C5_OK;
+	parcel *p = size <= SIZE_MAX - sizeof *p ? malloc(sizeof *p + size) : NULL;
+	if (!p) return c5_fail(C5_ENOMEM, "out of memory: a packed chunk of %zu bytes", size);
+	*p = (parcel){ NULL, array, chunk, size };
+	memcpy(p->packed, packed, size);
 	if (x->last) x->last->next = p;
 	else x->first = p;
 	x->last = p;
@@ -460,7 +451,6 @@ void c5_exchange_close(c5_exchange *x)
 	while (x->first) {
 		parcel *p = x->first;
 		x->first = p->next;
-		free(p->packed);
 		free(p);
 	}
 	while (x->held_first) {

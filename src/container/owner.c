@@ -237,11 +237,9 @@ uint64_t c5_owner_pending(const c5_owner *o) { return o->pending; }
 
 typedef struct local_sink { c5_sink sink; c5_owner *owner; } local_sink;
 
-static int local_chunk(c5_sink *s, uint32_t array, uint64_t chunk, void *packed, size_t size)
+static int local_chunk(c5_sink *s, uint32_t array, uint64_t chunk, const void *packed, size_t size)
 {
-	int err = c5_owner_write(((local_sink *)s)->owner, array, chunk, packed, size);
-	free(packed);
-	return err;
+	return c5_owner_write(((local_sink *)s)->owner, array, chunk, packed, size);
 }
 
 static int local_row(c5_sink *s, uint32_t array, uint64_t row, const void *bytes, size_t size)

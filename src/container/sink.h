@@ -10,8 +10,8 @@
 
 typedef struct c5_sink c5_sink;
 struct c5_sink {
-	/* Takes `packed` (malloc'ed) over, also on failure. The chunk is in the file after the next commit. */
-	int (*put_chunk)(c5_sink *s, uint32_t array, uint64_t chunk, void *packed, size_t size);
+	/* `packed` is the caller's again on return. The chunk is in the file after the next commit. */
+	int (*put_chunk)(c5_sink *s, uint32_t array, uint64_t chunk, const void *packed, size_t size);
 	/* One row of a small table that the owner keeps together (one row a frame). */
 	int (*put_row)(c5_sink *s, uint32_t array, uint64_t row, const void *bytes, size_t size);
 	/* Makes an array whose size only the unit's own work could tell (how many tracks there are); its id is good until the step ends. */

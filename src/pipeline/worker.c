@@ -9,6 +9,7 @@
 
 #define READ_TRIES 6
 #define TILE_SCRATCH (C5_WORKER_SCRATCH - 1)
+#define PACKED_SCRATCH (C5_WORKER_SCRATCH - 2)
 
 int c5_worker_open(c5_worker *w, const char *path, c5_sink *sink)
 {
@@ -128,15 +129,10 @@ int c5_worker_read_rows(c5_worker *w, const char *path, uint64_t first, uint64_t
 static int pack_and_put(c5_worker *w, const c5_array_spec *s, uint32_t array, uint64_t chunk, const void *raw)
 {
 	size_t bytes = c5_spec_chunk_bytes(s), size;
-	uint8_t *packed;
-	int err = c5_alloc_aligned(&packed, c5_chunk_bound(bytes), 1);
-	if (err < 0) return err;
-	if ((err = c5_chunk_encode(w->codec, raw, bytes, c5_spec_element(s), packed, &size)) < 0) {
-		free(packed);
-		return err;
-	}
-	uint8_t *fit = realloc(packed, size); /* packed chunks wait for their address: give back what they do not need */
-	err = w->sink->put_chunk(w->sink, array, chunk, fit ? fit : packed, size);
+	void *packed;
+	int err = c5_worker_scratch(w, PACKED_SCRATCH, c5_chunk_bound(bytes), &packed);
+	if (err < 0 || (err = c5_chunk_encode(w->codec, raw, bytes, c5_spec_element(s), packed, &size)) < 0) return err;
+	err = w->sink->put_chunk(w->sink, array, chunk, packed, size);
 	return err < 0 ? (w->sink_error = err) : C5_OK;
 }
 

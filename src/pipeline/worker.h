@@ -10,7 +10,7 @@
 #include "pipeline/job.h"
 
 #define C5_WORKER_ARRAYS 8
-#define C5_WORKER_SCRATCH 12
+#define C5_WORKER_SCRATCH 13 /* the last two are the worker's own */
 
 typedef struct c5_worker {
 	const char *path;          /* of the container */
