@@ -136,8 +136,12 @@ static int measure_stages(bench *b)
 	add(b, REGIONS, &t);
 	if ((err = c5_regions_intensity(b->labels, b->height, b->width, k, C5_U16, b->pixels, values, values + k, values + 2 * (size_t)k)) < 0) goto done;
 	add(b, INTENSITY, &t);
-	for (uint32_t i = 0; i < k && err == C5_OK; i++)
-		err = c5_crop_cut(&b->crop_params, C5_U16, b->pixels, b->labels, b->height, b->width, regions[i].centroid_y, regions[i].centroid_x, i + 1, b->crop);
+	for (uint32_t i = 0; i < k && err == C5_OK; i++) {
+		const c5_region *r = &regions[i];
+		c5_crop_window window;
+		if ((err = c5_crop_place(&window, &b->crop_params, r->centroid_y, r->centroid_x, (const uint32_t[]){ r->bbox_y0, r->bbox_x0, r->bbox_y1, r->bbox_x1 })) == C5_OK)
+			err = c5_crop_cut(&b->crop_params, C5_U16, b->pixels, b->labels, b->height, b->width, &window, i + 1, C5_U16, b->crop);
+	}
 	add(b, CROP, &t);
 done:
 	free(regions);
