@@ -129,14 +129,14 @@ static void a_sheet_shows_every_crop_in_a_frame_of_its_colour(void **state)
 	c5_picture p;
 	const c5_picture_style style = { 1, true, NULL };
 	for (size_t k = 0; k < 5; k++) memset(crops[k], (int)(50 * k), sizeof crops[k]);
-	assert_int_equal(c5_picture_sheet(&p, &style, C5_U8, crops, 5, 16, 0), C5_OK);
+	assert_int_equal(c5_picture_sheet(&p, &style, C5_U8, crops, 1, 5, 16, 16, 0), C5_OK);
 	size_t seen[5] = { 0 };
 	for (size_t y = 0; y < p.height; y++)
 		for (size_t x = 0; x < p.width; x++)
 			for (uint32_t k = 0; k < 5; k++) seen[k] += has_colour(&p, y, x, k + 1);
 	for (uint32_t k = 0; k < 5; k++) assert_int_equal(seen[k], 20 * 20 - 16 * 16);
 	free(p.rgb);
-	assert_int_equal(c5_picture_sheet(&p, &style, C5_U8, crops, 0, 16, 0), C5_EINPUT);
+	assert_int_equal(c5_picture_sheet(&p, &style, C5_U8, crops, 1, 0, 16, 16, 0), C5_EINPUT);
 	assert_null(p.rgb);
 }
 

@@ -21,7 +21,7 @@ typedef struct preview { int64_t frame; char *channel, *revision, *out; bool num
 
 static const c5_opt preview_opts[] = {
 	{ "frame", C5_OPT_INT, offsetof(preview, frame), "-1", -1, 1e9, NULL, "N", "frame to draw, counted from 0; -1: the middle one" },
-	{ "channel", C5_OPT_TEXT, offsetof(preview, channel), NULL, 0, 0, NULL, "NAME", "channel to draw; unset: phase or brightfield, else the first" },
+	{ "channel", C5_OPT_TEXT, offsetof(preview, channel), NULL, 0, 0, NULL, "NAME", "channel to draw; unset: phase or brightfield, else the first; of crops all" },
 	{ "revision", C5_OPT_TEXT, offsetof(preview, revision), "latest", 0, 0, NULL, "rNNNNNN", "which masks or crops" },
 	{ "numbers", C5_OPT_BOOL, offsetof(preview, numbers), NULL, 0, 0, NULL, NULL, "write each object's label on it" },
 	{ "segment", C5_OPT_BOOL, offsetof(preview, segment), NULL, 0, 0, NULL, NULL, "find the cells now, by the settings below; nothing is stored" },
@@ -165,28 +165,50 @@ done:
 	return err;
 }
 
+/* Which of the crops' channels are drawn: all, or the one asked for. */
+static int which_channels(c5_file *f, const char *path, const preview *set, uint64_t n, uint64_t *first, uint64_t *count)
+{
+	char *names = NULL, *save = NULL;
+	uint64_t k = 0;
+	int err;
+	*first = 0, *count = n;
+	if (!set->channel) return C5_OK;
+	if ((err = c5_attr_get_str(f, path, "channels", &names)) < 0) return err;
+	char *words = c5_strdup(names);
+	*count = 0;
+	for (char *word = words ? strtok_r(words, ",", &save) : NULL; word && k < n; word = strtok_r(NULL, ",", &save), k++)
+		if (!strcmp(word, set->channel)) *first = k, *count = 1;
+	if (!words) err = c5_fail(C5_ENOMEM, "out of memory");
+	else if (!*count) err = c5_fail(C5_ENOTFOUND, "%s: no channel %s; there are %s", path, set->channel, names);
+	free(words);
+	free(names);
+	return err;
+}
+
 static int draw_crops(c5_file *f, c5_codec *codec, const c5_experiment *e, const preview *set, c5_picture *picture)
 {
 	char *path = c5_format("/experiments/%s/crops/%s/images", e->name, set->revision);
 	c5_array *a = NULL;
-	uint8_t *crops = NULL, *row = NULL;
+	uint8_t *crops = NULL, *row = NULL; /* (channels, n, H, W); (channels, H, W) */
 	uint32_t *ids = NULL;
+	uint64_t first, channels;
 	int err;
 	if (!path) return c5_fail(C5_ENOMEM, "out of memory");
 	if ((err = c5_array_open(&a, f, path)) < 0) goto done;
 	const c5_array_spec *s = c5_array_spec_of(a);
-	if (s->rank != 4 || s->dims[2] != s->dims[3]) { err = c5_fail(C5_ESCHEMA, "%s: not square crops (N, C, H, W)", path); goto done; }
+	if (s->rank != 4) { err = c5_fail(C5_ESCHEMA, "%s: not crops (N, C, H, W)", path); goto done; }
+	if ((err = which_channels(f, path, set, s->dims[1], &first, &channels)) < 0) goto done;
 	size_t n = s->dims[0] < (uint64_t)set->most ? s->dims[0] : (size_t)set->most, plane = s->dims[2] * s->dims[3] * c5_dtype_size(s->dtype);
 	if (n == 0) { err = c5_fail(C5_ENOTFOUND, "%s: no crops: no object was found", e->name); goto done; }
-	if ((err = c5_alloc(&crops, n, plane)) < 0 || (err = c5_alloc(&row, s->dims[1], plane)) < 0 || (err = c5_alloc(&ids, n, sizeof *ids)) < 0) goto done;
+	if ((err = c5_alloc(&crops, channels * n, plane)) < 0 || (err = c5_alloc(&row, s->dims[1], plane)) < 0 || (err = c5_alloc(&ids, n, sizeof *ids)) < 0) goto done;
 	for (size_t i = 0; i < n; i++) {
 		uint64_t at = i * s->dims[0] / n;
 		ids[i] = (uint32_t)at;
 		if ((err = c5_array_read_rows(a, codec, at, 1, row)) < 0) goto done;
-		memcpy(crops + i * plane, row, plane);
+		for (uint64_t c = 0; c < channels; c++) memcpy(crops + (c * n + i) * plane, row + (first + c) * plane, plane);
 	}
 	c5_picture_style style = { .zoom = (int)set->zoom, .numbers = set->numbers, .ids = ids };
-	err = c5_picture_sheet(picture, &style, s->dtype, crops, n, s->dims[2], 0);
+	err = c5_picture_sheet(picture, &style, s->dtype, crops, channels, n, s->dims[2], s->dims[3], 0);
 	if (err == C5_OK) c5_log(C5_LOG_INFO, "%s: %zu of %llu crops", e->name, n, (unsigned long long)s->dims[0]);
 done:
 	c5_array_close(a);
@@ -210,14 +232,18 @@ static int run(int argc, char **argv)
 	c5_picture picture = { 0 };
 	char *name = NULL, *out = NULL;
 	uint64_t frame = 0;
-	int err = c5_cli_open(&cli, &c5_cmd_preview, groups, argc, argv, 1, 2);
+	int err = c5_cli_open(&cli, &c5_cmd_preview, groups, argc, argv, 1, 3);
 	if (err < 0 || cli.helped) goto done;
-	if (set.segment && !is_container(cli.words[0])) {
-		if ((err = draw_image(cli.words[0], &set, &params, &picture, &name, &frame)) < 0) goto done;
+	char **words = cli.words;
+	int n_words = cli.n;
+	if (n_words > 1 && !strcmp(words[0], "crops")) set.crops = true, words++, n_words--; /* preview crops FILE.h5, as one says it */
+	if (n_words > 2) { err = c5_fail(C5_EUSAGE, "%s: unexpected; one container and one experiment are drawn", words[2]); goto done; }
+	if (set.segment && !is_container(words[0])) {
+		if ((err = draw_image(words[0], &set, &params, &picture, &name, &frame)) < 0) goto done;
 		goto write;
 	}
-	if ((err = c5_file_open(&f, cli.words[0], C5_READ, NULL)) < 0 || (err = c5_codec_open(&codec)) < 0) goto done;
-	if ((err = c5_cli_pick_experiment(f, cli.n > 1 ? cli.words[1] : NULL, &name)) < 0 || (err = c5_experiment_read(f, name, &e)) < 0) goto done;
+	if ((err = c5_file_open(&f, words[0], C5_READ, NULL)) < 0 || (err = c5_codec_open(&codec)) < 0) goto done;
+	if ((err = c5_cli_pick_experiment(f, n_words > 1 ? words[1] : NULL, &name)) < 0 || (err = c5_experiment_read(f, name, &e)) < 0) goto done;
 	if ((err = set.crops ? draw_crops(f, codec, &e, &set, &picture) : draw_frame(f, codec, &e, &set, &params, &picture, &frame)) < 0) goto done;
 write:
 	out = set.out ? c5_strdup(set.out) : set.crops ? c5_format("%s_crops.png", name) : c5_format("%s_t%03llu.png", name, (unsigned long long)frame);
@@ -236,9 +262,9 @@ done:
 }
 
 const c5_command c5_cmd_preview = {
-	"preview", C5_LOOK, "draw a frame with its cells outlined, or a sheet of crops", "FILE.h5 [EXPERIMENT] | IMAGE --segment",
+	"preview", C5_LOOK, "draw a frame with its cells outlined, or a sheet of crops", "[crops] FILE.h5 [EXPERIMENT] | IMAGE --segment",
 	"cyto5 preview out.h5 plate1_A01 --frame 12 --out a01.png\n"
-	"cyto5 preview out.h5 --crops --most 64\n"
+	"cyto5 preview crops out.h5 --most 64 --channel phase\n"
 	"cyto5 preview image.tif --segment --method phase --radius 3 --low 1.4\n",
 	run,
 };

@@ -280,33 +280,37 @@ done:
 #define GUTTER 8
 #define FRAME 2
 
-int c5_picture_sheet(c5_picture *out, const c5_picture_style *style, int dtype, const void *crops, size_t n, size_t size, size_t columns)
+int c5_picture_sheet(c5_picture *out, const c5_picture_style *style, int dtype, const void *crops, size_t channels, size_t n, size_t height, size_t width,
+	size_t columns)
 {
 	static const uint8_t ground[3] = { 24, 26, 30 }, light[3] = { 235, 238, 242 };
+	const size_t size = height > width ? height : width, pixels = height * width, most = (size_t)PICTURE_MAX * PICTURE_MAX;
 	float *grey = NULL;
 	int err;
 	*out = (c5_picture){ 0 };
-	if (!n || !size || size > PICTURE_MAX || n > (size_t)PICTURE_MAX * PICTURE_MAX)
-		return c5_fail(C5_EINPUT, "sheet of %zu crops of %zu px has nothing to show", n, size);
+	if (!n || !height || !width || !channels || size > PICTURE_MAX || n > most || channels > most / n)
+		return c5_fail(C5_EINPUT, "sheet of %zu crops of %zu x %zu px has nothing to show", n, height, width);
 	if (!columns)
-		for (columns = 1; columns * columns < n;) columns++;
+		for (columns = 1; columns * columns * channels * width < n * height;) columns++;
 	if (columns > n) columns = n;
 	const size_t zoom = style->zoom > 0 ? zoom_for(style, size) : size < 48 ? 3 : size < 100 ? 2 : 1;
-	const size_t rows = (n + columns - 1) / columns, scale = size * zoom >= 200 ? 2 : 1, text = style->numbers ? (GLYPH_H + 5) * scale : 0;
-	const size_t tile = size * zoom + 2 * FRAME, step_x = tile + GUTTER, step_y = tile + GUTTER + text;
+	const size_t rows = (n + columns - 1) / columns, scale = width * zoom >= 200 ? 2 : 1, text = style->numbers ? (GLYPH_H + 5) * scale : 0;
+	const size_t tile_h = height * zoom + 2 * FRAME, tile_w = channels * (width * zoom + FRAME) + FRAME, step_x = tile_w + GUTTER, step_y = tile_h + GUTTER + text;
 	if ((err = picture_open(out, GUTTER + rows * step_y, GUTTER + columns * step_x)) < 0) goto done;
 	for (size_t i = 0; i < out->height * out->width; i++) memcpy(out->rgb + 3 * i, ground, 3);
-	if ((err = c5_alloc(&grey, n * size, size * sizeof *grey)) < 0) goto done;
-	if ((err = stretch(grey, dtype, crops, n * size * size)) < 0) goto done;
+	if ((err = c5_alloc(&grey, channels * n, pixels * sizeof *grey)) < 0) goto done;
+	for (size_t c = 0; c < channels; c++)
+		if ((err = stretch(grey + c * n * pixels, dtype, (const char *)crops + c * n * pixels * c5_dtype_size(dtype), n * pixels)) < 0) goto done;
 	for (size_t k = 0; k < n; k++) {
 		const size_t y0 = GUTTER + k / columns * step_y, x0 = GUTTER + k % columns * step_x;
 		const uint32_t id = style->ids ? style->ids[k] : (uint32_t)(k + 1);
-		for (size_t y = 0; y < tile; y++)
-			for (size_t x = 0; x < tile; x++) memcpy(at(out, y0 + y, x0 + x), c5_picture_colour(id), 3);
-		paint_grey(out, grey + k * size * size, size, size, zoom, y0 + FRAME, x0 + FRAME);
+		for (size_t y = 0; y < tile_h; y++)
+			for (size_t x = 0; x < tile_w; x++) memcpy(at(out, y0 + y, x0 + x), c5_picture_colour(id), 3);
+		for (size_t c = 0; c < channels; c++)
+			paint_grey(out, grey + (c * n + k) * pixels, height, width, zoom, y0 + FRAME, x0 + FRAME + c * (width * zoom + FRAME));
 		if (!style->numbers) continue;
 		const number d = number_of(id, scale);
-		if (d.width <= tile) write_number(out, &d, scale, y0 + tile + 3 * scale, x0 + (tile - d.width) / 2, light);
+		if (d.width <= tile_w) write_number(out, &d, scale, y0 + tile_h + 3 * scale, x0 + (tile_w - d.width) / 2, light);
 	}
 done:
 	free(grey);
