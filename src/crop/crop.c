@@ -1,5 +1,5 @@
-/* crop.c – see crop.h. Pixels are moved to the window first, so types differ by their size alone; a window of another size than the crop is resized in
- * floats then. */
+/* crop.c – see crop.h. Pixels are moved to the window first, so types differ by their size alone; a window of another size than the crop is
+ * resized in floats then. */
 #include "crop/crop.h"
 
 #include <limits.h>
@@ -24,7 +24,8 @@ const c5_opt c5_crop_opts[] = {
 	{ "size", C5_OPT_INT, offsetof(c5_crop_params, size), "64", 1, SIZE_MAX_PX, "px", NULL, "crops are this wide and high" },
 	{ "height", C5_OPT_INT, offsetof(c5_crop_params, height), "0", 0, SIZE_MAX_PX, "px", NULL, "height of crops; 0: size" },
 	{ "width", C5_OPT_INT, offsetof(c5_crop_params, width), "0", 0, SIZE_MAX_PX, "px", NULL, "width of crops; 0: size" },
-	{ "context", C5_OPT_REAL, offsetof(c5_crop_params, context), "0", 0, CONTEXT_MAX_PX, "px", NULL, "box: what is shown around the bounding box, on each side" },
+	{ "context", C5_OPT_REAL, offsetof(c5_crop_params, context), "0", 0, CONTEXT_MAX_PX, "px", NULL,
+		"box: what is shown around the bounding box, on each side" },
 	{ "context-share", C5_OPT_REAL, offsetof(c5_crop_params, context_share), "0.1", 0, 10, NULL, NULL,
 		"box: what is shown besides, as a share of the box's longer side" },
 	{ "aspect", C5_OPT_CHOICE, offsetof(c5_crop_params, aspect), "keep", 0, 0, NULL, "keep|stretch",
@@ -89,7 +90,8 @@ int c5_crop_place(c5_crop_window *window, const c5_crop_params *p, double cy, do
 		const int64_t inner_h = h, inner_w = w;
 		if (!stretch) widen(&h, &w, (int64_t)crop_h, (int64_t)crop_w);
 		if (h > WINDOW_MAX_PX || w > WINDOW_MAX_PX)
-			return c5_fail(C5_EINPUT, "window of %lld x %lld px around an object, at most %d x %d can be resized", (long long)h, (long long)w, WINDOW_MAX_PX, WINDOW_MAX_PX);
+			return c5_fail(C5_EINPUT, "window of %lld x %lld px around an object, at most %d x %d can be resized", (long long)h, (long long)w,
+				WINDOW_MAX_PX, WINDOW_MAX_PX);
 		y0 = (int64_t)box[0] - border - (h - inner_h) / 2, x0 = (int64_t)box[1] - border - (w - inner_w) / 2;
 	} else {
 		const double far = 1e9;
@@ -114,7 +116,13 @@ static ptrdiff_t source(enum edge edge, ptrdiff_t i, size_t n)
 	}
 }
 
-typedef struct frame { const char *pixels; size_t bytes, height, width; enum edge edge; const uint32_t *labels; uint32_t label; } frame; /* labels NULL: unmasked */
+typedef struct frame {
+	const char *pixels;
+	size_t bytes, height, width;
+	enum edge edge;
+	const uint32_t *labels; /* NULL: unmasked */
+	uint32_t label;
+} frame;
 
 static void cut_row(const frame *f, ptrdiff_t y, ptrdiff_t x0, size_t size, char *to)
 {
@@ -196,7 +204,8 @@ static int resized(const frame *f, int dtype, const c5_crop_window *v, size_t he
 		goto done;
 	}
 	if ((err = c5_alloc(&grey, h * w, sizeof *grey)) < 0 || (err = c5_alloc(&small, height * width, sizeof *small)) < 0 ||
-	    (err = c5_alloc_aligned(&scratch, c5_image_resize_bytes(height, width, h, w), 1)) < 0 || (err = c5_filter_to_float(grey, dtype, window, h * w, NULL)) < 0)
+	    (err = c5_alloc_aligned(&scratch, c5_image_resize_bytes(height, width, h, w), 1)) < 0 ||
+	    (err = c5_filter_to_float(grey, dtype, window, h * w, NULL)) < 0)
 		goto done;
 	c5_image_resize(small, height, width, grey, h, w, scratch);
 	from_float(to, small, out, height * width);

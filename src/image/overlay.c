@@ -280,8 +280,8 @@ done:
 #define GUTTER 8
 #define FRAME 2
 
-int c5_picture_sheet(c5_picture *out, const c5_picture_style *style, int dtype, const void *crops, size_t channels, size_t n, size_t height, size_t width,
-	size_t columns)
+int c5_picture_sheet(c5_picture *out, const c5_picture_style *style, int dtype, const void *crops, size_t channels, size_t n, size_t height,
+	size_t width, size_t columns)
 {
 	static const uint8_t ground[3] = { 24, 26, 30 }, light[3] = { 235, 238, 242 };
 	const size_t size = height > width ? height : width, pixels = height * width, most = (size_t)PICTURE_MAX * PICTURE_MAX;
@@ -295,7 +295,8 @@ int c5_picture_sheet(c5_picture *out, const c5_picture_style *style, int dtype, 
 	if (columns > n) columns = n;
 	const size_t zoom = style->zoom > 0 ? zoom_for(style, size) : size < 48 ? 3 : size < 100 ? 2 : 1;
 	const size_t rows = (n + columns - 1) / columns, scale = width * zoom >= 200 ? 2 : 1, text = style->numbers ? (GLYPH_H + 5) * scale : 0;
-	const size_t tile_h = height * zoom + 2 * FRAME, tile_w = channels * (width * zoom + FRAME) + FRAME, step_x = tile_w + GUTTER, step_y = tile_h + GUTTER + text;
+	const size_t tile_h = height * zoom + 2 * FRAME, tile_w = channels * (width * zoom + FRAME) + FRAME;
+	const size_t step_x = tile_w + GUTTER, step_y = tile_h + GUTTER + text;
 	if ((err = picture_open(out, GUTTER + rows * step_y, GUTTER + columns * step_x)) < 0) goto done;
 	for (size_t i = 0; i < out->height * out->width; i++) memcpy(out->rgb + 3 * i, ground, 3);
 	if ((err = c5_alloc(&grey, channels * n, pixels * sizeof *grey)) < 0) goto done;

@@ -23,7 +23,7 @@ int c5_picture_frame(c5_picture *out, const c5_picture_style *style, int dtype, 
 
 /* crops: (channels, n, height, width) of `dtype` in rows of `columns` (0: nearly square), the channels of a crop side by side, all of a channel
  * with the same contrast, framed in their id's colour. style->ids: (n) or NULL for 1..n. */
-int c5_picture_sheet(c5_picture *out, const c5_picture_style *style, int dtype, const void *crops, size_t channels, size_t n, size_t height, size_t width,
-	size_t columns);
+int c5_picture_sheet(c5_picture *out, const c5_picture_style *style, int dtype, const void *crops, size_t channels, size_t n, size_t height,
+	size_t width, size_t columns);
 
 #endif
