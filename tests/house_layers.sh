@@ -9,7 +9,7 @@ import os, re, sys
 LONGEST = 700
 # A library's headers are at home in the rooms whose LIBS name it.
 HEADERS = {"hdf5": r"hdf5(_hl)?\.h|H5.*\.h", "mpi": r"mpi\.h", "nlopt": r"nlopt\.h", "lapack": r"lapacke?(_.*)?\.h|cblas.*\.h", "tiff": r"tiff(io|conf|vers)?\.h", "png": r"png(conf)?\.h",
-           "xml": r"libxml/.*", "yaml": r"yaml\.h", "deflate": r"libdeflate\.h", "crypto": r"openssl/.*", "onednn": r"(oneapi/dnnl/)?dnnl.*\.h",
+           "xml": r"libxml/.*", "fft": r"kissfft/.*", "yaml": r"yaml\.h", "deflate": r"libdeflate\.h", "crypto": r"openssl/.*", "onednn": r"(oneapi/dnnl/)?dnnl.*\.h",
            "archive": r"archive(_entry)?\.h", "json": r"json-c/.*",
            "cuda": r"(cuda|cudnn|cublas|curand).*\.h"}
 rooms, folder_of, home_of = {}, {}, {library: [] for library in HEADERS}

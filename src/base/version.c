@@ -15,6 +15,7 @@ static c5_version_row rows[] = {
 	{ "libtiff", C5_HAVE_TIFF_VERSION, NULL },
 	{ "libpng", C5_HAVE_PNG_VERSION, NULL },
 	{ "libxml2", C5_HAVE_XML_VERSION, NULL },
+	{ "KISS FFT", C5_HAVE_FFT_VERSION, NULL },
 	{ "libyaml", C5_HAVE_YAML_VERSION, NULL },
 	{ "libdeflate", C5_HAVE_DEFLATE_VERSION, NULL },
 	{ "libarchive", C5_HAVE_ARCHIVE_VERSION, NULL },

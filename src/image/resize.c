@@ -7,6 +7,8 @@
 
 #include "base/cpus.h"
 
+#define ALONE 100000 /* pixels from which threads pay */
+
 /* Weights along one axis: output i is the sum over k < taps of weight[i * taps + k] * input[mirrored(first[i] + k)]. */
 typedef struct axis { size_t to, from, taps; float *weight; ptrdiff_t *first; } axis;
 
@@ -75,6 +77,11 @@ static void row_resize(float *out, const float *in, const axis *a)
 			for (size_t k = 0; k < a->taps; k++) sum += w[k] * in[(size_t)first + k];
 		else
 			for (size_t k = 0; k < a->taps; k++) sum += w[k] * in[mirrored(first + (ptrdiff_t)k, a->from)];
+		if (!isfinite(sum)) { /* once more without the neighbours that have no part in it */
+			sum = 0;
+			for (size_t k = 0; k < a->taps; k++)
+				if (w[k] != 0) sum += w[k] * in[mirrored(first + (ptrdiff_t)k, a->from)];
+		}
 		out[i] = sum;
 	}
 }
@@ -93,6 +100,7 @@ void c5_image_resize(float *out, size_t to_height, size_t to_width, const float 
 		memcpy(rows, in, height * width * sizeof *rows);
 	} else {
 		a = axis_make(to_width, width, rest);
+#pragma omp parallel for schedule(static) if (height * width > ALONE)
 		for (size_t y = 0; y < height; y++) row_resize(rows + y * to_width, in + y * width, &a);
 	}
 	if (to_height == height) {
@@ -100,6 +108,7 @@ void c5_image_resize(float *out, size_t to_height, size_t to_width, const float 
 		return;
 	}
 	a = axis_make(to_height, height, rest);
+#pragma omp parallel for schedule(static) if (to_height * to_width > ALONE)
 	for (size_t y = 0; y < to_height; y++) {
 		float *to = out + y * to_width;
 		memset(to, 0, to_width * sizeof *to);
@@ -107,5 +116,13 @@ void c5_image_resize(float *out, size_t to_height, size_t to_width, const float 
 			const float w = a.weight[y * a.taps + k];
 			if (w != 0) row_add(to, rows + mirrored(a.first[y] + (ptrdiff_t)k, height) * to_width, w, to_width);
 		}
+	}
+}
+
+void c5_image_resize_labels(uint32_t *out, size_t to_height, size_t to_width, const uint32_t *in, size_t height, size_t width)
+{
+	for (size_t y = 0; y < to_height; y++) {
+		const uint32_t *row = in + (2 * y + 1) * height / (2 * to_height) * width;
+		for (size_t x = 0; x < to_width; x++) out[y * to_width + x] = row[(2 * x + 1) * width / (2 * to_width)];
 	}
 }

@@ -5,7 +5,7 @@ Truth is Debian's python3-numpy, python3-scipy and python3-skimage (0.19); the u
 import os
 import numpy as np
 from scipy import ndimage as ndi
-from skimage import exposure, filters, morphology, restoration, segmentation
+from skimage import exposure, filters, morphology, registration, restoration, segmentation, transform
 
 from fields import checksum, field, noise
 
@@ -116,3 +116,18 @@ tops = [morphology.h_maxima(words, 9000), morphology.h_maxima(bytes_, 40), morph
         morphology.h_minima(bytes_, 40)]
 sums("tops", [t.astype(np.uint8) for t in tops])
 table("tops_marked", [t.sum() for t in tops], kind="uint32_t")
+
+# ---- other sizes, shifts
+for name, shape in (("smaller", (17, 29)), ("larger", (70, 130)), ("mixed", (48, 5)), ("tiny", (1, 1))):
+    table(f"resized_{name}", transform.resize(floats.astype(float), shape, order=1, anti_aliasing=True, mode="reflect"), 1 if floats.size < 9 else max(1, shape[0] * shape[1] // 60))
+sums("resized_labels", [transform.resize(words, s, order=0, anti_aliasing=False, preserve_range=True).astype(np.uint32) for s in ((17, 29), (70, 130))])
+table("moved", ndi.shift(floats.astype(float), (2.25, -7.6), order=1, mode="nearest"), 31)
+shifts = []
+for up, (y, x), shape in ((1, (3, -9), (48, 64)), (10, (2.3, -5.6), (48, 64)), (20, (-6.4, 11.85), (47, 63)), (100, (0.37, 0.12), (45, 64)), (7, (0, 4), (1, 64))):
+    crop = floats[:shape[0], :shape[1]].astype(float)
+    moving = ndi.shift(crop, (y, x), order=1, mode="grid-wrap")
+    shifts += list(registration.phase_cross_correlation(crop, moving, upsample_factor=up)[0])
+    # and of two pictures that have only half in common
+    other = np.where(field(shape[0], shape[1], 24, 1) / 256 > 128, moving, field(shape[0], shape[1], 25, 1) / 256).astype(np.float32)
+    shifts += list(registration.phase_cross_correlation(crop, other.astype(float), upsample_factor=up)[0])
+table("shifts", shifts, kind="double", digits=12)
