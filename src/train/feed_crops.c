@@ -14,6 +14,8 @@
 
 #define ORDER_KEY UINT64_C(0x636c6173736573) /* keeps the draws of orders apart from others of the same seed */
 
+#define BINS 15
+
 typedef struct crops {
 	c5_feed feed;
 	c5_crop_feed how;
@@ -65,9 +67,7 @@ static int make_crop(const crops *c, size_t item, const uint8_t *raw, const uint
 static void put_target(const crops *c, size_t item, float share, float *target, float *weight)
 {
 	int32_t k = c->d->items[c->items[item]].label;
-	size_t n = (size_t)c->d->n_classes;
-	float smooth = (float)c->how.smoothing;
-	for (size_t i = 0; i < n; i++) target[i] += share * (((int32_t)i == k ? 1 - smooth : 0) + smooth / (float)n);
+	target[k] += share;
 	*weight += share * c->d->items[c->items[item]].weight * c->class_weight[k];
 }
 
@@ -222,44 +222,74 @@ double c5_auc(const float *score, const uint8_t *truth, size_t n)
 	return positive && below > 0 ? sum / ((double)positive * below) : NAN;
 }
 
-static int judge(c5_feed *f, const float *const *outputs, const float *const *targets, const char *names[8], double values[8])
+/* How far shares of right answers are from what was claimed, over bins of the claim. */
+static double calibration_error(const float *prob, const int32_t *label, size_t n, size_t classes)
 {
-	crops *c = f->ctx;
-	size_t n = f->n_validate, classes = (size_t)c->d->n_classes, right = 0, *of, *hit = NULL, seen = 0;
+	double claimed[BINS] = { 0 }, right[BINS] = { 0 }, error = 0;
+	for (size_t i = 0; i < n; i++) {
+		const float *p = prob + i * classes;
+		size_t best = 0;
+		for (size_t k = 1; k < classes; k++) best = p[k] > p[best] ? k : best;
+		int bin = (int)(p[best] * BINS);
+		bin = bin < 0 ? 0 : bin >= BINS ? BINS - 1 : bin;
+		claimed[bin] += p[best];
+		right[bin] += label[i] == (int32_t)best;
+	}
+	for (int b = 0; b < BINS; b++) error += fabs(claimed[b] - right[b]);
+	return error / (double)n;
+}
+
+int c5_class_figures(const float *prob, const int32_t *label, size_t n, size_t classes, const char *names[8], double values[8])
+{
+	size_t right = 0, *of, *hit = NULL, seen = 0;
 	uint8_t *truth = NULL;
 	float *score = NULL;
-	double balanced = 0, auc = 0;
+	double balanced = 0, auc = 0, loss = 0;
 	int err = c5_alloc(&of, classes, sizeof *of), curves = 0;
-	(void)targets;
 	if (err < 0 || (err = c5_alloc(&hit, classes, sizeof *hit)) < 0 || (err = c5_alloc(&truth, n, 1)) < 0 || (err = c5_alloc(&score, n, sizeof *score)) < 0) goto done;
 	for (size_t i = 0; i < n; i++) {
-		const float *p = outputs[0] + i * classes;
-		size_t best = 0, label = (size_t)c->d->items[c->items[f->n_train + i]].label;
+		const float *p = prob + i * classes;
+		size_t best = 0;
 		for (size_t k = 1; k < classes; k++) best = p[k] > p[best] ? k : best;
-		of[label]++;
-		hit[label] += best == label;
-		right += best == label;
+		of[label[i]]++;
+		hit[label[i]] += (int32_t)best == label[i];
+		right += (int32_t)best == label[i];
+		loss -= log(p[label[i]] > 1e-12f ? (double)p[label[i]] : 1e-12);
 	}
 	for (size_t k = 0; k < classes; k++)
 		if (of[k]) balanced += (double)hit[k] / (double)of[k], seen++;
 	for (size_t k = classes == 2 ? 1 : 0; k < classes; k++) {
 		for (size_t i = 0; i < n; i++) {
-			truth[i] = c->d->items[c->items[f->n_train + i]].label == (int32_t)k;
-			score[i] = outputs[0][i * classes + k];
+			truth[i] = label[i] == (int32_t)k;
+			score[i] = prob[i * classes + k];
 		}
 		double one = c5_auc(score, truth, n);
 		if (!isnan(one)) auc += one, curves++;
 	}
-	names[0] = "accuracy", values[0] = (double)right / (double)n;
+	names[0] = "accuracy", values[0] = n ? (double)right / (double)n : NAN;
 	names[1] = "balanced_accuracy", values[1] = seen ? balanced / (double)seen : NAN;
 	names[2] = "auc", values[2] = curves ? auc / curves : NAN;
-	err = 3;
+	names[3] = "log_loss", values[3] = n ? loss / (double)n : NAN;
+	names[4] = "calibration_error", values[4] = n ? calibration_error(prob, label, n, classes) : NAN;
+	err = 5;
 done:
 	free(of);
 	free(hit);
 	free(truth);
 	free(score);
 	return err;
+}
+
+static int judge(c5_feed *f, const float *const *outputs, const float *const *targets, const char *names[8], double values[8])
+{
+	crops *c = f->ctx;
+	int32_t *label;
+	int n = c5_alloc(&label, f->n_validate, sizeof *label);
+	(void)targets;
+	for (size_t i = 0; n == C5_OK && i < f->n_validate; i++) label[i] = c->d->items[c->items[f->n_train + i]].label;
+	if (n == C5_OK) n = c5_class_figures(outputs[0], label, f->n_validate, (size_t)c->d->n_classes, names, values);
+	free(label);
+	return n < 0 ? n : n < 3 ? n : 3; /* the loss is told apart, and calibration is for the end */
 }
 
 /* ---- making one ---- */

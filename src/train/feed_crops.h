@@ -17,7 +17,6 @@ typedef struct c5_crop_feed {
 	const c5_prepare *prepare;
 	const c5_augment *augment;
 	int balance;              /* enum c5_balance */
-	double smoothing;         /* of the targets */
 	int n_inputs;             /* of the model; its channels follow each other in the prepared crop */
 	int input_channels[C5_FEED_PORTS];
 	size_t per_epoch;         /* crops drawn an epoch; 0: as many as there are */
@@ -32,6 +31,10 @@ void c5_feed_crops_free(c5_feed *f); /* NULL is fine */
 /* Mean and deviation of each channel over the training crops as they are prepared but not scaled, summed in order: p->mean, p->sd. At most `most`
  * crops, spread evenly; 0: all. */
 int c5_prepare_measure(c5_prepare *p, c5_dataset *d, const uint8_t *part, size_t most);
+
+/* accuracy, balanced_accuracy, auc (as a feed's judge) and more of probabilities (n, classes): log_loss, and calibration_error (Guo et al. 2017: of the
+ * most probable class, in 15 equal bins). names and values have room for 8; returns how many, or an error. */
+int c5_class_figures(const float *prob, const int32_t *label, size_t n, size_t classes, const char *names[8], double values[8]);
 
 /* Area under the curve of scores for the items with truth against those without; ties count half. NAN when either is missing. */
 double c5_auc(const float *score, const uint8_t *truth, size_t n);
