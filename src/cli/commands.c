@@ -16,6 +16,7 @@ const c5_command *const c5_commands[] = {
 	&c5_cmd_crop,
 	&c5_cmd_track, &c5_cmd_stain,
 	/* learn */
+	&c5_cmd_train,
 	/* look */
 	&c5_cmd_show,
 	&c5_cmd_log,
