@@ -9,9 +9,6 @@
 typedef struct c5_job_settings { bool resume, recompute, dry_run; char *experiments; double commit_every_s; } c5_job_settings;
 extern const c5_opt c5_job_opts[];
 
-/* The command line as it can be given again: "cyto5 NAME ...", quoted where need be. NULL when out of memory; caller frees. */
-char *c5_cli_line(const char *command, int argc, char **argv);
-
 /* Joins the ranks, runs the pipeline into `container`, says what came of it. `inputs` is NULL-ended, or NULL. */
 int c5_cli_job(const c5_cli *cli, const c5_command *command, int argc, char **argv, const c5_pipeline *pipeline, const c5_job_settings *set,
                const char *container, const char *const *inputs);
