@@ -52,7 +52,7 @@ static const struct { const char *title; const c5_opt *table; size_t at; } table
 	{ "Result", set_opts, offsetof(command, set) }, { "Crops and classes", c5_labelled_opts, offsetof(command, learn.labelled) },
 	{ "Validation", c5_learn_split_opts, offsetof(command, learn.learn) }, { "Network", c5_learn_model_opts, offsetof(command, learn.learn) },
 	{ "Goal", c5_learn_goal_opts, offsetof(command, learn.learn) }, { "Training", c5_train_opts, offsetof(command, learn.train) },
-	{ "Augmentation", augment_opts, offsetof(command, set) }, { NULL, c5_augment_opts, offsetof(command, learn.augment) },
+	{ "Augmentation", augment_opts, offsetof(command, set) }, { "Augmentation, each by itself", c5_augment_opts, offsetof(command, learn.augment) },
 };
 
 /* ---- settings ---- */
@@ -243,7 +243,7 @@ const c5_command c5_cmd_train = {
 	"train", C5_LEARN, "fit a network to crops with classes, on all ranks", "FILE.h5",
 	"cyto5 train plate.h5 --label condition --classes control,senescent --name senescence\n"
 	"cyto5 train plate.h5 --label condition --model resnet18 --group plate --folds 5\n"
-	"cyto5 train plate.h5 --from models/mobilenet_v1_0.25_128.h5:mobilenet_v1 --freeze conv6_pw_bn --members 5\n"
+	"cyto5 train plate.h5 --from mobilenet.h5:mobilenet_v1 --resize --freeze conv6_pw_bn --members 5\n"
 	"mpirun -n 4 cyto5 train plate.h5 --config train.yml --resume\n",
 	run,
 };

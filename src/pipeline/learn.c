@@ -38,7 +38,7 @@ const c5_opt c5_learn_model_opts[] = {
 	{ "fusion", C5_OPT_CHOICE, F(fusion), "early", 0, 0, NULL, "early|late", "several channels: together from the first layer, or each through a branch of its own" },
 	{ "size", C5_OPT_INT, F(size), "0", 0, 4096, "px", NULL, "crops are resized to this; 0: as they are, or as the model takes them" },
 	{ "resize", C5_OPT_BOOL, F(resize), "false", 0, 0, NULL, NULL, "resize crops that are of another size than the model takes" },
-	{ "scaling", C5_OPT_CHOICE, F(scaling), "auto", 0, 0, NULL, "auto|channel|range|percentile|crop", "of pixels: by each channel's mean and deviation over the training crops, the type's range, percentiles or deviation of each crop; auto: channel, or that of --from" },
+	{ "scaling", C5_OPT_CHOICE, F(scaling), "auto", 0, 0, NULL, "auto|channel|range|percentile|crop", "of pixels, by: mean and deviation of each channel over the training crops; the range of the type; percentiles of each crop; mean and deviation of each crop; auto: channel, or as --from was" },
 	{ "low", C5_OPT_REAL, F(low), "1", 0, 100, "%", NULL, "lower percentile" },
 	{ "high", C5_OPT_REAL, F(high), "99", 0, 100, "%", NULL, "upper percentile" },
 	{ 0 },
