@@ -1,4 +1,5 @@
-/* unit_image_ops.c – distances, discs, windows, watershed, thresholds of maps and outlines against scipy.ndimage and scikit-image, and at the limits. */
+/* unit_image_ops.c – distances, discs, windows, watershed, labels, thresholds of maps and outlines against scipy.ndimage, scikit-image and brute
+ * force, and at the limits. */
 #include "support_image.h"
 
 #include "base/error.h"

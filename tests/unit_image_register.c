@@ -69,8 +69,8 @@ static void move_in_a_circle(float *out, const float *in, ptrdiff_t h, ptrdiff_t
 		}
 }
 
-static const struct { int upsample; double y, x; size_t h, w; } cases[] = { { 1, 3, -9, 48, 64 }, { 10, 2.3, -5.6, 48, 64 }, { 20, -6.4, 11.85, 47, 63 },
-	{ 100, 0.37, 0.12, 45, 64 }, { 7, 0, 4, 1, 64 } };
+static const struct { int upsample; double y, x; size_t h, w; } cases[] = { { 1, 3, -9, 48, 64 }, { 10, 2.3, -5.6, 48, 64 },
+	{ 20, -6.4, 11.85, 47, 63 }, { 100, 0.37, 0.12, 45, 64 }, { 7, 0, 4, 1, 64 } };
 
 static void shifts_are_skimages(void **state)
 {

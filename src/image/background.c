@@ -47,7 +47,8 @@ FOR_CPUS static void meet(float *restrict out, const float *restrict line, const
 
 int c5_background_ball(float *out, const float *in, size_t height, size_t width, double radius)
 {
-	if (!(radius >= 0 && radius <= C5_BACKGROUND_SIZE_MAX)) return c5_fail(C5_EFAIL, "ball of radius %g px: expected 0 to %g", radius, C5_BACKGROUND_SIZE_MAX);
+	if (!(radius >= 0 && radius <= C5_BACKGROUND_SIZE_MAX))
+		return c5_fail(C5_EFAIL, "ball of radius %g px: expected 0 to %g", radius, C5_BACKGROUND_SIZE_MAX);
 	const size_t most = (size_t)radius, padded = (width + BLOCK - 1) / BLOCK * BLOCK, wide = padded + 2 * most;
 	float *lift = NULL;
 	int err;
@@ -175,7 +176,8 @@ static int check(double size)
 int c5_background_gaussian(float *out, const float *in, size_t height, size_t width, double size)
 {
 	const size_t block = size >= 8 ? (size_t)(size / 4) : 1;
-	const double b = (double)block, lost = block > 1 ? (b * b - 1) / 12 + b * b / 6 : 0, sigma = sqrt(size * size - lost) / b; /* blocks and lines smooth, too */
+	const double b = (double)block, lost = block > 1 ? (b * b - 1) / 12 + b * b / 6 : 0; /* blocks and lines smooth, too */
+	const double sigma = sqrt(size * size - lost) / b;
 	coarse c = { 0 };
 	void *scratch = NULL;
 	int err;

@@ -34,7 +34,8 @@ int c5_contrast_stretch(float *out, int dtype, const void *pixels, size_t n, dou
 	double lo, hi;
 	int err;
 	if ((err = c5_alloc(&counts, C5_THRESHOLD_BYTES, 1)) < 0) return err;
-	if ((err = c5_threshold_percentile(dtype, pixels, n, low, counts, &lo)) < 0 || (err = c5_threshold_percentile(dtype, pixels, n, high, counts, &hi)) < 0)
+	if ((err = c5_threshold_percentile(dtype, pixels, n, low, counts, &lo)) < 0 ||
+	    (err = c5_threshold_percentile(dtype, pixels, n, high, counts, &hi)) < 0)
 		goto done;
 	if (!(hi > lo)) {
 		memset(out, 0, n * sizeof *out);

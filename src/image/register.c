@@ -46,7 +46,8 @@ static int spectrum_of(c5_spectrum **out, const float *map, size_t stride, size_
 	*out = NULL;
 	if ((err = c5_alloc(&s, 1, sizeof *s)) < 0) return err;
 	s->height = height, s->width = width, s->half = width / 2 + 1;
-	if ((err = c5_alloc_aligned(&copy, height * width, sizeof *copy)) < 0 || (err = c5_alloc_aligned(&s->values, s->half * height, sizeof *s->values)) < 0 ||
+	if ((err = c5_alloc_aligned(&copy, height * width, sizeof *copy)) < 0 ||
+	    (err = c5_alloc_aligned(&s->values, s->half * height, sizeof *s->values)) < 0 ||
 	    (window && (err = c5_alloc_aligned(&faded, height * width, sizeof *faded)) < 0))
 		goto done;
 	for (size_t y = 0; y < height; y++)
@@ -286,7 +287,8 @@ int c5_register_shift(c5_shift *shift, const float *reference, const float *movi
 	int err;
 	*shift = (c5_shift){ 0, 0, 0 };
 	if ((err = check(rules)) < 0 || !height || !width) return err;
-	if ((err = spectrum_of(&a, reference, width, height, width, rules->window)) == C5_OK && (err = spectrum_of(&b, moving, width, height, width, rules->window)) == C5_OK)
+	if ((err = spectrum_of(&a, reference, width, height, width, rules->window)) == C5_OK &&
+	    (err = spectrum_of(&b, moving, width, height, width, rules->window)) == C5_OK)
 		err = c5_register_between(shift, a, b, rules);
 	c5_register_close(a);
 	c5_register_close(b);

@@ -6,8 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Pixel centres lie at (i + 0.5) * from / to - 0.5 of the input; beyond its edge it is mirrored about the edge pixel (c b | a b c). Where an axis shrinks
- * by a factor f the input is smoothed along it with sigma (f - 1) / 2, truncated at 4 sigma. Sizes are 1 or more; equal sizes copy.
+/* Pixel centres lie at (i + 0.5) * from / to - 0.5 of the input; beyond its edge it is mirrored about the edge pixel (c b | a b c). Where an axis
+ * shrinks by a factor f the input is smoothed along it with sigma (f - 1) / 2, truncated at 4 sigma. Sizes are 1 or more; equal sizes copy.
  * A NaN spreads to the pixels made of it. in: (height, width), out: (to_height, to_width), disjoint. scratch: c5_image_resize_bytes. Threads share
  * the rows. */
 size_t c5_image_resize_bytes(size_t to_height, size_t to_width, size_t height, size_t width);

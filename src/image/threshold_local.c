@@ -92,10 +92,12 @@ int c5_threshold_local(float *out, const float *map, size_t height, size_t width
 	const size_t n = height * width;
 	float *in = NULL;
 	int err;
-	if (rules->kind < C5_LOCAL_GAUSSIAN || rules->kind > C5_LOCAL_SAUVOLA) return c5_fail(C5_EFAIL, "local threshold %d is none of those known", rules->kind);
+	if (rules->kind < C5_LOCAL_GAUSSIAN || rules->kind > C5_LOCAL_SAUVOLA)
+		return c5_fail(C5_EFAIL, "local threshold %d is none of those known", rules->kind);
 	if (rules->block % 2 == 0 || rules->block / 2 > C5_MEDIAN_RADIUS_MAX)
 		return c5_fail(C5_EUSAGE, "window of %zu px: an odd number up to %d expected", rules->block, 2 * C5_MEDIAN_RADIUS_MAX + 1);
-	if (rules->kind == C5_LOCAL_SAUVOLA && !(rules->range > 0)) return c5_fail(C5_EUSAGE, "range %g of the deviation: more than 0 expected", rules->range);
+	if (rules->kind == C5_LOCAL_SAUVOLA && !(rules->range > 0))
+		return c5_fail(C5_EUSAGE, "range %g of the deviation: more than 0 expected", rules->range);
 	if (!n) return C5_OK;
 	if ((err = c5_alloc_aligned(&in, n, sizeof *in)) < 0) return err;
 	if ((err = c5_filter_to_float(in, C5_F32, map, n, NULL)) == C5_OK) err = by_rule(out, in, height, width, rules);

@@ -5,7 +5,7 @@ Truth is Debian's python3-numpy, python3-scipy and python3-skimage (0.19); the u
 import os
 import numpy as np
 from scipy import ndimage as ndi
-from skimage import exposure, filters, morphology, registration, restoration, segmentation, transform
+from skimage import exposure, feature, filters, morphology, registration, restoration, segmentation, transform
 
 from fields import checksum, field, noise
 
@@ -131,3 +131,17 @@ for up, (y, x), shape in ((1, (3, -9), (48, 64)), (10, (2.3, -5.6), (48, 64)), (
     other = np.where(field(shape[0], shape[1], 24, 1) / 256 > 128, moving, field(shape[0], shape[1], 25, 1) / 256).astype(np.float32)
     shifts += list(registration.phase_cross_correlation(crop, other.astype(float), upsample_factor=up)[0])
 table("shifts", shifts, kind="double", digits=12)
+
+# ---- texture: six rows of objects, each a label of its own, on 16 levels of the field
+cells = np.where(field(h, w, 26, 2) > 22000, 1 + (np.arange(h) // 16)[:, None] * 2 + (np.arange(w) // 32)[None, :], 0).astype(np.uint32)
+level = np.minimum((floats.astype(float) - 40) * (16 / (220 - 40)), 15).clip(0).astype(int)
+rows = []
+for label in range(1, 7):
+    inside = np.where(cells == label, level, 16)  # a level of its own for all that is not the object, and out with it
+    pairs = feature.graycomatrix(inside.astype(np.uint8), [1], [0, np.pi / 4, np.pi / 2, 3 * np.pi / 4], levels=17, symmetric=True)[:16, :16]
+    rows += [feature.graycoprops(pairs, p).mean() for p in ("contrast", "dissimilarity", "homogeneity", "ASM", "energy", "correlation")]
+    p = pairs / pairs.sum(axis=(0, 1), keepdims=True)
+    rows.append(-np.sum(p * np.log2(np.where(p > 0, p, 1)), axis=(0, 1)).mean())
+sums("texture_labels", [cells])
+table("textures", rows, kind="double", digits=15)
+to.close()
