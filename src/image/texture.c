@@ -23,7 +23,8 @@ typedef struct frame {
 	int levels;
 } frame;
 
-static inline __attribute__((always_inline)) void quantise(uint8_t *level, int dtype, const void *pixels, size_t n, double low, double high, int levels)
+static inline __attribute__((always_inline)) void quantise(uint8_t *level, int dtype, const void *pixels, size_t n, double low, double high,
+	int levels)
 {
 	const double scale = high > low ? levels / (high - low) : 0;
 	for (size_t i = 0; i < n; i++) {

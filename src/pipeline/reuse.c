@@ -26,14 +26,15 @@ static const char *json_value(const char *json, const char *key, size_t *n)
 	return at;
 }
 
-/* "sigma 1 -> 2, method ...": the settings that differ. */
-static void tell_settings(const c5_opt *table, const char *before, const char *now, char *to, size_t room)
+/* "sigma 1 -> 2, method ...": the settings that differ. One that was not known then and has its default now does not: what the default does
+ * is the method as it was, or the method's version would be another. */
+static void tell_settings(const c5_opt *table, const void *params, const char *before, const char *now, char *to, size_t room)
 {
 	to[0] = '\0';
 	for (const c5_opt *o = table; o->name; o++) {
 		size_t n = 0, m = 0, used = strlen(to);
 		const char *a = json_value(before, o->name, &n), *b = json_value(now, o->name, &m);
-		if (a && b && n == m && memcmp(a, b, n) == 0) continue;
+		if ((a && b && n == m && memcmp(a, b, n) == 0) || (!a && c5_opt_is_default(o, params))) continue;
 		snprintf(to + used, room - used, "%s%s %.*s -> %.*s", used ? ", " : "", o->name, a ? (int)n : 4, a ? a : "none", b ? (int)m : 4, b ? b : "none");
 	}
 }
@@ -54,8 +55,8 @@ static int compare(const c5_run_context *run, const c5_step *step, const c5_job 
 	else if (c5_attr_get_str(run->file, path, "settings", &settings) < 0) snprintf(why, room, "settings unknown");
 	else if (strcmp(settings, now) != 0) {
 		char changed[400];
-		tell_settings(step->kind->opts, settings, now, changed, sizeof changed);
-		snprintf(why, room, "settings changed: %s", changed[0] ? changed : "in form only");
+		tell_settings(step->kind->opts, step->params, settings, now, changed, sizeof changed);
+		if (changed[0]) snprintf(why, room, "settings changed: %s", changed);
 	}
 	free(made_by);
 	free(settings);

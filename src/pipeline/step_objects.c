@@ -8,6 +8,8 @@
 #include "base/error.h"
 #include "container/run.h"
 #include "image/regions.h"
+#include "image/texture.h"
+#include "image/threshold.h"
 #include "pipeline/steps.h"
 
 #define OBJECTS_VERSION 1
@@ -15,11 +17,15 @@
 #define ROWS_MAX 4096
 #define UNIT_FRAMES 8
 
-enum { PIXELS, LABELS, NARROW, REGIONS, VALUES, ROWS }; /* scratch; NARROW belongs to the labels */
+enum { PIXELS, LABELS, NARROW, REGIONS, VALUES, ROWS, CHUNK, TEXTURES }; /* scratch; NARROW belongs to the labels */
 
-typedef struct objects_params { char *intensities; } objects_params;
+typedef struct objects_params { char *intensities; bool texture; int64_t texture_levels; } objects_params;
 static const c5_opt objects_opts[] = {
 	{ "intensities", C5_OPT_TEXT, offsetof(objects_params, intensities), NULL, 0, 0, NULL, "A,B", "channels to measure under each object; unset: all of the masks' size" },
+	{ "texture", C5_OPT_BOOL, offsetof(objects_params, texture), "false", 0, 0, NULL, NULL,
+		"measure the texture under each object, too: Haralick's contrast, homogeneity, entropy ..." },
+	{ "texture-levels", C5_OPT_INT, offsetof(objects_params, texture_levels), "32", 2, C5_TEXTURE_LEVELS_MAX, NULL, NULL,
+		"grey levels for the texture, between the frame's percentiles 0.5 and 99.5" },
 	{ 0 }
 };
 const c5_step_kind c5_kind_objects = { "objects", "measure every outlined cell: a table", objects_opts, sizeof(objects_params), OBJECTS_VERSION, "segment" };
@@ -45,6 +51,16 @@ static const struct { const char *name; int dtype; size_t field; const char *uni
 };
 #define N_SHAPE (sizeof shape / sizeof *shape)
 static const char *const intensity[] = { "mean", "min", "max" };
+static const struct { const char *name; size_t field; const char *unit; } texture[] = {
+	{ "contrast", offsetof(c5_texture, contrast), "1" },
+	{ "dissimilarity", offsetof(c5_texture, dissimilarity), "1" },
+	{ "homogeneity", offsetof(c5_texture, homogeneity), "1" },
+	{ "second_moment", offsetof(c5_texture, second_moment), "1" },
+	{ "energy", offsetof(c5_texture, energy), "1" },
+	{ "correlation", offsetof(c5_texture, correlation), "1" },
+	{ "entropy", offsetof(c5_texture, entropy), "bit" },
+};
+#define N_TEXTURE (sizeof texture / sizeof *texture)
 
 static bool listed(const char *list, const char *name)
 {
@@ -63,7 +79,7 @@ static bool measurable(const c5_channel *c, const objects_params *p, uint64_t t,
 
 static int add_columns(c5_array_spec *s, const c5_experiment *e, const objects_params *p, uint64_t t, uint64_t h, uint64_t w)
 {
-	char units[2048] = "frame: 1", name[64];
+	char units[8192] = "frame: 1", name[80];
 	int err = c5_spec_column(s, "frame", C5_U32);
 	for (size_t i = 0; err == C5_OK && i < N_SHAPE; i++) {
 		err = c5_spec_column(s, shape[i].name, shape[i].dtype);
@@ -74,6 +90,12 @@ static int add_columns(c5_array_spec *s, const c5_experiment *e, const objects_p
 			snprintf(name, sizeof name, "%s_%.40s", intensity[k], e->channels[c].name);
 			err = c5_spec_column(s, name, C5_F64);
 			snprintf(units + strlen(units), sizeof units - strlen(units), ", %s: counts", name);
+		}
+	for (size_t c = 0; err == C5_OK && p->texture && c < e->n_channels; c++)
+		for (size_t k = 0; err == C5_OK && k < N_TEXTURE && measurable(&e->channels[c], p, t, h, w); k++) {
+			snprintf(name, sizeof name, "texture_%s_%.40s", texture[k].name, e->channels[c].name);
+			err = c5_spec_column(s, name, C5_F64);
+			snprintf(units + strlen(units), sizeof units - strlen(units), ", %s: %s", name, texture[k].unit);
 		}
 	if (err == C5_OK) err = c5_spec_attr_str(s, "units", units);
 	if (err == C5_OK) err = c5_spec_attr_f64(s, "pixel_size_um", e->pixel_size_um);
@@ -114,19 +136,39 @@ static int plan_objects(const c5_run_context *run, const c5_step *step, c5_plan 
 
 static void put_number(uint8_t *row, const c5_column *c, double value) { memcpy(row + c->offset, &value, sizeof value); }
 
+/* One channel's texture of a frame, N_TEXTURE columns from `column` on. */
+static int put_texture(c5_worker *w, const objects_params *p, const c5_array_spec *s, size_t column, const uint32_t *labels, uint64_t h, uint64_t wd,
+	uint32_t count, int dtype, const void *pixels, uint8_t *rows)
+{
+	c5_texture *textures;
+	void *scratch;
+	double low, high;
+	int err;
+	if ((err = c5_worker_scratch(w, VALUES, C5_THRESHOLD_BYTES, &scratch)) < 0 ||
+	    (err = c5_worker_scratch(w, TEXTURES, count * sizeof *textures, &textures)) < 0 ||
+	    (err = c5_threshold_percentile(dtype, pixels, h * wd, 0.5, scratch, &low)) < 0 ||
+	    (err = c5_threshold_percentile(dtype, pixels, h * wd, 99.5, scratch, &high)) < 0 ||
+	    (err = c5_texture_measure(textures, labels, h, wd, count, dtype, pixels, low, high, (int)p->texture_levels)) < 0)
+		return err;
+	for (size_t i = 0; i < N_TEXTURE; i++)
+		for (uint32_t k = 0; k < count; k++)
+			memcpy(rows + k * s->row_size + s->columns[column + i].offset, (const char *)&textures[k] + texture[i].field, sizeof(double));
+	return C5_OK;
+}
+
 /* All rows of one frame into `rows`, (count, row_size). */
 static int measure_frame(c5_worker *w, const c5_step *step, const c5_job *job, const c5_array_spec *masks, uint64_t t, uint8_t *rows)
 {
 	const c5_array_spec *s = &job->outputs[0];
 	const c5_experiment *e = &job->experiment;
+	const objects_params *set = step->params;
 	uint64_t h = masks->dims[1], wd = masks->dims[2], n = h * wd;
 	uint32_t count = (uint32_t)(job->numbers[t + 1] - job->numbers[t]), *labels;
 	c5_region *regions;
 	double *values;
 	int err;
 	if (count == 0) return C5_OK;
-	if ((err = c5_worker_scratch(w, REGIONS, count * sizeof *regions, &regions)) < 0 || (err = c5_worker_scratch(w, VALUES, 3 * count * sizeof *values, &values)) < 0 ||
-	    (err = c5_step_read_labels(w, job->input, t, LABELS, &labels)) < 0)
+	if ((err = c5_worker_scratch(w, REGIONS, count * sizeof *regions, &regions)) < 0 || (err = c5_step_read_labels(w, job->input, t, LABELS, &labels)) < 0)
 		return err;
 	for (uint64_t i = 0; i < n; i++)
 		if (labels[i] > count) return c5_fail(C5_EINPUT, "%s: frame %llu holds label %u, the frames table says %u objects", job->input, (unsigned long long)t, labels[i], count);
@@ -137,17 +179,24 @@ static int measure_frame(c5_worker *w, const c5_step *step, const c5_job *job, c
 		memcpy(row, &frame, sizeof frame);
 		for (size_t i = 0; i < N_SHAPE; i++) memcpy(row + s->columns[1 + i].offset, (const char *)&regions[k] + shape[i].field, c5_dtype_size(shape[i].dtype));
 	}
-	size_t column = 1 + N_SHAPE;
+	size_t column = 1 + N_SHAPE, textured = column;
+	for (size_t c = 0; c < e->n_channels; c++) textured += 3 * measurable(&e->channels[c], set, masks->dims[0], h, wd);
 	for (size_t c = 0; c < e->n_channels; c++) {
 		const c5_channel *ch = &e->channels[c];
 		void *pixels;
 		char path[512];
-		if (!measurable(ch, step->params, masks->dims[0], h, wd)) continue;
+		if (!measurable(ch, set, masks->dims[0], h, wd)) continue;
 		snprintf(path, sizeof path, "/experiments/%s/raw/%s", e->name, ch->name);
-		if ((err = c5_worker_scratch(w, PIXELS, n * c5_dtype_size(ch->dtype), &pixels)) < 0 || (err = c5_worker_read_frame(w, path, t, ch->planes / 2, pixels)) < 0) return err;
+		if ((err = c5_worker_scratch(w, VALUES, 3 * count * sizeof *values, &values)) < 0 ||
+		    (err = c5_worker_scratch(w, PIXELS, n * c5_dtype_size(ch->dtype), &pixels)) < 0 ||
+		    (err = c5_worker_read_frame(w, path, t, ch->planes / 2, pixels)) < 0)
+			return err;
 		if ((err = c5_regions_intensity(labels, h, wd, count, ch->dtype, pixels, values, values + count, values + 2 * count)) < 0) return err;
 		for (int v = 0; v < 3; v++, column++)
 			for (uint32_t k = 0; k < count; k++) put_number(rows + k * s->row_size, &s->columns[column], values[(size_t)v * count + k]);
+		if (!set->texture) continue;
+		if ((err = put_texture(w, set, s, textured, labels, h, wd, count, ch->dtype, pixels, rows)) < 0) return err;
+		textured += N_TEXTURE;
 	}
 	return C5_OK;
 }
@@ -168,7 +217,7 @@ static int work_objects(c5_worker *w, const c5_run_context *run, const c5_step *
 	for (uint64_t at = from; at < to; t++) {
 		uint64_t first = job->numbers[t], count = job->numbers[t + 1] - first;
 		if ((err = c5_worker_poll(w)) < 0) return err;
-		if ((err = c5_worker_scratch(w, ROWS + 1, count * s->row_size, &rows)) < 0 || (err = measure_frame(w, step, job, &masks, t, rows)) < 0) return err;
+		if ((err = c5_worker_scratch(w, CHUNK, count * s->row_size, &rows)) < 0 || (err = measure_frame(w, step, job, &masks, t, rows)) < 0) return err;
 		for (; at < to && at < first + count; at++) {
 			memcpy(chunk + at % per * s->row_size, rows + (at - first) * s->row_size, s->row_size);
 			if ((at + 1) % per != 0 && at + 1 != s->dims[0]) continue;
@@ -185,7 +234,7 @@ static size_t bytes_objects(const c5_step *step, const c5_job *job)
 	uint64_t n = 0;
 	for (size_t c = 0; c < job->experiment.n_channels; c++)
 		if (job->experiment.channels[c].height * job->experiment.channels[c].width > n) n = job->experiment.channels[c].height * job->experiment.channels[c].width;
-	return n * (8 + 4 + 2 + 4) + 2 * c5_spec_chunk_bytes(&job->outputs[0]) + job->n_numbers * sizeof *job->numbers;
+	return n * (8 + 4 + 2 + 4 + 1) + 2 * c5_spec_chunk_bytes(&job->outputs[0]) + job->n_numbers * sizeof *job->numbers;
 }
 
 const c5_step_ops c5_step_objects = { &c5_kind_objects, { "objects", NULL }, plan_objects, work_objects, NULL, bytes_objects, NULL };
