@@ -17,6 +17,7 @@ const c5_command *const c5_commands[] = {
 	&c5_cmd_track, &c5_cmd_stain,
 	/* learn */
 	&c5_cmd_train,
+	&c5_cmd_model,
 	/* look */
 	&c5_cmd_show,
 	&c5_cmd_log,

@@ -63,7 +63,9 @@ int c5_foreign_open_image(c5_foreign **out, const char *path, void *bytes, size_
 	hid_t list = H5Pcreate(H5P_FILE_ACCESS);
 	H5Pset_fapl_core(list, 1 << 16, false);
 	H5Pset_file_image(list, bytes, size);
-	(*out)->id = H5Fopen(path, H5F_ACC_RDONLY, list);
+	char *name = c5_format("%s/in/memory", path); /* HDF5 refuses names of files that are there */
+	if (name) (*out)->id = H5Fopen(name, H5F_ACC_RDONLY, list);
+	free(name);
 	H5Pclose(list);
 	if ((*out)->id >= 0) return C5_OK;
 	err = c5_h5_fail(C5_EINPUT, "%s: what is in it is no HDF5 file, or damaged", path);

@@ -82,9 +82,12 @@ void c5_stored_model_init(c5_stored_model *s)
 void c5_stored_model_free(c5_stored_model *s)
 {
 	for (size_t i = 0; i < N_TEXTS; i++) free(*(char **)at(s, texts[i].at));
-	for (size_t i = 0; i < N_TABLES; i++) c5_structs_free(tables[i].fields, *(void **)at(s, tables[i].rows), *(size_t *)at(s, tables[i].n), tables[i].size);
+	for (size_t i = 0; i < N_TABLES; i++)
+		c5_structs_free(tables[i].fields, *(void **)at(s, tables[i].rows), *(size_t *)at(s, tables[i].n), tables[i].size);
 	for (size_t i = 0; s->history_names && i < s->n_history_columns; i++) free(s->history_names[i]);
 	free(s->history_names);
+	free(s->sample_input);
+	free(s->sample_output);
 	free(s->history);
 	free(s->arrays);
 	free(s->numbers);
@@ -197,6 +200,23 @@ static int write_arrays(c5_file *f, const char *group, c5_stored_model *s)
 	return err;
 }
 
+static int write_sample(c5_file *f, const char *group, const c5_stored_model *s)
+{
+	static const char *const names[2] = { "sample/input", "sample/output" };
+	const float *numbers[2] = { s->sample_input, s->sample_output };
+	const uint64_t counts[2] = { s->n_sample_input, s->n_sample_output };
+	char *path = NULL;
+	int err = remove_beside(f, group, "sample");
+	for (int i = 0; i < 2 && err == C5_OK; i++) {
+		c5_array_spec spec = { 0 };
+		if (!counts[i] || (err = join(&path, group, names[i])) < 0) continue;
+		if ((err = c5_spec_whole(&spec, path, C5_F32, 1, &counts[i])) == C5_OK) err = c5_whole_write(f, &spec, numbers[i]);
+		c5_spec_free(&spec);
+	}
+	free(path);
+	return err;
+}
+
 static int make_group(c5_file *f, const char *name, uint32_t number, char **group)
 {
 	int err = c5_stored_model_name(name);
@@ -211,7 +231,7 @@ int c5_stored_model_write(c5_file *f, const char *name, uint32_t number, c5_stor
 	char *group;
 	int err = make_group(f, name, number, &group);
 	if (err == C5_OK && (err = write_texts(f, group, s)) == C5_OK && (err = write_tables(f, group, s)) == C5_OK &&
-	    (err = write_history(f, group, s)) == C5_OK)
+	    (err = write_history(f, group, s)) == C5_OK && (err = write_sample(f, group, s)) == C5_OK)
 		err = write_arrays(f, group, s);
 	free(group);
 	return err;
@@ -280,6 +300,29 @@ static int read_history(c5_file *f, const char *group, c5_stored_model *s)
 	}
 	free(content);
 	c5_spec_free(&spec);
+	free(path);
+	return err;
+}
+
+static int read_sample(c5_file *f, const char *group, c5_stored_model *s)
+{
+	static const char *const names[2] = { "sample/input", "sample/output" };
+	float **numbers[2] = { &s->sample_input, &s->sample_output };
+	size_t *counts[2] = { &s->n_sample_input, &s->n_sample_output };
+	char *path = NULL;
+	int err = C5_OK;
+	for (int i = 0; i < 2 && err == C5_OK; i++) {
+		c5_array_spec spec = { 0 };
+		void *content = NULL;
+		if ((err = join(&path, group, names[i])) < 0 || !c5_exists(f, path)) continue;
+		if ((err = c5_whole_read(f, path, &spec, &content)) < 0) continue;
+		if (spec.rank == 1 && spec.dtype == C5_F32) *numbers[i] = content, *counts[i] = spec.dims[0];
+		else {
+			err = c5_fail(C5_EINPUT, "%s:%s: no list of float32", c5_file_path(f), path);
+			free(content);
+		}
+		c5_spec_free(&spec);
+	}
 	free(path);
 	return err;
 }
@@ -414,6 +457,7 @@ int c5_stored_model_read(c5_file *f, const char *name, uint32_t number, bool num
 	s->revision = number;
 	if ((err = read_texts(f, group, s)) == C5_OK && (err = read_tables(f, group, s)) == C5_OK && (err = read_history(f, group, s)) == C5_OK)
 		err = read_arrays(f, group, s, numbers);
+	if (err == C5_OK && numbers) err = read_sample(f, group, s);
 done:
 	free(group);
 	if (err < 0) c5_stored_model_free(s);

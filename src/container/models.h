@@ -9,6 +9,7 @@
  *     channels           table: name, modality
  *     history            table, one row an epoch: epoch, and columns of the trainer's choice
  *     metrics            table: name, value, low, high (of a 95 % interval), of (validation, test ...)
+ *     sample/input, sample/output   float32, one item: what the network makes of it, so that any device can be tried (may be absent)
  *     data               table: what it was trained and validated on: path, sha256, items, part
  *     checkpoint/last, checkpoint/best   while a training goes on: see below
  *
@@ -42,7 +43,7 @@ typedef struct c5_stored_data { char *path, *sha256, *part; int64_t items; } c5_
 typedef struct c5_stored_model {
 	char *architecture, *preprocessing;
 	char *kind;                 /* what it is for: classify, stain, embed ...; NULL not stated */
-	char *origin;               /* trained | imported | copied | converted */
+	char *origin;               /* trained | imported */
 	char *source;               /* file or container:/path the numbers were taken from */
 	char *licence, *note;
 	char *input;                /* path of what it was trained on, when there is one (compact keeps that) */
@@ -54,6 +55,7 @@ typedef struct c5_stored_model {
 	c5_stored_channel *channels; size_t n_channels;
 	c5_stored_metric *metrics; size_t n_metrics;
 	c5_stored_data *data; size_t n_data;
+	float *sample_input, *sample_output; size_t n_sample_input, n_sample_output;
 	char **history_names; double *history; size_t n_history, n_history_columns; /* history: (n_history, n_history_columns), the first column the epoch */
 	char sha256[65];            /* of the numbers as little-endian float32; set by writing, checked by reading */
 	uint32_t revision;          /* set by reading */

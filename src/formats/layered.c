@@ -220,3 +220,24 @@ done:
 	} else *m = r.m;
 	return err < 0 ? err : C5_OK;
 }
+
+int c5_layered_sample(float **input, size_t *n_input, float **output, size_t *n_output, const char *path)
+{
+	c5_foreign *f = NULL;
+	c5_foreign_array in = { 0 }, out = { 0 };
+	int err = c5_foreign_open(&f, path);
+	if (err == C5_OK && (err = c5_foreign_read(f, "/test/input", &in)) == C5_OK) err = c5_foreign_read(f, "/test/softmax", &out);
+	if (err == C5_OK && in.rank != 3) err = c5_fail(C5_EINPUT, "%s:/test/input: %d dimensions, 3 are expected", path, in.rank);
+	if (err == C5_OK) err = c5_alloc(input, in.count, sizeof **input);
+	for (uint64_t i = 0; err == C5_OK && i < in.count; i++) (*input)[i % in.dims[2] * in.dims[0] * in.dims[1] + i / in.dims[2]] = in.data[i];
+	if (err == C5_OK) {
+		*n_input = in.count;
+		*output = out.data;
+		*n_output = out.count;
+		out.data = NULL;
+	}
+	free(in.data);
+	free(out.data);
+	c5_foreign_close(f);
+	return err;
+}

@@ -1,0 +1,215 @@
+/* model_import.c – `cyto5 model import` and `cyto5 model export`: networks of other programs in and out. */
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "cli/model.h"
+#include "cli/print.h"
+#include "container/run.h"
+#include "formats/keras.h"
+#include "formats/layered.h"
+#include "pipeline/trained.h"
+#include "train/prepare.h"
+
+/* ---- import ---- */
+
+struct import { char *architecture, *labels, *kind, *licence, *note, *names; bool by_name; double subtract, divide; };
+static const c5_opt import_opts[] = {
+	{ "architecture", C5_OPT_TEXT, offsetof(struct import, architecture), NULL, 0, 0, NULL, "MODEL",
+	  "what weights alone are for: FILE.yml, FILE.h5:NAME or a model that ships" },
+	{ "by-name", C5_OPT_BOOL, offsetof(struct import, by_name), NULL, 0, 0, NULL, NULL, "take layers of the same names only; else all, by order" },
+	{ "labels", C5_OPT_TEXT, offsetof(struct import, labels), NULL, 0, 0, NULL, "FILE", "names of the classes, one a line" },
+	{ "names", C5_OPT_TEXT, offsetof(struct import, names), NULL, 0, 0, NULL, "LIST", "channels of the images it takes, as red,green,blue" },
+	{ "subtract", C5_OPT_REAL, offsetof(struct import, subtract), "0", 0, 0, NULL, NULL, "from every pixel, with --names" },
+	{ "divide", C5_OPT_REAL, offsetof(struct import, divide), "1", 0, 0, NULL, NULL, "every pixel by it, then" },
+	{ "kind", C5_OPT_TEXT, offsetof(struct import, kind), "classify", 0, 0, NULL, NULL, "what it is for" },
+	{ "licence", C5_OPT_TEXT, offsetof(struct import, licence), NULL, 0, 0, NULL, NULL, "under which the weights may be used" },
+	{ "note", C5_OPT_TEXT, offsetof(struct import, note), NULL, 0, 0, NULL, NULL, "a line for people" },
+	{ 0 },
+};
+
+/* "  12  tabby cat" is tabby cat, where the number is the line's. */
+static char *label_of(char *line, size_t index)
+{
+	char *end;
+	size_t n = strlen(line);
+	while (n && isspace((unsigned char)line[n - 1])) line[--n] = '\0';
+	unsigned long number = strtoul(line, &end, 10);
+	if (end != line && number == index && isspace((unsigned char)*end)) line = end;
+	while (isspace((unsigned char)*line)) line++;
+	return c5_strdup(line);
+}
+
+static int read_labels(c5_stored_model *s, const char *path)
+{
+	char *line = NULL;
+	size_t room = 0, cap = 0;
+	int err = C5_OK;
+	FILE *f = fopen(path, "r");
+	if (!f) return c5_fail(errno == ENOENT ? C5_ENOTFOUND : C5_EIO, "%s: %s", path, strerror(errno));
+	while (err == C5_OK && getline(&line, &room, f) >= 0) {
+		if ((err = c5_grow(&s->classes, &cap, s->n_classes + 1, sizeof *s->classes)) < 0) break;
+		char *name = label_of(line, s->n_classes);
+		if (!name) err = c5_fail(C5_ENOMEM, "out of memory");
+		else s->classes[s->n_classes++] = (c5_stored_class){ name, -1 };
+	}
+	free(line);
+	fclose(f);
+	return err;
+}
+
+static int check_labels(const c5_stored_model *s, const c5_model *m, const char *path)
+{
+	const c5_layer *out = &m->layers[m->outputs[0]];
+	if (!s->n_classes || out->shape[0] == (int)s->n_classes) return C5_OK;
+	return c5_fail(C5_EINPUT, "%s: %zu names, the model tells %d classes apart", path, s->n_classes, out->shape[0]);
+}
+
+/* Channels by commas, and what is done to their pixels. */
+static int read_channels(c5_stored_model *s, const c5_model *m, const struct import *set)
+{
+	const c5_layer *in = &m->layers[0];
+	c5_prepare p = { .channels = in->shape[0], .height = in->shape[1], .width = in->shape[2], .scaling = C5_SCALE_CHANNEL };
+	char *copy = c5_strdup(set->names), *save = NULL;
+	c5_buf b = { 0 };
+	int err = copy ? c5_alloc(&s->channels, C5_CHANNELS_MAX, sizeof *s->channels) : c5_fail(C5_ENOMEM, "out of memory");
+	if (err == C5_OK && in->rank != 3) err = c5_fail(C5_EUSAGE, "--names is for models of images");
+	for (char *word = copy ? strtok_r(copy, ",", &save) : NULL; err == C5_OK && word; word = strtok_r(NULL, ",", &save)) {
+		if (s->n_channels == C5_CHANNELS_MAX || strlen(word) >= C5_CHANNEL_TEXT)
+			err = c5_fail(C5_EUSAGE, "--names: at most %d names of %d bytes", C5_CHANNELS_MAX, C5_CHANNEL_TEXT - 1);
+		else {
+			size_t i = s->n_channels++;
+			s->channels[i].name = c5_strdup(word);
+			snprintf(p.names[i], sizeof p.names[i], "%s", word);
+			p.mean[i] = set->subtract;
+			p.sd[i] = set->divide;
+			if (!s->channels[i].name) err = c5_fail(C5_ENOMEM, "out of memory");
+		}
+	}
+	if (err == C5_OK && (int)s->n_channels != in->shape[0])
+		err = c5_fail(C5_EUSAGE, "--names: %zu channels, the model takes %d", s->n_channels, in->shape[0]);
+	if (err == C5_OK) {
+		c5_prepare_add_yaml(&b, 0, &p);
+		if (!(s->preprocessing = c5_text_take(&b))) err = C5_ENOMEM;
+	}
+	free(copy);
+	return err;
+}
+
+/* The network, from whichever layout the file has. */
+static int read_network(c5_model **m, c5_weights **w, const char *path, const struct import *set, const c5_model_wish *wish, c5_keras_told *told)
+{
+	c5_keras_how how = { .by_name = set->by_name };
+	c5_stored_model s;
+	bool stored = false;
+	int err = c5_model_size(&how.height, &how.width, wish->size);
+	if (err < 0) return err;
+	if (c5_layered_is(path)) return c5_layered_read(m, w, path);
+	if (!set->architecture) return c5_keras_read(m, w, path, &how, told);
+	c5_stored_model_init(&s);
+	if ((err = c5_model_pick(m, &s, &stored, set->architecture, wish)) == C5_OK && (err = c5_weights_new(w, *m)) == C5_OK) {
+		c5_weights_init(*w, *m, 1); /* what --by-name does not find */
+		err = c5_keras_read_weights(*w, *m, path, &how, told);
+	}
+	c5_stored_model_free(&s);
+	return err;
+}
+
+static int fill(c5_stored_model *s, const c5_model *m, const c5_weights *w, const char *path, const struct import *set, const c5_keras_told *told)
+{
+	char *full = realpath(path, NULL);
+	int err = c5_trained_pack(s, m, w);
+	s->source = c5_format("%s%s%s", full ? full : path, told->version[0] ? ", Keras " : "", told->version);
+	s->origin = c5_strdup("imported");
+	s->kind = c5_strdup(set->kind);
+	s->licence = c5_strdup(set->licence);
+	s->note = c5_strdup(set->note);
+	free(full);
+	if (err == C5_OK && (!s->source || !s->origin)) err = c5_fail(C5_ENOMEM, "out of memory");
+	if (err == C5_OK && c5_layered_is(path)) {
+		err = c5_layered_sample(&s->sample_input, &s->n_sample_input, &s->sample_output, &s->n_sample_output, path);
+		if (err == C5_ENOTFOUND) err = C5_OK;
+	}
+	if (err == C5_OK && set->labels && (err = read_labels(s, set->labels)) == C5_OK) err = check_labels(s, m, set->labels);
+	if (err == C5_OK && set->names) err = read_channels(s, m, set);
+	return err;
+}
+
+static int import(int argc, char **argv)
+{
+	struct import set = { 0 };
+	c5_model_wish wish = { 0 };
+	const c5_opt_group groups[] = { { "Import", import_opts, &set }, { "Architecture", c5_model_wish_opts, &wish }, { NULL, NULL, NULL } };
+	c5_cli cli;
+	c5_model *m = NULL;
+	c5_weights *w = NULL;
+	c5_model_address to = { 0 };
+	c5_keras_told told = { 0 };
+	c5_stored_model s;
+	char count[C5_SIZE_TEXT];
+	c5_stored_model_init(&s);
+	int err = c5_cli_open(&cli, &c5_cmd_model_import, groups, argc, argv, 2, 2);
+	if (err < 0 || cli.helped || (err = c5_model_address_parse(&to, cli.words[1])) < 0) goto done;
+	if (to.number) err = c5_fail(C5_EUSAGE, "%s: revisions number themselves; leave the @ out", cli.words[1]);
+	if (err < 0 || (err = read_network(&m, &w, cli.words[0], &set, &wish, &told)) < 0) goto done;
+	if (told.left) c5_log(C5_LOG_WARN, "%s: %d layers were not found and keep first values; %d were", cli.words[0], told.left, told.taken);
+	if ((err = fill(&s, m, w, cli.words[0], &set, &told)) < 0) goto done;
+	if ((err = c5_model_store(to.file, to.name, &s, "model import", argc, argv)) == C5_OK)
+		printf("%s:%s %s: %d layers, %s parameters\n", to.file, to.name, c5_revision_name(s.revision), m->n_layers, c5_count_text(count, s.count));
+done:
+	c5_stored_model_free(&s);
+	c5_model_address_free(&to);
+	c5_weights_free(w);
+	c5_model_free(m);
+	c5_cli_close(&cli, groups);
+	return err;
+}
+
+const c5_command c5_cmd_model_import = {
+	"model import", C5_LEARN, "take in a network of Keras, or weights for one of ours", "FILE OUT.h5:NAME",
+	"cyto5 model import saved.h5 plate.h5:lenet --names phase --divide 255\n"
+	"cyto5 model import saved.keras plate.h5:ours --size 64x64\n"
+	"cyto5 model import run.weights.h5 plate.h5:ours --architecture mine.yml\n",
+	import,
+};
+
+/* ---- export ---- */
+
+struct export { bool keras, force; };
+static const c5_opt export_opts[] = {
+	{ "keras", C5_OPT_BOOL, offsetof(struct export, keras), "true", 0, 0, NULL, NULL, "as Keras' legacy .h5, for load_model of tf.keras and Keras 3" },
+	{ "force", C5_OPT_BOOL, offsetof(struct export, force), NULL, 0, 0, NULL, NULL, "write over a file that is there" },
+	{ 0 },
+};
+
+static int export(int argc, char **argv)
+{
+	struct export set = { 0 };
+	const c5_opt_group groups[] = { { "Export", export_opts, &set }, { NULL, NULL, NULL } };
+	c5_cli cli;
+	c5_model *m = NULL;
+	c5_weights *w = NULL;
+	c5_stored_model s;
+	c5_stored_model_init(&s);
+	int err = c5_cli_open(&cli, &c5_cmd_model_export, groups, argc, argv, 2, 2);
+	if (err < 0 || cli.helped) goto done;
+	if (!set.keras) err = c5_fail(C5_EUSAGE, "--no-keras: no other form is known");
+	if (err == C5_OK && (err = c5_trained_read(&m, &w, &s, cli.words[0])) == C5_OK && (err = c5_keras_write(cli.words[1], m, w, set.force)) == C5_OK)
+		printf("%s\n", cli.words[1]);
+done:
+	c5_stored_model_free(&s);
+	c5_weights_free(w);
+	c5_model_free(m);
+	c5_cli_close(&cli, groups);
+	return err;
+}
+
+const c5_command c5_cmd_model_export = {
+	"model export", C5_LEARN, "write a network as a file Keras loads", "FILE.h5:NAME OUT.h5",
+	"cyto5 model export plate.h5:senescence for-keras.h5 --keras\n",
+	export,
+};
