@@ -9,6 +9,7 @@
 #include "cli/print.h"
 #include "container/experiment.h"
 #include "container/lock.h"
+#include "container/models.h"
 #include "container/object.h"
 #include "container/run.h"
 
@@ -246,6 +247,39 @@ static void free_top(top *t)
 	c5_run_info_free(&t->last);
 }
 
+/* A line a model; `cyto5 model show` has the rest. */
+static int show_models(c5_file *f, c5_buf *json)
+{
+	char **names = NULL, count[C5_SIZE_TEXT];
+	size_t n = 0;
+	int err = c5_list(f, "/models", &names, &n);
+	if (err < 0) return err == C5_ENOTFOUND ? C5_OK : err;
+	if (json) c5_json_key(json, "models"), c5_text_add(json, "[");
+	else if (n) printf("\n%smodels%s\n", c5_ink(C5_BOLD), c5_ink(C5_PLAIN));
+	for (size_t i = 0; i < n; i++) {
+		c5_stored_model s;
+		bool whole = c5_stored_model_read(f, names[i], 0, false, &s) == C5_OK;
+		if (json) {
+			c5_json_key(json, NULL);
+			c5_text_add(json, "{");
+			c5_json_str(json, "name", names[i]);
+			c5_json_str(json, "revision", whole ? c5_revision_name(s.revision) : NULL);
+			c5_json_str(json, "kind", whole ? s.kind : NULL);
+			c5_json_int(json, "parameters", whole ? (int64_t)s.count : 0);
+			c5_text_add(json, "}");
+		} else {
+			printf("  ");
+			c5_put_cell(names[i], 24);
+			if (whole) printf(" %-8s %12s parameters  %s\n", c5_revision_name(s.revision), c5_count_text(count, s.count), s.kind ? s.kind : "");
+			else printf(" %s(no complete revision)%s\n", c5_ink(C5_DIM), c5_ink(C5_PLAIN));
+		}
+		if (whole) c5_stored_model_free(&s);
+	}
+	if (json) c5_text_add(json, "]");
+	c5_names_free(names, n);
+	return C5_OK;
+}
+
 static const char *last_state(const top *t) { return strcmp(t->last.state, "running") == 0 && !t->held ? "interrupted" : t->last.state; }
 
 static int show_file(c5_file *f, const struct show *set)
@@ -294,8 +328,10 @@ static int show_file(c5_file *f, const struct show *set)
 		putchar('\n');
 		err = show_experiment(f, names[i], NULL);
 	}
+	if (err == C5_OK && json) c5_text_add(json, "]");
+	if (err == C5_OK) err = show_models(f, json);
 	if (err == C5_OK && json) {
-		c5_text_add(json, "]}");
+		c5_text_add(json, "}");
 		err = c5_json_print(json);
 	} else if (err == C5_OK && whole < n) {
 		int column = 0;

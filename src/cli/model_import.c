@@ -121,16 +121,18 @@ static int read_network(c5_model **m, c5_weights **w, const char *path, const st
 
 static int fill(c5_stored_model *s, const c5_model *m, const c5_weights *w, const char *path, const struct import *set, const c5_keras_told *told)
 {
+	bool layered = c5_layered_is(path);
 	char *full = realpath(path, NULL);
 	int err = c5_trained_pack(s, m, w);
-	s->source = c5_format("%s%s%s", full ? full : path, told->version[0] ? ", Keras " : "", told->version);
+	s->source = layered ? c5_layered_source(path) : NULL;
+	if (!s->source) s->source = c5_format("%s%s%s", full ? full : path, told->version[0] ? ", Keras " : "", told->version);
 	s->origin = c5_strdup("imported");
 	s->kind = c5_strdup(set->kind);
 	s->licence = c5_strdup(set->licence);
 	s->note = c5_strdup(set->note);
 	free(full);
 	if (err == C5_OK && (!s->source || !s->origin)) err = c5_fail(C5_ENOMEM, "out of memory");
-	if (err == C5_OK && c5_layered_is(path)) {
+	if (err == C5_OK && layered) {
 		err = c5_layered_sample(&s->sample_input, &s->n_sample_input, &s->sample_output, &s->n_sample_output, path);
 		if (err == C5_ENOTFOUND) err = C5_OK;
 	}

@@ -24,6 +24,7 @@ typedef struct source {
 	void *image;              /* .keras: the bytes behind f */
 	char *config;             /* model_config, or config.json; NULL: weights alone */
 	char version[32];
+	bool loose;               /* the architecture is ours, not the file's */
 	bool keras3;              /* layers/CLASS_k/vars */
 	const char *root;         /* legacy: "" or "/model_weights" */
 	char **layers;            /* legacy: groups of layers that have weights, in order */
@@ -229,10 +230,34 @@ static int take_array(c5_weights *w, source *s, const char *path, const char *la
 	return err;
 }
 
-/* All arrays of a layer, named as datasets below `group`. */
-static int take_layer(c5_weights *w, const c5_model *m, source *s, const c5_keras_bound *b, const char *group, char **names, size_t n)
+static bool has_tail(char **names, size_t n, const char *want)
 {
+	char tail[64];
+	for (size_t i = 0; i < n; i++) {
+		tail_of(tail, names[i]);
+		if (strcmp(tail, want) == 0) return true;
+	}
+	return false;
+}
+
+/* A norm of theirs may be without scale or shift, an LSTM without bias, which ours always have: then those stay at 1 and 0. Where arrays have numbers
+ * for names, a norm of two arrays has neither. */
+static void allow_absent(c5_keras_bound *b, const c5_model *m, char **names, size_t n)
+{
+	size_t kept = (size_t)m->layers[b->layer].n_params - 2;
+	if (b->what == C5_KERAS_LSTM) b->bias = b->bias && n > 2;
+	if (b->what != C5_KERAS_NORM || n >= kept + 2) return;
+	bool named = has_tail(names, n, "gamma") || has_tail(names, n, "beta") || has_tail(names, n, "moving_mean");
+	b->scale = named ? has_tail(names, n, "gamma") : n > kept;
+	b->center = named ? has_tail(names, n, "beta") : n > kept;
+}
+
+/* All arrays of a layer, named as datasets below `group`. */
+static int take_layer(c5_weights *w, const c5_model *m, source *s, const c5_keras_bound *bound, const char *group, char **names, size_t n)
+{
+	c5_keras_bound loose = *bound, *b = &loose;
 	c5_keras_array want[C5_KERAS_ARRAYS];
+	if (s->loose) allow_absent(b, m, names, n);
 	int n_want = c5_keras_arrays(want, m, b), err = C5_OK;
 	if (n != (size_t)n_want) {
 		char list[200] = "";
@@ -356,6 +381,7 @@ int c5_keras_read_weights(c5_weights *w, const c5_model *m, const char *path, co
 	source s;
 	c5_keras_plan plan = { 0 };
 	int err = open_source(&s, path);
+	s.loose = true;
 	if (err == C5_OK && how->by_name && s.keras3)
 		err = c5_fail(C5_EUSAGE, "%s: its layers are known by class and order, not by name; leave --by-name out", path);
 	if (err == C5_OK && (err = c5_keras_plan_of(&plan, m)) == C5_OK) err = read_all(w, m, &plan, &s, how->by_name, !how->by_name, told);

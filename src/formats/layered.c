@@ -241,3 +241,12 @@ int c5_layered_sample(float **input, size_t *n_input, float **output, size_t *n_
 	c5_foreign_close(f);
 	return err;
 }
+
+char *c5_layered_source(const char *path)
+{
+	c5_foreign *f = NULL;
+	char *said = NULL;
+	if (c5_foreign_open(&f, path) == C5_OK) (void)c5_foreign_text(f, "/", "source", &said);
+	c5_foreign_close(f);
+	return said;
+}

@@ -14,6 +14,8 @@
 bool c5_layered_is(const char *path);
 /* An average pool is taken as global when it comes before the last layers; a 1 x 1 convolution behind it is a dense layer. */
 int c5_layered_read(c5_model **m, c5_weights **w, const char *path);
+/* What it says of where its weights came from (the root's attribute `source`); NULL: nothing. Caller frees. */
+char *c5_layered_source(const char *path);
 /* Its own example, when it has one: test/input (y, x, channel) as (channel, y, x), and test/softmax. C5_ENOTFOUND when not. */
 int c5_layered_sample(float **input, size_t *n_input, float **output, size_t *n_output, const char *path);
 
