@@ -302,6 +302,50 @@ static void placed_chunks_are_where_they_were_promised(void **state)
 	free(packed);
 }
 
+static void tables_grow_row_by_row(void **state)
+{
+	(void)state;
+	const char *path = scratch("grow.h5");
+	c5_file *f = fresh("grow.h5");
+	c5_array_spec s;
+	c5_array *a;
+	c5_codec *codec;
+	MUST(c5_codec_open(&codec));
+	MUST(c5_spec_table(&s, "/searches/A/r000001/trials", 8, 8));
+	s.dims[0] = 0;
+	s.growing = true;
+	MUST(c5_spec_column(&s, "n", C5_U32));
+	MUST(c5_spec_column(&s, "v", C5_F64));
+#pragma pack(push, 1)
+	struct row { uint32_t n; double v; } rows[3], got[60];
+#pragma pack(pop)
+	MUST(c5_array_create(f, &s));
+	for (uint32_t i = 0; i < 20; i++) { /* three rows at a time, over the ends of chunks, with a commit after each; then some rows again */
+		for (uint32_t k = 0; k < 3; k++) rows[k] = (struct row){ 3 * i + k, 0.5 * i };
+		MUST(c5_array_open(&a, f, s.path));
+		MUST(c5_array_put_rows(a, codec, 3 * i, 3, rows));
+		if (i > 4) rows[0].v = -1;
+		if (i > 4) MUST(c5_array_put_rows(a, codec, 3 * i - 3, 1, rows));
+		c5_array_close(a);
+		MUST(c5_file_commit(f, i < 19));
+	}
+	MUST(c5_file_close(f));
+	MUST(c5_file_open(&f, path, C5_READ, NULL));
+	MUST(c5_array_open(&a, f, s.path));
+	assert_int_equal(c5_array_spec_of(a)->dims[0], 60);
+	MUST(c5_array_read_rows(a, codec, 0, 60, got));
+	for (uint32_t i = 0; i < 20; i++)
+		for (uint32_t k = 0; k < 3; k++) {
+			bool again = k == 0 && i >= 4 && i < 19;
+			assert_int_equal(got[3 * i + k].n, again ? 3 * i + 3 : 3 * i + k);
+			assert_true(got[3 * i + k].v == (again ? -1 : 0.5 * i));
+		}
+	c5_array_close(a);
+	MUST(c5_file_close(f));
+	c5_spec_free(&s);
+	c5_codec_close(codec);
+}
+
 /* HDF5 gives space at the end of the file back; an address below the committed end must never come of it. */
 static void space_freed_at_the_end_is_not_handed_out(void **state)
 {
@@ -454,6 +498,7 @@ int main(void)
 		cmocka_unit_test(chunks_never_written_read_as_zero),
 		cmocka_unit_test(placed_chunks_are_where_they_were_promised),
 		cmocka_unit_test(space_freed_at_the_end_is_not_handed_out),
+		cmocka_unit_test(tables_grow_row_by_row),
 		cmocka_unit_test(an_array_that_is_there_is_taken_if_it_is_the_same),
 		cmocka_unit_test(scales_and_plot_marks_are_for_viewers),
 		cmocka_unit_test(specs_travel_between_ranks),

@@ -92,10 +92,11 @@ static int print_all(c5_file *f, bool held, bool json)
 		int got = c5_run_read(f, n, &r);
 		if (got == C5_ENOTFOUND) continue; /* dropped by compact */
 		if (got < 0) { err = got; break; }
-		if (json) add_json(&b, &r, held, false);
+		bool now = held || c5_run_alive(c5_file_path(f), n);
+		if (json) add_json(&b, &r, now, false);
 		else {
 			if (shown++ == 0) printf("%srun      state        start (UTC)        duration  command    user      host          ranks  failed%s\n", c5_ink(C5_DIM), c5_ink(C5_PLAIN));
-			print_row(&r, held);
+			print_row(&r, now);
 		}
 		c5_run_info_free(&r);
 	}
@@ -163,6 +164,7 @@ static int print_one(c5_file *f, const char *name, bool held, bool json)
 	if (!number) return c5_fail(C5_EUSAGE, "%.100s: no name of a run; a run is called r000001 or 1", name);
 	int err = c5_run_read(f, number, &r);
 	if (err < 0) return err;
+	held = held || c5_run_alive(c5_file_path(f), number);
 	if (json) {
 		c5_buf b = { 0 };
 		add_json(&b, &r, held, true);

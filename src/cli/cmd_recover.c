@@ -36,7 +36,7 @@ static bool left(const char *path, const char *suffix)
 	return there;
 }
 
-static int tell_runs(c5_file *f, bool abandon, bool *changed, int *found)
+static int tell_runs(c5_file *f, const char *path, bool abandon, bool *changed, int *found)
 {
 	uint32_t last;
 	int err = c5_run_last(f, &last);
@@ -45,7 +45,8 @@ static int tell_runs(c5_file *f, bool abandon, bool *changed, int *found)
 		int got = c5_run_read(f, n, &r);
 		if (got == C5_ENOTFOUND) continue;
 		if (got < 0) return got;
-		if (strcmp(r.state, "running") == 0) {
+		if (strcmp(r.state, "running") == 0 && c5_run_alive(path, n)) printf("run %s (%s) goes on now\n", c5_revision_name(n), r.command ? r.command : "?");
+		else if (strcmp(r.state, "running") == 0) {
 			++*found;
 			if (abandon) {
 				free(r.failures);
@@ -79,7 +80,7 @@ static int look(const char *path, const struct recover *set)
 	if (state) printf("%s%s\n", set->check ? "found " : state == 1 ? "completed " : "cut off ", found_text[state]), found++;
 	if (stale) printf("%s the lock of a writer that is gone\n", set->check ? "found" : "removed"), found++;
 	if (part) printf("%s %s.part, which a compaction or creation left\n", set->check ? "found" : "removed", path), found++;
-	err = tell_runs(f, set->abandon && !set->check, &changed, &found);
+	err = tell_runs(f, path, set->abandon && !set->check, &changed, &found);
 	if (err == C5_OK && changed) err = c5_file_commit(f, false);
 	if (err == C5_OK && part && !set->check) {
 		static const char *const names[] = { ".part", ".part.journal", ".part.lock" };

@@ -235,6 +235,7 @@ static int read_top(c5_file *f, top *t)
 	c5_names_free(names, t->runs);
 	t->held = c5_lock_held(c5_file_path(f)) == 1;
 	if ((err = c5_run_last(f, &number)) < 0 || number == 0) return err;
+	t->held = t->held || c5_run_alive(c5_file_path(f), number);
 	return c5_run_read(f, number, &t->last);
 }
 

@@ -31,7 +31,7 @@ int c5_agree_runs(c5_checking *c)
 		c->runs[c->n_runs].number = number;
 		c->runs[c->n_runs].complete = strcmp(state, "complete") == 0;
 		c->runs[c->n_runs].running = strcmp(state, "running") == 0;
-		if (c->runs[c->n_runs].running && !c->set->held)
+		if (c->runs[c->n_runs].running && !c->set->held && !c5_run_alive(c5_file_path(c->file), c->runs[c->n_runs].number))
 			c5_finding(c, C5_WARNING, path, "was interrupted; go on with it by --resume, or end it with `cyto5 recover --abandon`");
 		else if (!c->runs[c->n_runs].running && !c->runs[c->n_runs].complete && strcmp(state, "failed") != 0)
 			c5_finding(c, C5_ERROR, path, "attribute state is '%.40s', expected running, complete or failed", state);

@@ -149,7 +149,7 @@ int c5_array_create(c5_file *f, const c5_array_spec *s)
 	if ((err = c5_group_make(f, parent)) < 0) goto done;
 	for (int i = 0; i < s->rank; i++) {
 		dims[i] = s->dims[i], chunk[i] = s->chunk[i] ? s->chunk[i] : 1;
-		limit[i] = dims[i] ? dims[i] : 1; /* HDF5 wants chunks no larger than the limit, also of an empty table */
+		limit[i] = s->growing ? H5S_UNLIMITED : dims[i] ? dims[i] : 1; /* HDF5 wants chunks no larger than the limit, also of an empty table */
 	}
 	err = C5_EIO;
 	type = make_type(s);
@@ -392,4 +392,36 @@ int c5_array_write_chunk(c5_array *a, uint64_t chunk, const void *packed, size_t
 	if (H5Dwrite_chunk(a->id, H5P_DEFAULT, 0, offset, size, packed) < 0)
 		return c5_h5_fail(C5_EIO, "%s:%s: chunk %llu", a->file->path, a->spec.path, (unsigned long long)chunk);
 	return C5_OK;
+}
+
+/* ---- tables that grow ---- */
+
+static int extend(c5_array *a, uint64_t rows)
+{
+	hsize_t dims = rows;
+	if (rows <= a->spec.dims[0]) return C5_OK;
+	if (H5Dset_extent(a->id, &dims) < 0) return c5_h5_fail(C5_EIO, "%s:%s: cannot grow to %llu rows", a->file->path, a->spec.path, (unsigned long long)rows);
+	a->spec.dims[0] = rows;
+	return C5_OK;
+}
+
+int c5_array_put_rows(c5_array *a, c5_codec *codec, uint64_t first, uint64_t n, const void *rows)
+{
+	const c5_array_spec *s = &a->spec;
+	size_t bytes = c5_spec_chunk_bytes(s), size;
+	uint8_t *packed = NULL;
+	int err;
+	if (s->rank != 1 || !s->n_columns) return c5_fail(C5_EFAIL, "%s:%s: no table", a->file->path, s->path);
+	if ((err = extend(a, first + n)) < 0 || (err = c5_alloc_aligned(&packed, c5_chunk_bound(bytes), 1)) < 0) return err;
+	while (err == C5_OK && n) {
+		uint64_t chunk = first / s->chunk[0], in = first % s->chunk[0], part = s->chunk[0] - in < n ? s->chunk[0] - in : n;
+		if ((err = hold_chunk(a, codec, chunk)) < 0) break;
+		memcpy(a->chunk + in * s->row_size, rows, part * s->row_size);
+		err = c5_chunk_encode(codec, a->chunk, bytes, s->row_size, packed, &size);
+		if (err == C5_OK) err = c5_array_write_chunk(a, chunk, packed, size);
+		rows = (const uint8_t *)rows + part * s->row_size;
+		first += part, n -= part;
+	}
+	free(packed);
+	return err;
 }

@@ -32,6 +32,7 @@ typedef struct c5_array_spec {
 	int dtype;                  /* enum c5_dtype; 0 for tables */
 	c5_column *columns;         /* tables: owned */
 	size_t n_columns, row_size; /* tables: bytes of a row in memory and in the file (packed) */
+	bool growing;               /* tables: rows may be added later, by c5_array_put_rows */
 	c5_axis axes[C5_MAX_RANK];
 	size_t n_attrs, cap_attrs;  /* attributes set when the dataset is made, owned */
 	struct c5_spec_attr { char *name, *text; double number; bool is_number; } *attrs;
@@ -81,6 +82,10 @@ int c5_array_read_packed(c5_array *a, uint64_t chunk, const void **data, size_t 
 int c5_array_place_chunk(c5_array *a, uint64_t chunk, size_t size, uint64_t *at);
 /* Registers and writes at once. */
 int c5_array_write_chunk(c5_array *a, uint64_t chunk, const void *packed, size_t size);
+
+/* Puts rows first .. first+n into a table, growing it where they go beyond its end (a table made to grow). What its chunks held besides stays. For
+ * tables that one process alone writes row by row; visible with the next commit. */
+int c5_array_put_rows(c5_array *a, c5_codec *codec, uint64_t first, uint64_t n, const void *rows);
 
 /* Sets the column's values apart: a named column's offset and type, or C5_ENOTFOUND. */
 int c5_spec_find_column(const c5_array_spec *s, const char *name, const c5_column **column);

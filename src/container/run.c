@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/mem.h"
+#include "container/lock.h"
 
 /* The texts of a record: short ones are attributes, long ones datasets of their own. */
 static const struct { const char *name; size_t field; bool dataset; } texts[] = {
@@ -159,11 +160,23 @@ int c5_run_unfinished(c5_file *f, uint32_t *number)
 	int err = c5_run_last(f, number);
 	if (err < 0) return err;
 	for (; *number > 0; --*number) {
-		char path[64], *state = NULL;
+		char path[64], *state = NULL, *command = NULL;
 		snprintf(path, sizeof path, "/runs/%s", c5_revision_name(*number));
 		bool running = c5_attr_get_str(f, path, "state", &state) == C5_OK && strcmp(state, "running") == 0;
+		if (running && c5_attr_get_str(f, path, "command", &command) == C5_OK && strcmp(command, C5_RUN_SEARCH) == 0) running = false;
+		free(command);
 		free(state);
 		if (running) return C5_OK;
 	}
 	return c5_fail(C5_ENOTFOUND, "%s: no unfinished run", c5_file_path(f));
+}
+
+char *c5_run_lock_path(const char *container, uint32_t number) { return c5_format("%s.%s", container, c5_revision_name(number)); }
+
+bool c5_run_alive(const char *container, uint32_t number)
+{
+	char *path = c5_run_lock_path(container, number);
+	bool alive = path && c5_lock_held(path) == 1;
+	free(path);
+	return alive;
 }

@@ -40,8 +40,15 @@ int c5_run_resume(c5_file *f, c5_run_info *r);
 /* Sets state and end time, failures when failed > 0. Not committed. */
 int c5_run_end(c5_file *f, const c5_run_info *r, const char *state);
 int c5_run_read(c5_file *f, uint32_t number, c5_run_info *r);
-/* The newest run that is still `running`; C5_ENOTFOUND when there is none. */
+/* The newest run that is still `running`, searches left out: they stand open beside other runs. C5_ENOTFOUND when there is none. */
 int c5_run_unfinished(c5_file *f, uint32_t *number);
 int c5_run_last(c5_file *f, uint32_t *number); /* 0: none yet */
+
+/* A search lets go of the container between its commits, so that others may write meanwhile. Its run holds a lock of its own: that of container/lock.h
+ * for this path, FILE.rNNNNNN. Caller frees. */
+#define C5_RUN_SEARCH "search" /* its command */
+char *c5_run_lock_path(const char *container, uint32_t number);
+/* Whether some process holds that lock. */
+bool c5_run_alive(const char *container, uint32_t number);
 
 #endif

@@ -117,6 +117,7 @@ void c5_spec_pack(const c5_array_spec *s, c5_buf *to)
 	c5_buf_put(to, &s->dtype, sizeof s->dtype);
 	c5_buf_put(to, s->axes, sizeof s->axes);
 	c5_buf_put_u64(to, s->row_size);
+	c5_buf_put_u64(to, s->growing);
 	c5_buf_put_u64(to, s->n_columns);
 	c5_buf_put(to, s->columns, s->n_columns * sizeof *s->columns);
 	c5_buf_put_u64(to, s->n_attrs);
@@ -130,14 +131,16 @@ void c5_spec_pack(const c5_array_spec *s, c5_buf *to)
 
 int c5_spec_unpack(c5_array_spec *s, c5_buf *from)
 {
-	uint64_t n, row;
+	uint64_t n, row, growing;
 	int err;
 	memset(s, 0, sizeof *s);
 	if ((err = c5_buf_get_str(from, &s->path)) < 0 || (err = c5_buf_get(from, &s->rank, sizeof s->rank)) < 0 || (err = c5_buf_get(from, s->dims, sizeof s->dims)) < 0 ||
 	    (err = c5_buf_get(from, s->chunk, sizeof s->chunk)) < 0 || (err = c5_buf_get(from, &s->dtype, sizeof s->dtype)) < 0 ||
-	    (err = c5_buf_get(from, s->axes, sizeof s->axes)) < 0 || (err = c5_buf_get_u64(from, &row)) < 0 || (err = c5_buf_get_u64(from, &n)) < 0)
+	    (err = c5_buf_get(from, s->axes, sizeof s->axes)) < 0 || (err = c5_buf_get_u64(from, &row)) < 0 || (err = c5_buf_get_u64(from, &growing)) < 0 ||
+	    (err = c5_buf_get_u64(from, &n)) < 0)
 		return err;
 	s->row_size = row;
+	s->growing = growing != 0;
 	if (n) {
 		if ((err = c5_alloc(&s->columns, n, sizeof *s->columns)) < 0 || (err = c5_buf_get(from, s->columns, n * sizeof *s->columns)) < 0) return err;
 		s->n_columns = n;
