@@ -1,0 +1,105 @@
+/* answer.c – see answer.h. JSON is read as the YAML that it is. */
+#include "hyperopt/answer.h"
+
+#include <ctype.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/text.h"
+#include "base/yaml.h"
+
+#define OBJECT_MOST (4u << 20)
+
+void c5_answer_begin(c5_answer *a, const char *key, const char *step, const char *value) { *a = (c5_answer){ key, step, value, NULL, { 0 } }; }
+
+void c5_answer_free(c5_answer *a)
+{
+	free(a->last);
+	c5_buf_free(&a->object);
+	memset(a, 0, sizeof *a);
+}
+
+/* A number, also nan and inf, which are told apart later. */
+static bool to_number(const char *text, double *out)
+{
+	char *end;
+	*out = strtod(text, &end);
+	if (end == text) return false;
+	while (isspace((unsigned char)*end)) end++;
+	return *end == '\0';
+}
+
+static const c5_yaml_node *member(const c5_yaml_node *map, const char *name)
+{
+	const c5_yaml_node *found = c5_yaml_get(map, name), *figures = c5_yaml_get(map, "figures");
+	if (!found && figures) found = c5_yaml_get(figures, name);
+	const char *dot = strchr(name, '.');
+	if (found || !dot) return found;
+	char *first = c5_format("%.*s", (int)(dot - name), name);
+	const c5_yaml_node *inner = first ? c5_yaml_get(map, first) : NULL;
+	free(first);
+	return inner ? member(inner, dot + 1) : NULL;
+}
+
+static bool number_of(const c5_yaml_node *map, const char *name, double *out)
+{
+	const c5_yaml_node *node = member(map, name);
+	return node && node->kind == C5_YAML_SCALAR && to_number(node->text, out);
+}
+
+static bool json_report(const c5_answer *a, const char *line, c5_report *report)
+{
+	c5_yaml *doc;
+	if (!a->step || !a->value || *line != '{' || c5_yaml_parse(&doc, "report", line, strlen(line)) < 0) return false;
+	bool found = number_of(c5_yaml_root(doc), a->step, &report->step) && number_of(c5_yaml_root(doc), a->value, &report->value);
+	c5_yaml_free(doc);
+	return found;
+}
+
+bool c5_answer_line(c5_answer *a, const char *line, c5_report *report)
+{
+	char step[64], value[64], rest[2];
+	while (isspace((unsigned char)*line)) line++;
+	if (sscanf(line, "report %63s %63s %1s", step, value, rest) == 2 && to_number(step, &report->step) && to_number(value, &report->value)) return isfinite(report->step);
+	if (json_report(a, line, report)) return isfinite(report->step);
+	if (!*line) return false;
+	free(a->last);
+	a->last = c5_strdup(line);
+	if (!a->key) return false;
+	if (*line == '{') a->object.size = 0;
+	if (a->object.size + strlen(line) < OBJECT_MOST && (*line == '{' || a->object.size)) {
+		c5_buf_put(&a->object, line, strlen(line));
+		c5_buf_put(&a->object, "\n", 1);
+	}
+	return false;
+}
+
+static double value_of_key(const c5_answer *a, char note[C5_NOTE_TEXT])
+{
+	c5_yaml *doc;
+	double value = NAN;
+	if (!a->object.size) snprintf(note, C5_NOTE_TEXT, "printed no JSON object to take %.40s from", a->key);
+	else if (c5_yaml_parse(&doc, "answer", (const char *)a->object.data, a->object.size) < 0) snprintf(note, C5_NOTE_TEXT, "%.110s", c5_error_last());
+	else {
+		const c5_yaml_node *node = member(c5_yaml_root(doc), a->key);
+		if (!node) snprintf(note, C5_NOTE_TEXT, "no %.40s in the JSON object printed last", a->key);
+		else if (node->kind == C5_YAML_NULL) snprintf(note, C5_NOTE_TEXT, "%.40s is undefined", a->key);
+		else if (node->kind != C5_YAML_SCALAR || !to_number(node->text, &value)) snprintf(note, C5_NOTE_TEXT, "%.40s is no number", a->key);
+		c5_yaml_free(doc);
+	}
+	return value;
+}
+
+double c5_answer_value(const c5_answer *a, char note[C5_NOTE_TEXT])
+{
+	double value = NAN;
+	note[0] = '\0';
+	if (a->key) value = value_of_key(a, note);
+	else if (!a->last) snprintf(note, C5_NOTE_TEXT, "printed nothing; the last line is to be the value");
+	else if (!to_number(a->last, &value)) snprintf(note, C5_NOTE_TEXT, "its last line is '%.50s', expected a number", a->last);
+	if (!note[0] && !isfinite(value)) snprintf(note, C5_NOTE_TEXT, "the value is %s", isnan(value) ? "nan" : "infinite");
+	return isfinite(value) ? value : NAN;
+}

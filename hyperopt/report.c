@@ -1,0 +1,72 @@
+/* report.c – see report.h. */
+#include "hyperopt/report.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "container/run.h"
+
+char *c5_best_config(const c5_search_setup *s, const c5_trial *best, uint32_t run)
+{
+	char text[C5_VALUE_TEXT], value[C5_REAL_TEXT];
+	c5_buf b = { 0 };
+	c5_text_addf(&b, "# best of search %s %s: trial %u, %s %s\n", s->params.name, c5_revision_name(run), best->number, s->command.key ? s->command.key : "value",
+		c5_text_real(value, best->value));
+	for (size_t i = 0; i < s->space.n; i++) {
+		if (isnan(best->values[i])) continue;
+		c5_text_addf(&b, "%s: ", s->space.params[i].name);
+		const char *shown = c5_param_text(text, &s->space.params[i], best->values[i]);
+		if (s->space.params[i].kind == C5_PARAM_CHOICE && strcmp(shown, "true") != 0 && strcmp(shown, "false") != 0) c5_yaml_add_text(&b, shown);
+		else c5_text_add(&b, shown);
+		c5_text_add(&b, "\n");
+	}
+	return c5_text_take(&b);
+}
+
+static void add_field(c5_buf *to, const char *text)
+{
+	if (!strpbrk(text, ",\"\n\r")) {
+		c5_text_add(to, text);
+		return;
+	}
+	c5_text_add(to, "\"");
+	for (; *text; text++) {
+		if (*text == '"') c5_text_add(to, "\"");
+		c5_buf_put(to, text, 1);
+	}
+	c5_text_add(to, "\"");
+}
+
+static void add_number(c5_buf *to, double v)
+{
+	char text[C5_REAL_TEXT];
+	if (isfinite(v)) c5_text_add(to, c5_text_real(text, v));
+}
+
+int c5_trials_csv(c5_buf *to, const c5_history *h)
+{
+	char text[C5_VALUE_TEXT];
+	c5_text_add(to, "trial,state,value,spread,repeats,origin,group,begun_s,seconds,reports,note");
+	for (size_t i = 0; i < h->space->n; i++) {
+		c5_text_add(to, ",param_");
+		add_field(to, h->space->params[i].name);
+	}
+	c5_text_add(to, "\n");
+	for (size_t k = 0; k < h->n; k++) {
+		const c5_trial *t = &h->trials[k];
+		if (t->state == C5_TRIAL_NONE) continue;
+		c5_text_addf(to, "%u,%s,", t->number, c5_trial_state_name(t->state));
+		add_number(to, t->value);
+		c5_text_add(to, ",");
+		add_number(to, t->spread);
+		c5_text_addf(to, ",%u,%s,%u,%.3f,%.3f,%zu,", t->repeats, t->origin, t->group, t->begun_s, t->seconds, t->n_reports);
+		add_field(to, t->note);
+		for (size_t i = 0; i < h->space->n; i++) {
+			c5_text_add(to, ",");
+			add_field(to, c5_param_text(text, &h->space->params[i], t->values[i]));
+		}
+		c5_text_add(to, "\n");
+	}
+	return to->err;
+}
