@@ -72,6 +72,13 @@ static void add_word(c5_buf *to, const char *s)
 	c5_text_add(to, "'");
 }
 
+/* A word, or where the text has it in quotes already, no quotes of our own around what needs none. */
+static void add_value(c5_buf *to, const char *value)
+{
+	bool quoted = to->size && (to->data[to->size - 1] == '"' || to->data[to->size - 1] == '\'');
+	if (!quoted || *value) add_word(to, value);
+}
+
 /* Whether a text names the parameter by itself. */
 static bool names_it(const char *text, const char *name)
 {
@@ -143,7 +150,7 @@ static void fill(c5_buf *to, const filling *f, const char *text)
 		} else {
 			size_t i = c5_space_find(f->space, name);
 			if (i == SIZE_MAX) (void)add_own(to, f, name);
-			else add_word(to, c5_param_text(value, &f->space->params[i], f->order->values[i]));
+			else add_value(to, c5_param_text(value, &f->space->params[i], f->order->values[i]));
 		}
 	}
 }

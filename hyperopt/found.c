@@ -69,7 +69,7 @@ int c5_found_read(c5_found *found, c5_file *f, const char *name)
 	if (!space || !importance) { err = c5_fail(C5_ENOMEM, "out of memory"); goto done; }
 	if ((err = c5_text_get(f, space, &text)) < 0 || (err = c5_search_parse(&found->setup, space, text, NULL)) < 0) goto done;
 	c5_history_init(&found->history, &found->setup.space, c5_search_maximises(&found->setup));
-	if ((err = c5_attr_get_str(f, folder, "state", &found->state)) < 0 || (err = c5_rows_read(&found->history, f, folder)) < 0) goto done;
+	if ((err = c5_attr_get_str(f, folder, "state", &found->state)) < 0 || (err = c5_trials_read(&found->history, f, folder)) < 0) goto done;
 	if ((err = c5_importance_read(&found->importance, f, importance, &found->setup.space)) < 0) goto done;
 	(void)c5_attr_get_f64(f, folder, "spent_s", &found->spent_s);
 	if (c5_attr_get_i64(f, folder, "best_trial", &best) == C5_OK && best > 0 && best < UINT32_MAX) found->best = (uint32_t)best;

@@ -7,14 +7,14 @@
 
 #include "base/error.h"
 #include "hyperopt/acquire.h"
-#include "hyperopt/model.h"
+#include "hyperopt/surrogate.h"
 #include "hyperopt/sobol.h"
 
 #define POINTS 1024
 #define TRIALS_LEAST 4
 
 /* The process's mean at a place of the unit cube, as it sees values. */
-static double mean_at(const c5_model_of_trials *m, const c5_space *space, const double *unit)
+static double mean_at(const c5_surrogate *m, const c5_space *space, const double *unit)
 {
 	double values[C5_SPACE_MOST], x[C5_SPACE_MOST], mean;
 	c5_space_round(space, unit, values);
@@ -24,7 +24,7 @@ static double mean_at(const c5_model_of_trials *m, const c5_space *space, const 
 }
 
 /* Jansen's (1999) estimators: two sets of points, and the first with one coordinate taken from the second. */
-static int estimate(c5_importance *out, const c5_model_of_trials *m, const c5_space *space, uint64_t seed)
+static int estimate(c5_importance *out, const c5_surrogate *m, const c5_space *space, uint64_t seed)
 {
 	size_t n = space->n;
 	double *a, *b, *fa = NULL, *fb = NULL, sum = 0, squares = 0;
@@ -66,10 +66,10 @@ done:
 
 int c5_importance_of(c5_importance *out, const c5_history *h, uint64_t seed)
 {
-	c5_model_of_trials m;
+	c5_surrogate m;
 	memset(out, 0, sizeof *out);
-	int err = c5_model_fit(&m, h, seed, (UINT64_C(4) << 40) + h->n);
+	int err = c5_surrogate_fit(&m, h, seed, (UINT64_C(4) << 40) + h->n);
 	if (err == C5_OK && m.n >= TRIALS_LEAST) err = estimate(out, &m, h->space, seed);
-	if (err == C5_OK) c5_model_free(&m);
+	if (err == C5_OK) c5_surrogate_free(&m);
 	return err;
 }

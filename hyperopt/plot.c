@@ -119,6 +119,12 @@ static void axis_of(c5_buf *to, double x, double y, double height, const c5_para
 	c5_canvas_text(to, x + 5, y + height - 1, "start", "s", c5_param_text(text, p, p->min));
 }
 
+static const char *short_number(char to[32], double v)
+{
+	snprintf(to, 32, "%.3g", v);
+	return to;
+}
+
 static void parallel_line(c5_buf *to, const c5_search_plot *p, const c5_trial *t, double y0, double height, const c5_scale *values)
 {
 	const c5_space *space = p->history->space;
@@ -153,8 +159,8 @@ int c5_plot_parallel(c5_buf *to, const c5_search_plot *p)
 	for (size_t i = 0; i < h->space->n; i++) axis_of(to, LEFT + BETWEEN * (double)i, y0, height, &h->space->params[i]);
 	c5_text_addf(to, "<path class=\"f\" d=\"M%.1f %.1fV%.1f\"/>\n", last, y0, y0 + height);
 	c5_canvas_text(to, last, y0 - 10, "middle", "a", p->value);
-	c5_canvas_text(to, last + 5, y0 + 8, "start", "s", c5_number_text(text, values.hi));
-	c5_canvas_text(to, last + 5, y0 + height - 1, "start", "s", c5_number_text(text, values.lo));
+	c5_canvas_text(to, last + 5, y0 + 8, "start", "s", short_number(text, values.hi));
+	c5_canvas_text(to, last + 5, y0 + height - 1, "start", "s", short_number(text, values.lo));
 	c5_canvas_text(to, LEFT, y0 + height + 30, "start", "s", "dark: good; thick: the best; below an axis: left out by a condition");
 	c5_canvas_end(to);
 	return to->err;

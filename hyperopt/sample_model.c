@@ -5,13 +5,13 @@
 
 #include "base/error.h"
 #include "hyperopt/acquire.h"
-#include "hyperopt/model.h"
+#include "hyperopt/surrogate.h"
 #include "hyperopt/sampler.h"
 
 #define NEAR 4 /* places looked around */
 #define NOISE_SEEN 1e-4 /* variance, of values of variance 1, from which a value may owe its place to luck */
 
-typedef c5_model_of_trials model;
+typedef c5_surrogate model;
 
 /* The least of the means at the points tried: what there is to improve on, without the luck of the noise. */
 static double plain_best(const model *m)
@@ -40,8 +40,8 @@ static int believe_pending(model *m, const c5_history *h)
 /* The places of the best trials, by the model. */
 static size_t best_places(const model *m, const c5_history *h, double *near)
 {
-	double means[C5_MODEL_MOST];
-	bool used[C5_MODEL_MOST] = { false };
+	double means[C5_SURROGATE_MOST];
+	bool used[C5_SURROGATE_MOST] = { false };
 	size_t n = 0;
 	for (size_t i = 0; i < m->n; i++) c5_gp_predict(m->gp, m->x + i * h->space->n, &means[i], NULL);
 	for (; n < NEAR && n < m->n; n++) {
@@ -58,7 +58,7 @@ int c5_sample_model(const c5_sampler *s, const c5_history *h, uint32_t number, d
 {
 	model m;
 	double near[NEAR * C5_SPACE_MOST], improvement, best;
-	int err = c5_model_fit(&m, h, s->seed, (UINT64_C(2) << 40) + number);
+	int err = c5_surrogate_fit(&m, h, s->seed, (UINT64_C(2) << 40) + number);
 	if (err < 0) return err;
 	if (m.n == 0) return c5_sample_even(s, h, number, values); /* nothing to learn from: all failed, or all are running */
 	size_t n_near = best_places(&m, h, near);
@@ -68,7 +68,7 @@ int c5_sample_model(const c5_sampler *s, const c5_history *h, uint32_t number, d
 	c5_acquire a = { h->space, h, models, &best, 1, near, n_near, s->seed, (UINT64_C(3) << 40) + number };
 	if ((err = c5_acquire_point(&a, values, &improvement)) == C5_ENOTFOUND) err = c5_sample_random(s, h, number, values);
 done:
-	c5_model_free(&m);
+	c5_surrogate_free(&m);
 	return err;
 }
 
@@ -80,7 +80,7 @@ const c5_trial *c5_sampler_recommend(const c5_sampler *s, const c5_history *h)
 	model m;
 	const c5_trial *chosen = c5_history_best(h);
 	double best = INFINITY, mean;
-	if (!chosen || h->n < 4 || c5_model_fit(&m, h, s->seed, (UINT64_C(2) << 40) + h->n + 1) < 0 || m.n == 0) return chosen;
+	if (!chosen || h->n < 4 || c5_surrogate_fit(&m, h, s->seed, (UINT64_C(2) << 40) + h->n + 1) < 0 || m.n == 0) return chosen;
 	for (size_t i = 0; is_noisy(&m, h) && i < m.n; i++) {
 		if (m.trials[i]->state != C5_TRIAL_COMPLETE) continue;
 		c5_gp_predict(m.gp, m.x + i * h->space->n, &mean, NULL);
@@ -89,6 +89,6 @@ const c5_trial *c5_sampler_recommend(const c5_sampler *s, const c5_history *h)
 			chosen = m.trials[i];
 		}
 	}
-	c5_model_free(&m);
+	c5_surrogate_free(&m);
 	return chosen;
 }

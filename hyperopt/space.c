@@ -189,6 +189,17 @@ static void scale_ends(const c5_param *p, double *lo, double *hi)
 	*lo = log(*lo), *hi = log(*hi);
 }
 
+/* Real values keep 7 digits, of the range or on a logarithmic scale of themselves: nobody wants to copy 17. */
+static double few_digits(const c5_param *p, double value)
+{
+	double size = p->log ? fabs(value) : p->max - p->min;
+	if (!(size > 0)) return value;
+	int digits = 6 - (int)floor(log10(size));
+	if (digits > 300 || digits < -300) return value;
+	double power = pow(10, abs(digits)), rounded = digits > 0 ? rint(value * power) / power : rint(value / power) * power;
+	return rounded < p->min ? p->min : rounded > p->max ? p->max : rounded;
+}
+
 double c5_param_value(const c5_param *p, double unit)
 {
 	double lo, hi;
@@ -196,7 +207,7 @@ double c5_param_value(const c5_param *p, double unit)
 	scale_ends(p, &lo, &hi);
 	double at = lo + unit * (hi - lo), value = p->log ? exp(at) : at;
 	if (p->step > 0) return nearest_level(p, value);
-	return value < p->min ? p->min : value > p->max ? p->max : value;
+	return few_digits(p, value);
 }
 
 double c5_param_unit(const c5_param *p, double value)
@@ -259,6 +270,14 @@ const char *c5_param_text(char *to, const c5_param *p, double value)
 	if (p->kind == C5_PARAM_CHOICE) return value >= 0 && value < (double)p->n_choices ? p->choices[(size_t)value] : to;
 	if (p->kind == C5_PARAM_WHOLE) snprintf(to, C5_VALUE_TEXT, "%.0f", value);
 	else c5_text_real(to, value);
+	return to;
+}
+
+const char *c5_param_short(char *to, const c5_param *p, double value)
+{
+	if (isnan(value)) return "-";
+	if (p->kind != C5_PARAM_REAL) return c5_param_text(to, p, value);
+	snprintf(to, C5_VALUE_TEXT, "%.4g", value);
 	return to;
 }
 

@@ -74,6 +74,8 @@ bool c5_space_settle_values(const c5_space *s, double *values);
 /* A value as text, "0.001", "12", "adam"; "" for NAN. `to` holds C5_VALUE_TEXT bytes; returns what to show, `to` or the choice's own text. */
 #define C5_VALUE_TEXT 40
 const char *c5_param_text(char *to, const c5_param *p, double value);
+/* Likewise for people: real numbers by 4 digits, "-" for NAN. */
+const char *c5_param_short(char *to, const c5_param *p, double value);
 /* A value read from text; false if the parameter cannot have it. Numbers off a grid go to its nearest level. */
 bool c5_param_parse(const c5_param *p, const char *text, double *value);
 

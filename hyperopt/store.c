@@ -186,7 +186,7 @@ static int load(c5_store *s, c5_file *f, const char *folder, c5_history *h)
 {
 	(void)c5_attr_get_f64(f, folder, "spent_s", &s->before_s);
 	s->spent_s = s->before_s;
-	return c5_rows_read(h, f, folder);
+	return c5_trials_read(h, f, folder);
 }
 
 static int resume_run(c5_store *s, c5_file *f, uint32_t run, int ranks, c5_history *h)

@@ -226,7 +226,7 @@ done:
 	return err;
 }
 
-int c5_rows_read(c5_history *h, c5_file *f, const char *folder)
+int c5_trials_read(c5_history *h, c5_file *f, const char *folder)
 {
 	c5_codec *codec = NULL;
 	char *trials = c5_format("%s/trials", folder), *reports = c5_format("%s/reports", folder);

@@ -15,7 +15,7 @@ int c5_reports_spec(c5_array_spec *s, const char *path);
 void c5_trial_row(c5_buf *to, const c5_array_spec *s, const c5_space *space, const c5_trial *t);
 void c5_report_rows(c5_buf *to, const c5_trial *t);
 /* Reads both tables below `folder` into the history. Columns are found by name. */
-int c5_rows_read(c5_history *h, c5_file *f, const char *folder);
+int c5_trials_read(c5_history *h, c5_file *f, const char *folder);
 
 int c5_importance_write(c5_file *f, const char *path, const c5_space *space, const c5_importance *importance);
 int c5_importance_read(c5_importance *importance, c5_file *f, const char *path, const c5_space *space);

@@ -48,6 +48,7 @@ extern const c5_command c5_cmd_ingest, c5_cmd_run, c5_cmd_segment, c5_cmd_object
 extern const c5_command c5_cmd_model;
 extern const c5_command c5_cmd_export, c5_cmd_import;
 extern const c5_command c5_cmd_train;
+extern const c5_command c5_cmd_search;
 extern const c5_command c5_cmd_show, c5_cmd_log, c5_cmd_schema, c5_cmd_check, c5_cmd_diff, c5_cmd_digest, c5_cmd_recover, c5_cmd_compact, c5_cmd_migrate;
 
 const c5_command *c5_command_find(const char *name);

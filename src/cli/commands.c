@@ -18,6 +18,7 @@ const c5_command *const c5_commands[] = {
 	/* learn */
 	&c5_cmd_train,
 	&c5_cmd_model,
+	&c5_cmd_search,
 	/* look */
 	&c5_cmd_show,
 	&c5_cmd_log,

@@ -1,5 +1,5 @@
-/* model.c – see model.h. */
-#include "hyperopt/model.h"
+/* surrogate.c – see surrogate.h. */
+#include "hyperopt/surrogate.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -11,9 +11,9 @@
 #define WARPS 4
 #define NOISE_LEAST 1e-8
 
-typedef c5_model_of_trials model;
+typedef c5_surrogate model;
 
-void c5_model_free(model *m)
+void c5_surrogate_free(model *m)
 {
 	free(m->x);
 	free(m->cost);
@@ -34,16 +34,16 @@ static int by_size(const void *a, const void *b)
 static int thin_out(model *m)
 {
 	double *sorted;
-	if (m->n <= C5_MODEL_MOST) return C5_OK;
+	if (m->n <= C5_SURROGATE_MOST) return C5_OK;
 	int err = c5_alloc(&sorted, m->n, sizeof *sorted);
 	if (err < 0) return err;
 	memcpy(sorted, m->cost, m->n * sizeof *sorted);
 	qsort(sorted, m->n, sizeof *sorted, by_size);
-	double good = sorted[C5_MODEL_MOST / 2 - 1];
+	double good = sorted[C5_SURROGATE_MOST / 2 - 1];
 	free(sorted);
 	size_t kept = 0, best = 0;
-	for (size_t i = 0; i < m->n; i++) best += m->cost[i] <= good && best < C5_MODEL_MOST / 2;
-	size_t others = 0, drop = m->n - C5_MODEL_MOST; /* of the others, the oldest go */
+	for (size_t i = 0; i < m->n; i++) best += m->cost[i] <= good && best < C5_SURROGATE_MOST / 2;
+	size_t others = 0, drop = m->n - C5_SURROGATE_MOST; /* of the others, the oldest go */
 	for (size_t i = 0, taken = 0; i < m->n; i++) {
 		bool keep = m->cost[i] <= good && taken < best;
 		taken += keep;
@@ -137,27 +137,27 @@ static int fit(model *m, const c5_history *h, uint64_t seed, uint64_t item)
 	return C5_OK;
 }
 
-int c5_model_fit(model *m, const c5_history *h, uint64_t seed, uint64_t item)
+int c5_surrogate_fit(model *m, const c5_history *h, uint64_t seed, uint64_t item)
 {
 	memset(m, 0, sizeof *m);
 	int err = gather(m, h);
 	if (err == C5_OK && m->n < 2) m->n = 0;
 	if (err == C5_OK && m->n) err = fit(m, h, seed, item);
-	if (err < 0) c5_model_free(m);
+	if (err < 0) c5_surrogate_free(m);
 	return err;
 }
 
-double c5_model_cost_of(const model *m, double y)
+double c5_surrogate_cost_of(const model *m, double y)
 {
 	double bent_cost = y * m->scale + m->centre;
 	return m->warp > 0 ? m->least + m->warp * expm1(bent_cost) : bent_cost;
 }
 
-void c5_model_cost(const model *m, const double *x, double *middle, double *low, double *high)
+void c5_surrogate_cost(const model *m, const double *x, double *middle, double *low, double *high)
 {
 	double mean, sd;
 	c5_gp_predict(m->gp, x, &mean, &sd);
-	*middle = c5_model_cost_of(m, mean);
-	*low = c5_model_cost_of(m, mean - sd);
-	*high = c5_model_cost_of(m, mean + sd);
+	*middle = c5_surrogate_cost_of(m, mean);
+	*low = c5_surrogate_cost_of(m, mean - sd);
+	*high = c5_surrogate_cost_of(m, mean + sd);
 }

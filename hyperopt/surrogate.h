@@ -1,15 +1,15 @@
-/* model.h – the Gaussian process of a search: its trials gathered, their values standardised and perhaps warped, the process fitted.
+/* surrogate.h – the Gaussian process of a search: its trials gathered, their values standardised and perhaps warped, the process fitted.
  * Values are warped by a logarithm above the least where the marginal likelihood says that the process fits better so: errors of networks and
  * costs often have a long upper tail. */
-#ifndef C5_HYPEROPT_MODEL_H
-#define C5_HYPEROPT_MODEL_H
+#ifndef C5_HYPEROPT_SURROGATE_H
+#define C5_HYPEROPT_SURROGATE_H
 
 #include "hyperopt/gp.h"
 #include "hyperopt/history.h"
 
-#define C5_MODEL_MOST 400   /* trials that a model holds: of more, the best half of that and the newest */
+#define C5_SURROGATE_MOST 400   /* trials that a model holds: of more, the best half of that and the newest */
 
-typedef struct c5_model_of_trials {
+typedef struct c5_surrogate {
 	size_t n;
 	double *x;           /* (n, space n) */
 	double *cost, *y;    /* (n) as told, less being better; and as the process sees it */
@@ -18,13 +18,13 @@ typedef struct c5_model_of_trials {
 	c5_gp *gp;
 	double warp;         /* 0: none; else the distance above the least at which the logarithm begins to bend */
 	double least, centre, scale;
-} c5_model_of_trials;
+} c5_surrogate;
 
 /* Gathers and fits. n 0 and no process when fewer than two trials say anything. */
-int c5_model_fit(c5_model_of_trials *m, const c5_history *h, uint64_t seed, uint64_t item);
-void c5_model_free(c5_model_of_trials *m);
+int c5_surrogate_fit(c5_surrogate *m, const c5_history *h, uint64_t seed, uint64_t item);
+void c5_surrogate_free(c5_surrogate *m);
 /* What the process thinks of the cost at x (space n), as it was told: the middle, and how far up and down a standard deviation goes. */
-void c5_model_cost(const c5_model_of_trials *m, const double *x, double *middle, double *low, double *high);
-double c5_model_cost_of(const c5_model_of_trials *m, double y);
+void c5_surrogate_cost(const c5_surrogate *m, const double *x, double *middle, double *low, double *high);
+double c5_surrogate_cost_of(const c5_surrogate *m, double y);
 
 #endif
