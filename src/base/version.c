@@ -24,6 +24,7 @@ static c5_version_row rows[] = {
 	{ "CUDA", C5_HAVE_CUDA_VERSION, NULL },
 	{ "cuDNN", C5_HAVE_CUDNN_VERSION, NULL },
 	{ "NLopt", C5_HAVE_NLOPT_VERSION, NULL },
+	{ "LAPACK", C5_HAVE_LAPACK_VERSION, NULL },
 	{ "compiler", C5_COMPILER, NULL },
 	{ "build", C5_BUILD_TYPE, NULL },
 	{ NULL, NULL, NULL },
