@@ -208,6 +208,8 @@ static void a_packed_pair_comes_back(void **state)
 	assert_memory_equal(q->nodes, p->nodes, p->n_nodes * sizeof *p->nodes);
 	assert_memory_equal(q->links, p->links, p->n_links * sizeof *p->links);
 	assert_memory_equal(q->births, p->births, p->n_births * sizeof *p->births);
+	assert_true(p->n_others > 0 && q->n_others == p->n_others);
+	assert_memory_equal(q->others, p->others, p->n_others * sizeof *p->others);
 	c5_pair_free(q);
 	b.at = 0, b.size -= 1;
 	assert_int_equal(c5_pair_unpack(&q, &b), C5_EFAIL);

@@ -59,6 +59,21 @@ static void check(const c5_tracks *r)
 		if (l->kind == C5_LINK_STEP) assert_int_equal(a->frame + 1, b->frame);
 	}
 	assert_int_equal(r->n_links + r->n_tracks, r->n_nodes + 2 * r->divisions);
+	double *of_from = calloc(r->n_nodes + 1, sizeof *of_from), *of_to = calloc(r->n_nodes + 1, sizeof *of_to);
+	size_t taken = 0, surer = 0;
+	for (size_t k = 0; k < r->n_candidates; k++) {
+		const c5_track_candidate *c = &r->candidates[k];
+		if (k) assert_true(c[-1].to < c->to || (c[-1].to == c->to && c[-1].from < c->from));
+		assert_true(r->nodes[c->from].frame < r->nodes[c->to].frame && c->probability >= C5_PAIR_LEAST && c->probability <= 1);
+		of_from[c->from] += c->probability, of_to[c->to] += c->probability;
+		taken += c->kind != 0;
+		for (size_t l = 0; c->kind == C5_LINK_STEP && l < r->n_links; l++)
+			surer += r->links[l].to == c->to && (r->links[l].from != c->from || r->links[l].score > c->probability + 1e-6f);
+	}
+	for (size_t i = 0; i < r->n_nodes; i++) assert_true(of_to[i] <= 1.001 && of_from[i] <= 2.001); /* a mother's daughters do not contend */
+	assert_true(taken <= r->n_links && surer == 0);
+	free(of_from);
+	free(of_to);
 }
 
 static c5_tracks *track_movie(void)
@@ -258,6 +273,25 @@ static void frames_missed_altogether_lose_nobody(void **state)
 	c5_tracks_free(r);
 }
 
+/* One object between two, nearer to the one: both are told of, and how likely either is. */
+static void alternatives_are_told_with_their_share(void **state)
+{
+	(void)state;
+	m.height = m.width = 400;
+	for (uint32_t t = 0; t < 3; t++) {
+		movie_add(&m, t, 1, 200, 100, 300, 1, 0);
+		if (t < 2) movie_add(&m, t, 2, 200, 130, 300, 1, 0);
+	}
+	m.objects[2][0].x += 13;
+	c5_tracks *r = track_movie();
+	const c5_track_candidate *taken = NULL, *other = NULL;
+	for (size_t k = 0; k < r->n_candidates; k++)
+		if (r->nodes[r->candidates[k].to].frame == 2) *(r->candidates[k].kind ? &taken : &other) = &r->candidates[k];
+	assert_true(taken && other && taken->probability > other->probability && taken->probability + other->probability <= 1);
+	assert_true(r->nodes[taken->from].label == 1 && r->nodes[other->from].label == 2);
+	c5_tracks_free(r);
+}
+
 /* Links of the result that agree with ids in time; parents by the truth's list. */
 static void the_colony_is_tracked_without_a_mistake(void **state)
 {
@@ -329,6 +363,11 @@ static void same(const c5_tracks *a, const c5_tracks *b)
 	assert_int_equal(a->n_links, b->n_links);
 	assert_memory_equal(a->nodes, b->nodes, a->n_nodes * sizeof *a->nodes);
 	assert_memory_equal(a->tracks, b->tracks, a->n_tracks * sizeof *a->tracks);
+	assert_int_equal(a->n_candidates, b->n_candidates);
+	for (size_t k = 0; k < a->n_candidates; k++) {
+		const c5_track_candidate *p = &a->candidates[k], *q = &b->candidates[k];
+		assert_true(p->from == q->from && p->to == q->to && p->kind == q->kind && p->probability == q->probability);
+	}
 	for (size_t k = 0; k < a->n_links; k++) {
 		assert_int_equal(a->links[k].from, b->links[k].from);
 		assert_int_equal(a->links[k].to, b->links[k].to);
@@ -399,6 +438,7 @@ int main(void)
 		cmocka_unit_test_setup(a_division_missed_for_a_frame_is_found, fresh),
 		cmocka_unit_test_setup(an_object_missed_for_a_while_is_the_same, fresh),
 		cmocka_unit_test_setup(frames_missed_altogether_lose_nobody, fresh),
+		cmocka_unit_test_setup(alternatives_are_told_with_their_share, fresh),
 		cmocka_unit_test_setup(the_colony_is_tracked_without_a_mistake, fresh),
 		cmocka_unit_test_setup(blocks_threads_and_order_change_nothing, fresh),
 		cmocka_unit_test_setup(pairs_out_of_place_are_refused, fresh),

@@ -17,7 +17,7 @@
 /* Names people use for tables, and where these are. */
 static const struct { const char *name, *product, *table; } tables[] = {
 	{ "objects", "objects", "" }, { "frames", "frames", "" },  { "tracks", "tracks", "/tracks" }, { "nodes", "tracks", "/nodes" },
-	{ "links", "tracks", "/links" }, { "crops", "crops", "/index" }, { "changes", "changes", "" }, { "scores", "scores", "" },
+	{ "links", "tracks", "/links" }, { "candidates", "tracks", "/candidates" }, { "crops", "crops", "/index" }, { "changes", "changes", "" }, { "scores", "scores", "" },
 };
 
 static int table_path(c5_export *x, const char *experiment, char **path)

@@ -1,5 +1,5 @@
-/* step_track.c – objects to tracks and lineages: track/track.h over an experiment. Writes tracks/rN/{nodes, tracks, links}; node i is row i
- * of the objects table.
+/* step_track.c – objects to tracks and lineages: track/track.h over an experiment. Writes tracks/rN/{nodes, tracks, links, candidates}; node i
+ * is row i of the objects table.
  *
  * First phase: frames are linked to the ones before, in blocks, by all ranks; each frame's pair is kept as bytes in tracks/rN/pairs (T, B),
  * which is taken out again when the step is done. Second phase: one rank an experiment joins the pieces. A pair that
@@ -20,7 +20,7 @@ const c5_step_kind c5_kind_track = { "track", "follow cells through time and fin
 enum { LABELS, NARROW, LABELS_BEFORE, NARROW_BEFORE, ROWS, OBJECTS, BYTES };
 #define TRACKS_PER_CHUNK 1024
 #define PAIR_FIXED 512
-#define PAIR_PER_OBJECT 160 /* node 36, link 16, and room for three births */
+#define PAIR_PER_OBJECT 192 /* node 36, link 16, and room for three births and two alternatives */
 
 /* job: input = objects table; numbers = objects before each frame (T + 1). The masks are the objects' own input. */
 
@@ -273,7 +273,7 @@ typedef struct track_row {
 	uint8_t complete;
 	double displacement, path, speed, mean_area, first_area, last_area;
 } track_row;
-typedef struct link_row { uint64_t from, to; uint8_t kind; float score; } link_row;
+typedef struct link_row { uint64_t from, to; uint8_t kind; float score; } link_row; /* a candidate too */
 #pragma pack(pop)
 
 static int put_tracks(c5_worker *w, const c5_run_context *run, const c5_step *step, const c5_job *job, const c5_tracks *tr)
@@ -310,26 +310,40 @@ done:
 	return err;
 }
 
-static int put_links(c5_worker *w, const c5_run_context *run, const c5_step *step, const c5_job *job, const c5_tracks *tr)
+/* The table `links`, or `candidates`, whose column of numbers is called `score`. */
+static int put_link_rows(c5_worker *w, const c5_run_context *run, const c5_step *step, const c5_job *job, const char *part, const char *score, size_t n, const link_row *rows)
 {
 	c5_array_spec s = { 0 };
-	link_row *rows = NULL;
-	char path[512];
-	product_path(path, run, job->experiment.name, "links");
-	int err = c5_spec_table(&s, path, tr->n_links, 4096);
+	char path[512], units[128];
+	product_path(path, run, job->experiment.name, part);
+	int err = c5_spec_table(&s, path, n, 4096);
 	if (err == C5_OK) err = c5_spec_column(&s, "from", C5_U64);
 	if (err == C5_OK) err = c5_spec_column(&s, "to", C5_U64);
 	if (err == C5_OK) err = c5_spec_column(&s, "kind", C5_U8);
-	if (err == C5_OK) err = c5_spec_column(&s, "score", C5_F32);
-	if (err == C5_OK) err = c5_spec_attr_str(&s, "kinds", "1 step, 2 gap, 3 division");
-	if (err == C5_OK) err = c5_spec_attr_str(&s, "units", "from: row of nodes, to: row of nodes, kind: 1, score: 1");
+	if (err == C5_OK) err = c5_spec_column(&s, score, C5_F32);
+	if (err == C5_OK) err = c5_spec_attr_str(&s, "kinds", "0 not taken, 1 step, 2 gap, 3 division");
+	snprintf(units, sizeof units, "from: row of nodes, to: row of nodes, kind: 1, %s: 1", score);
+	if (err == C5_OK) err = c5_spec_attr_str(&s, "units", units);
 	if (err == C5_OK) err = c5_step_sign(&s, step, job->input);
-	if (err == C5_OK) err = c5_alloc(&rows, tr->n_links, sizeof *rows);
-	for (size_t i = 0; err == C5_OK && i < tr->n_links; i++)
-		rows[i] = (link_row){ tr->links[i].from, tr->links[i].to, (uint8_t)tr->links[i].kind, tr->links[i].score };
 	if (err == C5_OK) err = c5_worker_put_table(w, &s, rows);
-	free(rows);
 	c5_spec_free(&s);
+	return err;
+}
+
+static int put_links(c5_worker *w, const c5_run_context *run, const c5_step *step, const c5_job *job, const c5_tracks *tr)
+{
+	link_row *rows = NULL;
+	int err = c5_alloc(&rows, tr->n_links > tr->n_candidates ? tr->n_links : tr->n_candidates, sizeof *rows);
+	if (err < 0) return err;
+	for (size_t i = 0; i < tr->n_links; i++) rows[i] = (link_row){ tr->links[i].from, tr->links[i].to, (uint8_t)tr->links[i].kind, tr->links[i].score };
+	if ((err = put_link_rows(w, run, step, job, "links", "score", tr->n_links, rows)) < 0) goto done;
+	for (size_t i = 0; i < tr->n_candidates; i++) {
+		const c5_track_candidate *c = &tr->candidates[i];
+		rows[i] = (link_row){ c->from, c->to, (uint8_t)c->kind, c->probability };
+	}
+	err = put_link_rows(w, run, step, job, "candidates", "probability", tr->n_candidates, rows);
+done:
+	free(rows);
 	return err;
 }
 
@@ -411,7 +425,7 @@ static int finish_tracks(const c5_run_context *run, const c5_step *step, const c
 static size_t bytes_tracks(const c5_step *step, const c5_job *job)
 {
 	(void)step;
-	return job->n_numbers * 8 + (job->n_numbers ? job->numbers[job->n_numbers - 1] : 0) * 160;
+	return job->n_numbers * 8 + (job->n_numbers ? job->numbers[job->n_numbers - 1] : 0) * 200;
 }
 
 static const c5_step_ops second = { &c5_kind_track, { NULL }, plan_tracks, work_tracks, finish_tracks, bytes_tracks, NULL };

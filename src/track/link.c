@@ -217,40 +217,62 @@ done:
 	return err;
 }
 
-/* Shares of belief among the alternatives at either end: 0..1. */
-static void score_links(const c5_pairing *p, c5_pair *pair, double *best_of)
+/* What exp(-cost) comes to over all links at each end. */
+static void sum_beliefs(const c5_pairing *p, double *of_from, double *of_to)
 {
-	for (uint32_t j = 0; j < p->b->n; j++) best_of[j] = 0;
 	for (uint32_t i = 0; i < p->a->n; i++)
-		for (uint64_t e = p->start[i]; e < p->start[i + 1]; e++) best_of[p->col[e]] += exp(-p->cost[e]);
-	for (uint32_t k = 0; k < pair->n_links; k++) {
-		c5_pair_link *l = &pair->links[k];
-		double mine = exp(-l->cost), rest = best_of[l->to] - mine, alone = c5_cost_alone(&p->model, p->a->cells[l->from].edge) + c5_cost_alone(&p->model, p->b->cells[l->to].edge);
-		for (uint64_t e = p->start[l->from]; e < p->start[l->from + 1]; e++)
-			if (p->col[e] != l->to && p->col[e] != p->match[2 * l->from + 1]) rest += exp(-p->cost[e]);
-		double odds = mine / (fmax(rest, 0) + exp(-alone) + 1e-300);
-		l->score = (float)(odds / (1 + odds));
+		for (uint64_t e = p->start[i]; e < p->start[i + 1]; e++) {
+			const double mine = exp(-p->cost[e]);
+			of_from[i] += mine, of_to[p->col[e]] += mine;
+		}
+}
+
+/* Share of belief of a link among the alternatives at either end: 0..1. A mother's other daughter is none. */
+static float score_of(const c5_pairing *p, uint32_t from, uint32_t to, double cost, const double *of_from, const double *of_to)
+{
+	const double mine = exp(-cost), alone = c5_cost_alone(&p->model, p->a->cells[from].edge) + c5_cost_alone(&p->model, p->b->cells[to].edge);
+	const uint32_t *match = p->match + 2 * (size_t)from;
+	double rest = of_from[from] - mine + of_to[to] - mine;
+	if (match[1] != NONE && (to == match[0] || to == match[1])) {
+		const uint32_t twin = to == match[0] ? match[1] : match[0];
+		for (uint64_t e = p->start[from]; e < p->start[from + 1]; e++)
+			if (p->col[e] == twin) rest -= exp(-p->cost[e]);
 	}
+	const double odds = mine / (fmax(rest, 0) + exp(-alone) + 1e-300);
+	return (float)(odds / (1 + odds));
 }
 
 static int by_to(const void *a, const void *b)
 {
 	const c5_pair_link *p = a, *q = b;
-	return (p->to > q->to) - (p->to < q->to);
+	return p->to != q->to ? (p->to > q->to) - (p->to < q->to) : (p->from > q->from) - (p->from < q->from);
 }
 
 static int take_links(const c5_pairing *p, c5_pair *pair)
 {
-	double *scratch;
+	double *of_from = NULL, *of_to = NULL;
+	size_t cap = 0;
 	int err;
-	if ((err = c5_alloc(&pair->links, (size_t)p->a->n + 1, sizeof *pair->links)) < 0 || (err = c5_alloc(&scratch, (size_t)p->b->n + 1, sizeof *scratch)) < 0) return err;
+	if ((err = c5_alloc(&pair->links, (size_t)p->a->n + 1, sizeof *pair->links)) < 0 || (err = c5_alloc(&of_from, (size_t)p->a->n + 1, sizeof *of_from)) < 0 ||
+	    (err = c5_alloc(&of_to, (size_t)p->b->n + 1, sizeof *of_to)) < 0)
+		goto done;
+	sum_beliefs(p, of_from, of_to);
 	for (uint32_t i = 0; i < p->a->n; i++)
-		for (uint64_t e = p->start[i]; e < p->start[i + 1]; e++)
-			if (p->col[e] == p->match[2 * i]) pair->links[pair->n_links++] = (c5_pair_link){ i, p->col[e], (float)p->cost[e], 0 };
-	score_links(p, pair, scratch);
-	qsort(pair->links, pair->n_links, sizeof *pair->links, by_to);
-	free(scratch);
-	return C5_OK;
+		for (uint64_t e = p->start[i]; e < p->start[i + 1]; e++) {
+			const c5_pair_link link = { i, p->col[e], (float)p->cost[e], score_of(p, i, p->col[e], p->cost[e], of_from, of_to) };
+			if (p->col[e] == p->match[2 * (size_t)i]) {
+				pair->links[pair->n_links++] = link;
+			} else if (link.score >= C5_PAIR_LEAST) {
+				if ((err = c5_grow(&pair->others, &cap, (size_t)pair->n_others + 1, sizeof *pair->others)) < 0) goto done;
+				pair->others[pair->n_others++] = link;
+			}
+		}
+	if (pair->n_links) qsort(pair->links, pair->n_links, sizeof *pair->links, by_to);
+	if (pair->n_others) qsort(pair->others, pair->n_others, sizeof *pair->others, by_to);
+done:
+	free(of_to);
+	free(of_from);
+	return err;
 }
 
 /* The likeliest mothers of each newborn, cheapest first, among objects that go on. */

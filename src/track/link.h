@@ -76,15 +76,19 @@ typedef struct c5_pair_birth {
 	float least;            /* the lower of the shares of either daughter that lies within the mother */
 } c5_pair_birth;
 
-/* All that stage one says of a frame and its way there from the last non-empty frame. Nodes in order of labels, links and births of `to` and `newborn`. */
+#define C5_PAIR_LEAST 0.01f /* score of the unlikeliest alternative that is handed on */
+
+/* All that stage one says of a frame and its way there from the last non-empty frame. Nodes in order of labels, links and births of `to` and
+ * `newborn`, others of `to` and `from`. */
 typedef struct c5_pair {
 	uint32_t frame;
 	uint32_t before;        /* number of the frame linked from; C5_TRACK_NONE: nothing within reach */
 	uint32_t n_before;      /* nodes there */
-	uint32_t n_nodes, n_links, n_births;
+	uint32_t n_nodes, n_links, n_births, n_others;
 	c5_pair_node *nodes;
 	c5_pair_link *links;
 	c5_pair_birth *births;
+	c5_pair_link *others;   /* links that were weighed and not taken */
 	double step;            /* typical unpredicted displacement of a frame, px, on each axis; 0 if unknown */
 	double reach;           /* max-distance used, px a frame; 0 if unknown */
 } c5_pair;

@@ -35,18 +35,20 @@ void c5_pair_free(c5_pair *pair)
 	free(pair->nodes);
 	free(pair->links);
 	free(pair->births);
+	free(pair->others);
 	free(pair);
 }
 
 void c5_pair_pack(const c5_pair *p, c5_buf *to)
 {
-	const uint64_t numbers[] = { p->frame, p->before, p->n_before, p->n_nodes, p->n_links, p->n_births };
+	const uint64_t numbers[] = { p->frame, p->before, p->n_before, p->n_nodes, p->n_links, p->n_births, p->n_others };
 	for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) c5_buf_put_u64(to, numbers[i]);
 	c5_buf_put_f64(to, p->step);
 	c5_buf_put_f64(to, p->reach);
 	c5_buf_put(to, p->nodes, p->n_nodes * sizeof *p->nodes);
 	c5_buf_put(to, p->links, p->n_links * sizeof *p->links);
 	c5_buf_put(to, p->births, p->n_births * sizeof *p->births);
+	c5_buf_put(to, p->others, p->n_others * sizeof *p->others);
 }
 
 static int get_rows(c5_buf *from, void *to, size_t n, size_t size)
@@ -61,17 +63,17 @@ static int get_rows(c5_buf *from, void *to, size_t n, size_t size)
 int c5_pair_unpack(c5_pair **out, c5_buf *from)
 {
 	c5_pair *p = NULL;
-	uint64_t v[6];
+	uint64_t v[7];
 	int err;
 	*out = NULL;
 	if ((err = c5_alloc(&p, 1, sizeof *p)) < 0) return err;
-	for (size_t i = 0; i < 6; i++)
+	for (size_t i = 0; i < 7; i++)
 		if ((err = c5_buf_get_u64(from, &v[i])) < 0) goto done;
 	p->frame = (uint32_t)v[0], p->before = (uint32_t)v[1], p->n_before = (uint32_t)v[2];
-	p->n_nodes = (uint32_t)v[3], p->n_links = (uint32_t)v[4], p->n_births = (uint32_t)v[5];
+	p->n_nodes = (uint32_t)v[3], p->n_links = (uint32_t)v[4], p->n_births = (uint32_t)v[5], p->n_others = (uint32_t)v[6];
 	if ((err = c5_buf_get_f64(from, &p->step)) < 0 || (err = c5_buf_get_f64(from, &p->reach)) < 0 ||
 	    (err = get_rows(from, &p->nodes, p->n_nodes, sizeof *p->nodes)) < 0 || (err = get_rows(from, &p->links, p->n_links, sizeof *p->links)) < 0 ||
-	    (err = get_rows(from, &p->births, p->n_births, sizeof *p->births)) < 0)
+	    (err = get_rows(from, &p->births, p->n_births, sizeof *p->births)) < 0 || (err = get_rows(from, &p->others, p->n_others, sizeof *p->others)) < 0)
 		goto done;
 	*out = p;
 	p = NULL;

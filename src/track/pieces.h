@@ -20,6 +20,8 @@ typedef struct c5_pieces {
 	size_t n_nodes, cap_nodes;
 	c5_piece_birth *births;
 	size_t n_births, cap_births;
+	struct c5_piece_other { uint32_t from, to; float score; } *weighed; /* links that stage one weighed, taken or not; in order of `to`'s frame */
+	size_t n_weighed, cap_weighed;
 	uint32_t first_frame, last_frame; /* added, empty or not */
 	double step, reach, weight;       /* sums over pairs, by their links */
 } c5_pieces;

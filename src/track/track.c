@@ -24,6 +24,7 @@ void c5_tracks_free(c5_tracks *tracks)
 	free(tracks->nodes);
 	free(tracks->tracks);
 	free(tracks->links);
+	free(tracks->candidates);
 	free(tracks);
 }
 
@@ -40,6 +41,7 @@ void c5_tracker_close(c5_tracker *t)
 	c5_linker_close(t->linker);
 	free(t->pieces.nodes);
 	free(t->pieces.births);
+	free(t->pieces.weighed);
 	free(t);
 }
 
@@ -58,12 +60,14 @@ static int check_pair(const c5_tracker *t, const c5_pair *p)
 	if (t->any && p->frame <= t->pieces.last_frame)
 		return c5_fail(C5_EINPUT, "frame %u comes after frame %u, expected a later one", p->frame, t->pieces.last_frame);
 	if (p->n_nodes > NONE - 1 - t->pieces.n_nodes) return c5_fail(C5_EINPUT, "frame %u: more than %u objects in the movie", p->frame, NONE - 1);
-	if (p->before == NONE && !p->n_links && !p->n_births) return C5_OK;
+	if (p->before == NONE && !p->n_links && !p->n_births && !p->n_others) return C5_OK;
 	if (!t->full || p->before != t->frame || p->n_before != t->n_base)
 		return c5_fail(C5_EINPUT, "frame %u is linked to frame %u with %u objects, expected the last frame with objects", p->frame, p->before, p->n_before);
 	for (uint32_t k = 0; k < p->n_links; k++)
 		if (p->links[k].from >= p->n_before || p->links[k].to >= p->n_nodes || (k && p->links[k].to <= p->links[k - 1].to))
 			return c5_fail(C5_EINPUT, "frame %u: link %u goes nowhere", p->frame, k);
+	for (uint32_t k = 0; k < p->n_others; k++)
+		if (p->others[k].from >= p->n_before || p->others[k].to >= p->n_nodes) return c5_fail(C5_EINPUT, "frame %u: candidate %u goes nowhere", p->frame, k);
 	for (uint32_t k = 0; k < p->n_births; k++)
 		if (p->births[k].mother >= p->n_before || p->births[k].sibling >= p->n_nodes || p->births[k].newborn >= p->n_nodes)
 			return c5_fail(C5_EINPUT, "frame %u: birth %u goes nowhere", p->frame, k);
@@ -76,7 +80,8 @@ int c5_tracker_add_pair(c5_tracker *t, const c5_pair *p)
 	uint32_t base = (uint32_t)all->n_nodes;
 	int err = check_pair(t, p);
 	if (err < 0 || (err = c5_grow(&all->nodes, &all->cap_nodes, all->n_nodes + p->n_nodes, sizeof *all->nodes)) < 0 ||
-	    (err = c5_grow(&all->births, &all->cap_births, all->n_births + p->n_births, sizeof *all->births)) < 0)
+	    (err = c5_grow(&all->births, &all->cap_births, all->n_births + p->n_births, sizeof *all->births)) < 0 ||
+	    (err = c5_grow(&all->weighed, &all->cap_weighed, all->n_weighed + p->n_links + p->n_others, sizeof *all->weighed)) < 0)
 		return err;
 	for (uint32_t i = 0; i < p->n_nodes; i++) all->nodes[base + i] = (c5_piece_node){ p->nodes[i], p->frame, NONE, NONE, 0, 1 };
 	for (uint32_t k = 0; k < p->n_links; k++) {
@@ -84,6 +89,10 @@ int c5_tracker_add_pair(c5_tracker *t, const c5_pair *p)
 		if (all->nodes[from].next != NONE) return c5_fail(C5_EINPUT, "frame %u: object %u goes on twice", p->frame, all->nodes[from].at.label);
 		all->nodes[from].next = to, all->nodes[to].prev = from;
 		all->nodes[to].cost = p->links[k].cost, all->nodes[to].score = p->links[k].score;
+	}
+	for (uint32_t k = 0; k < p->n_links + p->n_others; k++) {
+		const c5_pair_link *l = k < p->n_links ? &p->links[k] : &p->others[k - p->n_links];
+		if (l->score >= C5_PAIR_LEAST) all->weighed[all->n_weighed++] = (struct c5_piece_other){ t->base + l->from, base + l->to, l->score };
 	}
 	for (uint32_t k = 0; k < p->n_births; k++) {
 		c5_pair_birth b = p->births[k];
@@ -122,6 +131,28 @@ static int take_links(c5_tracks *out, const c5_pieces *p, const c5_joint *joints
 	}
 	qsort(out->links, out->n_links, sizeof *out->links, by_to);
 	for (size_t k = 0; k < out->n_links; k++) out->gaps += out->links[k].kind == C5_LINK_GAP;
+	return C5_OK;
+}
+
+static int by_ends(const void *a, const void *b)
+{
+	const c5_track_candidate *p = a, *q = b;
+	return p->to != q->to ? (p->to > q->to) - (p->to < q->to) : (p->from > q->from) - (p->from < q->from);
+}
+
+/* All that was weighed, with what became of it. */
+static int take_candidates(c5_tracks *out, const c5_pieces *p)
+{
+	int err = c5_alloc(&out->candidates, p->n_weighed + 1, sizeof *out->candidates);
+	if (err < 0) return err;
+	out->n_candidates = p->n_weighed;
+	for (size_t k = 0; k < p->n_weighed; k++) out->candidates[k] = (c5_track_candidate){ p->weighed[k].from, p->weighed[k].to, p->weighed[k].score, 0 };
+	qsort(out->candidates, out->n_candidates, sizeof *out->candidates, by_ends);
+	for (size_t k = 0, l = 0; k < out->n_candidates; k++) {
+		c5_track_candidate *c = &out->candidates[k];
+		while (l < out->n_links && out->links[l].to < c->to) l++;
+		if (l < out->n_links && out->links[l].to == c->to && out->links[l].from == c->from) c->kind = out->links[l].kind;
+	}
 	return C5_OK;
 }
 
@@ -164,7 +195,7 @@ int c5_tracker_finish(c5_tracker *t, c5_tracks **tracks)
 	*tracks = NULL;
 	if ((err = c5_alloc(&out, 1, sizeof *out)) < 0 || (err = c5_pieces_join(&joints, &n, &t->pieces, &t->params)) < 0) goto done;
 	out->first_frame = t->pieces.first_frame, out->last_frame = t->pieces.last_frame;
-	if ((err = take_links(out, &t->pieces, joints, n)) < 0 || (err = take_tracks(out, &t->pieces)) < 0) goto done;
+	if ((err = take_links(out, &t->pieces, joints, n)) < 0 || (err = take_candidates(out, &t->pieces)) < 0 || (err = take_tracks(out, &t->pieces)) < 0) goto done;
 	*tracks = out;
 	out = NULL;
 done:

@@ -6,7 +6,7 @@
  *     c5_tracker_add_frame(tracker, &frame);      for every frame, in order; or c5_tracker_add_pair with pairs linked elsewhere
  *     c5_tracker_finish(tracker, &tracks);
  *
- * Memory: the last frame, and some 60 bytes for each object seen. */
+ * Memory: the last frame, and some 80 bytes for each object seen. */
 #ifndef C5_TRACK_TRACK_H
 #define C5_TRACK_TRACK_H
 
@@ -35,11 +35,19 @@ typedef struct c5_track_link {
 	float score;                /* 0..1: how sure, against the alternatives seen */
 } c5_track_link;
 
+/* A link between frames that was weighed, taken or not. In order of (to, from). */
+typedef struct c5_track_candidate {
+	uint64_t from, to;          /* nodes */
+	float probability;          /* 0.01 or more: its share of belief among the alternatives at both ends, and that of beginning and ending there */
+	uint32_t kind;              /* 0: not taken; else enum c5_link_kind */
+} c5_track_candidate;
+
 typedef struct c5_tracks {
 	c5_track_node *nodes;
 	c5_track *tracks;
 	c5_track_link *links;
-	size_t n_nodes, n_tracks, n_links;
+	c5_track_candidate *candidates;
+	size_t n_nodes, n_tracks, n_links, n_candidates;
 	uint32_t first_frame, last_frame; /* added, empty or not */
 	uint32_t divisions, gaps;
 } c5_tracks;
