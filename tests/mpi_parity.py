@@ -1,6 +1,8 @@
 """mpi_parity.py – the same content from 1, 2, 3 and 4 ranks, from 1 and 2 threads, and from a program that runs without mpirun at all:
-real recordings of different length, every value and attribute compared."""
+real recordings of different length, every value and attribute compared. Tracks too: nodes, tracks, lineages, links and candidates of real
+recordings and of a long movie, which ranks link in blocks of time."""
 import os
+import re
 
 from support import *
 
@@ -14,6 +16,77 @@ def recordings():
     return ["in/colony", "in/cells", "in/single"]
 
 
+FOLLOWED = "seed: 1\nsteps:\n  - ingest: {channel: phase}\n  - segment: {method: rods}\n  - objects\n  - track\n"
+
+
+def tracks_of(path, name):
+    with h5py.File(path, "r") as f:
+        group = f[f"experiments/{name}/tracks/latest"]
+        check(sorted(group) == ["candidates", "links", "nodes", "tracks"], f"{path}: tracks hold {sorted(group)}")
+        return {k: group[k][()] for k in group}
+
+
+def lineages_hold(t, name):
+    """What nodes, tracks, links and candidates say of each other."""
+    nodes, tracks, links, candidates = t["nodes"], t["tracks"], t["links"], t["candidates"]
+    divisions = links[links["kind"] == 3]
+    check((np.diff(links["to"].astype(int)) > 0).all() and (nodes["frame"][links["from"]] < nodes["frame"][links["to"]]).all(), f"{name}: links are out of order")
+    check((tracks["parent"][nodes["track"][divisions["to"]] - 1] == nodes["track"][divisions["from"]]).all(), f"{name}: parents are not those of the links")
+    check(len(links) + len(tracks) == len(nodes) + len(divisions), f"{name}: {len(links)} links, {len(tracks)} tracks, {len(nodes)} nodes, {len(divisions)} daughters")
+    taken = {(a, b): k for a, b, k in zip(links["from"], links["to"], links["kind"])}
+    check(all(c["kind"] == taken.get((c["from"], c["to"]), 0) for c in candidates), f"{name}: candidates are told taken that are not, or otherwise")
+
+
+def same_tracks(make, ranks, what):
+    """make(path, ranks) for each number of ranks, and all compared with the first."""
+    told = set()
+    for n in ranks:
+        path = f"{what}{n}.h5"
+        make(path, n)
+        check(not leftovers(path), f"{path}: leaves {leftovers(path)}")
+        told.add(run("digest", path).out.replace(path, ""))
+        if n == ranks[0]:
+            continue
+        same(content(f"{what}{ranks[0]}.h5"), content(path), f"{what} on {ranks[0]} and {n} ranks")
+        r = run("diff", f"{what}{ranks[0]}.h5", path)
+        check(r.code == 0, f"diff of {what} on {ranks[0]} and {n} ranks: {r} {r.out}")
+    check(len(told) == 1, f"{what}: digest tells {len(told)} different contents: {told}")
+    clean(path)
+
+
+def long_movie():
+    """Some 600 frames of small cells that divide, die and are missed at times: its frames are linked in dozens of blocks."""
+    works("simulate", "sim.h5", "--frames", 600, "--cells", 16, "--height", 96, "--width", 96, "--radius", 5, "--cycle", 60, "--death", 0.008, "--missed", 37, "--channels", "phase")
+    works("objects", "sim.h5")
+
+    def make(path, ranks):
+        shutil.copy("sim.h5", path)
+        r = works("track", path, "--commit-every", 0.1, ranks=ranks)
+        blocks = re.search(r"track: 1 experiment, (\d+) units", r.err)
+        check(blocks and int(blocks[1]) > 40, f"{path}: linked in many blocks: {r}")
+
+    same_tracks(make, (0, 1, 2, 3, 4), "movie")
+    t = tracks_of("movie4.h5", "control_001")
+    lineages_hold(t, "long movie")
+    kinds = np.bincount(t["links"]["kind"], minlength=4)
+    check(len(t["nodes"]) > 2000 and kinds[2] >= 10 and kinds[3] >= 10, f"the long movie has {len(t['nodes'])} objects, {kinds} links by kind")
+    check((t["candidates"]["kind"] == 0).any() and t["candidates"]["probability"].min() >= 0.01, "alternatives are told")
+
+
+def real_lineages():
+    def make(path, ranks):
+        works("run", write("follow.yml", FOLLOWED), path, "in/colony", "in/single", "--commit-every", 0.05, ranks=ranks)
+
+    same_tracks(make, (0, 2, 4) if sanitized() else (0, 1, 2, 3, 4), "real")
+    t = tracks_of("real0.h5", "colony")
+    lineages_hold(t, "colony")
+    check((t["links"]["kind"] == 3).sum() >= 10, f"the colony divides {(t['links']['kind'] == 3).sum() // 2} times")
+
+
+with Folder():
+    recordings()
+    real_lineages()
+    long_movie()
 with Folder():
     inputs = recordings()
     write("p.yml", PIPELINE)
