@@ -6,7 +6,11 @@
 
 #if defined(__x86_64__) && defined(__gnu_linux__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_ADDRESS__) && \
 	!defined(__SANITIZE_THREAD__) && defined(__OPTIMIZE__)
-#define FOR_CPUS __attribute__((target_clones("avx512f,avx2,default")))
+#if __GNUC__ >= 12
+#define FOR_CPUS __attribute__((target_clones("arch=x86-64-v4", "avx2", "default"))) /* v4: AVX-512 with its byte and word operations */
+#else
+#define FOR_CPUS __attribute__((target_clones("avx512f", "avx2", "default")))
+#endif
 #else
 #define FOR_CPUS
 #endif

@@ -294,72 +294,72 @@ FOR_CPUS static void keep_run(uint8_t *keep, uint32_t first, uint32_t layer, uin
 
 
 
-C5_INLINE void lanes_body(int t, size_t rows, size_t lanes, size_t block, size_t keep_step, const uint8_t *keep, float scale, const void *x, void *y)
+C5_INLINE void drop_body(int t, size_t n, const uint8_t *restrict keep, float scale, const void *x, void *y)
 {
-	if (block == 1) {
 #pragma omp simd
-		for (size_t r = 0; r < rows; r++) c5_put(t, y, r, keep[r * keep_step] ? c5_get(t, x, r) * scale : 0);
-		return;
-	}
-	for (size_t r = 0; r < rows; r++) {
-#pragma omp simd
-		for (size_t l = 0; l < lanes; l++) c5_put(t, y, r * block + l, keep[r * keep_step + l] ? c5_get(t, x, r * block + l) * scale : 0);
-		for (size_t l = lanes; l < block; l++) c5_put(t, y, r * block + l, 0);
-	}
+	for (size_t i = 0; i < n; i++) c5_put(t, y, i, keep[i] ? c5_get(t, x, i) * scale : 0);
 }
 
-/* A tile of blocked channels: `keep` steps from position to position by all channels. */
-FOR_CPUS static void lanes_run(int type, size_t rows, size_t lanes, size_t block, size_t keep_step, const uint8_t *keep, float scale, const void *x,
-	void *y)
+FOR_CPUS static void drop_run(int type, size_t n, const uint8_t *keep, float scale, const void *x, void *y)
 {
-	if (type == C5_TYPE_BF16) lanes_body(C5_TYPE_BF16, rows, lanes, block, keep_step, keep, scale, x, y);
-	else if (lanes == C5_LANES && block == C5_LANES) lanes_body(C5_TYPE_F32, rows, C5_LANES, C5_LANES, keep_step, keep, scale, x, y);
-	else lanes_body(C5_TYPE_F32, rows, lanes, block, keep_step, keep, scale, x, y);
+	if (type == C5_TYPE_BF16) drop_body(C5_TYPE_BF16, n, keep, scale, x, y);
+	else drop_body(C5_TYPE_F32, n, keep, scale, x, y);
 }
 
-static size_t item_keep(const c5_tiles *t)
-{
-	return ((size_t)(t->positions * t->channels) + 8 * WIDE - 1) / (8 * WIDE) * (8 * WIDE);
-}
-
-/* What is kept, an item after the other, channels fastest. */
-static void draw(const dropout *p, const c5_op_args *a, uint8_t *keep)
-{
-	size_t each = item_keep(&p->tiles), runs = each / (8 * WIDE);
-	uint32_t layer = (uint32_t)p->base.op.spec.layer_index;
-#pragma omp parallel for collapse(2) schedule(static)
-	for (int64_t n = 0; n < p->tiles.items; n++)
-		for (size_t r = 0; r < runs; r++)
-			keep_run(keep + (size_t)n * each + r * 8 * WIDE, (uint32_t)(r * WIDE), layer, a->pass->item0 + (uint64_t)n, a->pass->seed, p->threshold);
-}
-
-static void apply(const dropout *p, const uint8_t *keep, const void *x, void *y)
+/* What is kept of one item, drawn with channels fastest and put where the item's numbers lie. */
+static void draw_item(const dropout *p, const c5_op_args *a, int64_t n, uint8_t *keep)
 {
 	const c5_tiles *t = &p->tiles;
-	int type = p->base.op.out.type;
-	size_t each = item_keep(t), tile = (size_t)t->positions * (size_t)t->block;
-#pragma omp parallel for collapse(2) schedule(static)
-	for (int64_t n = 0; n < t->items; n++)
-		for (int64_t b = 0; b < t->blocks; b++) {
-			size_t at = (size_t)(n * t->blocks + b) * tile, left = (size_t)(t->channels - b * t->block);
-			const uint8_t *k = keep + (size_t)n * each + (size_t)(b * t->block);
-			lanes_run(type, (size_t)t->positions, left < (size_t)t->block ? left : (size_t)t->block, (size_t)t->block, (size_t)t->channels, k, p->scale,
-				c5_at(type, x, at), c5_at(type, y, at));
+	size_t channels = (size_t)t->channels, all = channels * (size_t)t->positions, block = (size_t)t->block, tile = (size_t)t->positions * block;
+	uint8_t drawn[8 * WIDE];
+	if (channels % block) memset(keep, 0, tile * (size_t)t->blocks);
+	for (size_t at = 0; at < all; at += sizeof drawn) {
+		size_t many = all - at < sizeof drawn ? all - at : sizeof drawn;
+		keep_run(drawn, (uint32_t)(at / 8), (uint32_t)p->base.op.spec.layer_index, a->pass->item0 + (uint64_t)n, a->pass->seed, p->threshold);
+		size_t c = at % channels, position = at / channels;
+		for (size_t i = 0; i < many;) { /* as far as a block or the channels reach */
+			size_t lane = c % block, run = block - lane;
+			run = run < channels - c ? run : channels - c;
+			run = run < many - i ? run : many - i;
+			uint8_t *to = keep + c / block * tile + position * block + lane;
+			if (run == C5_LANES) memcpy(to, drawn + i, C5_LANES);
+			else memcpy(to, drawn + i, run);
+			i += run;
+			if ((c += run) < channels) continue;
+			c = 0;
+			position++;
 		}
+	}
+}
+
+static void apply_item(const dropout *p, const uint8_t *keep, size_t at, size_t each, const void *x, void *y)
+{
+	int type = p->base.op.out.type;
+	drop_run(type, each, keep + at, p->scale, c5_at(type, x, at), c5_at(type, y, at));
 }
 
 static int dropout_forward(c5_dn *d, c5_dn_op *o, const c5_op_args *a)
 {
 	(void)d;
-	draw((dropout *)o, a, a->workspace);
-	apply((dropout *)o, a->workspace, a->in[0], a->out);
+	const dropout *p = (dropout *)o;
+	size_t each = c5_tiles_count(&p->tiles) / (size_t)p->tiles.items;
+	uint8_t *keep = a->workspace;
+#pragma omp parallel for schedule(static)
+	for (int64_t n = 0; n < p->tiles.items; n++) {
+		draw_item(p, a, n, keep + (size_t)n * each);
+		apply_item(p, keep, (size_t)n * each, each, a->in[0], a->out);
+	}
 	return C5_OK;
 }
 
 static int dropout_backward(c5_dn *d, c5_dn_op *o, const c5_op_args *a)
 {
 	(void)d;
-	if (a->grad_in[0]) apply((dropout *)o, a->workspace, a->grad_out, a->grad_in[0]);
+	const dropout *p = (dropout *)o;
+	size_t each = c5_tiles_count(&p->tiles) / (size_t)p->tiles.items;
+	if (!a->grad_in[0]) return C5_OK;
+#pragma omp parallel for schedule(static)
+	for (int64_t n = 0; n < p->tiles.items; n++) apply_item(p, a->workspace, (size_t)n * each, each, a->grad_out, a->grad_in[0]);
 	return C5_OK;
 }
 
@@ -383,6 +383,6 @@ int c5_dn_make_dropout(c5_dn *d, c5_dn_op **out, const c5_op_spec *spec)
 		op->out = op->in[0];
 		c5_dn_tiles(d, &op->in[0], &p->tiles);
 	}
-	op->workspace = (size_t)p->tiles.items * item_keep(&p->tiles);
+	op->workspace = c5_tiles_count(&p->tiles);
 	return err;
 }
