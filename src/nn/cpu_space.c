@@ -30,17 +30,26 @@ static int first_as_given(c5_dn *d, c5_op *op, c5_tiles *t)
 
 typedef struct pool { c5_dn_op base; c5_tiles tiles; } pool;
 
-C5_INLINE void mean_body(int t, size_t rows, size_t lanes, const void *x, float *sum)
+/* Rows of 16 lanes, summed eight rows at a time: enough additions under way to wait for none. */
+#define WIDE (8 * C5_LANES)
+
+C5_INLINE void mean_body(int t, size_t rows, const void *x, float *sum)
 {
+	float wide[WIDE] = { 0 };
+	size_t runs = rows / 8;
+	for (size_t r = 0; r < runs; r++) {
+#pragma omp simd
+		for (size_t l = 0; l < WIDE; l++) wide[l] += c5_get(t, x, r * WIDE + l);
+	}
+	for (size_t i = runs * WIDE; i < rows * C5_LANES; i++) wide[i % WIDE] += c5_get(t, x, i);
 	for (size_t l = 0; l < C5_LANES; l++) sum[l] = 0;
-	for (size_t r = 0; r < rows; r++)
-		for (size_t l = 0; l < lanes; l++) sum[l] += c5_get(t, x, r * lanes + l);
+	for (size_t l = 0; l < WIDE; l++) sum[l % C5_LANES] += wide[l];
 }
 
 FOR_CPUS static void mean_run(int type, size_t rows, const void *x, float *sum)
 {
-	if (type == C5_TYPE_BF16) mean_body(C5_TYPE_BF16, rows, C5_LANES, x, sum);
-	else mean_body(C5_TYPE_F32, rows, C5_LANES, x, sum);
+	if (type == C5_TYPE_BF16) mean_body(C5_TYPE_BF16, rows, x, sum);
+	else mean_body(C5_TYPE_F32, rows, x, sum);
 }
 
 /* Sums of up to 16 lanes, over positions `step` apart; a single plain channel is summed in 16 strands. */
@@ -62,6 +71,79 @@ static void tile_sum(int type, const void *x, size_t positions, size_t lanes, si
 	for (size_t l = 0; l < lanes; l++) sum[l] = 0;
 	for (size_t r = 0; r < positions; r++)
 		for (size_t l = 0; l < lanes; l++) sum[l] += c5_get(type, x, r * step + l);
+}
+
+/* ---- bias by itself ---- */
+
+C5_INLINE void bias_body(int t, size_t rows, size_t lanes, const float *bias, void *y)
+{
+	for (size_t r = 0; r < rows; r++) {
+#pragma omp simd
+		for (size_t l = 0; l < lanes; l++) c5_put(t, y, r * lanes + l, c5_get(t, y, r * lanes + l) + bias[l]);
+	}
+}
+
+FOR_CPUS static void bias_run(int type, size_t rows, size_t lanes, const float *bias, void *y)
+{
+	if (lanes == C5_LANES) {
+		if (type == C5_TYPE_BF16) bias_body(C5_TYPE_BF16, rows, C5_LANES, bias, y);
+		else bias_body(C5_TYPE_F32, rows, C5_LANES, bias, y);
+	} else {
+		if (type == C5_TYPE_BF16) bias_body(C5_TYPE_BF16, rows, lanes, bias, y);
+		else bias_body(C5_TYPE_F32, rows, lanes, bias, y);
+	}
+}
+
+void c5_cpu_add_bias(const c5_tiles *t, int type, const float *bias, void *y)
+{
+	size_t block = (size_t)t->block, tile = (size_t)t->positions * block;
+#pragma omp parallel for collapse(2) schedule(static)
+	for (int64_t n = 0; n < t->items; n++)
+		for (int64_t b = 0; b < t->blocks; b++) {
+			void *to = c5_at(type, y, (size_t)(n * t->blocks + b) * tile);
+			size_t left = (size_t)(t->channels - b * t->block);
+			float lanes[C5_LANES] = { 0 };
+			if (left >= block) { /* all lanes are channels */
+				bias_run(type, (size_t)t->positions, block, bias + b * t->block, to);
+				continue;
+			}
+			memcpy(lanes, bias + b * t->block, left * sizeof *lanes);
+			bias_run(type, (size_t)t->positions, block, lanes, to);
+		}
+}
+
+size_t c5_cpu_bias_scratch(const c5_tiles *t)
+{
+	return (size_t)(t->items * t->blocks * ((t->block + C5_LANES - 1) / C5_LANES)) * C5_LANES * sizeof(double);
+}
+
+#define BIAS_PIECE 512 /* positions summed in single precision */
+
+void c5_cpu_bias_gradient(const c5_tiles *t, int type, const void *gy, float *grad, void *scratch)
+{
+	int64_t parts = (t->block + C5_LANES - 1) / C5_LANES;
+	size_t block = (size_t)t->block, tile = (size_t)t->positions * block, positions = (size_t)t->positions;
+	double *sums = scratch; /* [blocks][parts][items][16] */
+#pragma omp parallel for collapse(3) schedule(static)
+	for (int64_t b = 0; b < t->blocks; b++)
+		for (int64_t p = 0; p < parts; p++)
+			for (int64_t n = 0; n < t->items; n++) {
+				double *to = sums + (size_t)((b * parts + p) * t->items + n) * C5_LANES;
+				size_t from = (size_t)p * C5_LANES, lanes = block - from < C5_LANES ? block - from : C5_LANES;
+				size_t at = (size_t)(n * t->blocks + b) * tile + from;
+				memset(to, 0, C5_LANES * sizeof *to);
+				for (size_t r = 0; r < positions; r += BIAS_PIECE) {
+					float sum[C5_LANES];
+					tile_sum(type, c5_at(type, gy, at + r * block), positions - r < BIAS_PIECE ? positions - r : BIAS_PIECE, lanes, block, sum);
+					for (size_t l = 0; l < lanes; l++) to[l] += sum[l];
+				}
+			}
+	for (int64_t c = 0; c < t->channels; c++) {
+		double all = 0;
+		int64_t unit = c / t->block * parts + c % t->block / C5_LANES;
+		for (int64_t n = 0; n < t->items; n++) all += sums[(size_t)(unit * t->items + n) * C5_LANES + (size_t)(c % t->block % C5_LANES)];
+		grad[c] = (float)all;
+	}
 }
 
 static int pool_forward(c5_dn *d, c5_dn_op *o, const c5_op_args *a)

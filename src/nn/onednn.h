@@ -68,6 +68,11 @@ typedef struct c5_tiles {
 bool c5_dn_tiles(c5_dn *d, const c5_desc *desc, c5_tiles *t);
 static inline size_t c5_tiles_count(const c5_tiles *t) { return (size_t)(t->items * t->blocks * t->positions * t->block); }
 
+/* Bias by own loops (cpu_space.c): added to all positions of a channel; its gradient, the sum over items and positions. */
+void c5_cpu_add_bias(const c5_tiles *t, int type, const float *bias, void *y);
+size_t c5_cpu_bias_scratch(const c5_tiles *t);
+void c5_cpu_bias_gradient(const c5_tiles *t, int type, const void *gy, float *grad, void *scratch);
+
 /* Primitives. c5_prim_make takes the primitive descriptor over, whatever happens. */
 int c5_dn_status(dnnl_status_t s, const char *what);
 int c5_prim_make(c5_dn *d, c5_prim *p, dnnl_primitive_desc_t pd);

@@ -17,7 +17,9 @@ typedef struct product {
 	c5_prim cast;                    /* gradient of a float32 output to bfloat16 */
 	size_t data_at;                  /* in derived, after the forward's copy */
 	size_t cast_at;                  /* in scratch: the cast gradient comes first, then what primitives use */
-	bool bias;
+	bool bias;                       /* the library adds it */
+	bool own_bias;                   /* a loop does: the library's for transposed convolutions is slow */
+	c5_tiles tiles;                  /* of out, for own_bias */
 } product;
 
 typedef struct making {
@@ -62,7 +64,7 @@ static int start(making *m, dnnl_data_type_t type, dnnl_data_type_t out_type)
 	int64_t wd[5];
 	int wn = weight_dims(s, wd), err;
 	m->desc = (c5_product_desc){ .kind = s->kind == C5_LAYER_CONV ? C5_PRODUCT_CONV : s->kind == C5_LAYER_DENSE ? C5_PRODUCT_DENSE : C5_PRODUCT_DECONV,
-		.training = s->training, .src = &m->src, .weights = &m->weights, .bias = s->bias ? &m->bias : NULL, .dst = &m->dst };
+		.training = s->training, .src = &m->src, .weights = &m->weights, .bias = m->p->bias ? &m->bias : NULL, .dst = &m->dst };
 	for (int i = 0; i < 2; i++) {
 		m->desc.stride[i] = a->stride[i] ? a->stride[i] : 1;
 		m->desc.dilation[i] = a->dilation[i] ? a->dilation[i] - 1 : 0;
@@ -232,7 +234,9 @@ static int forward(c5_dn *d, c5_dn_op *o, const c5_op_args *a)
 	*at++ = p->to_forward.p ? (uint8_t *)a->derived : a->param[0];
 	if (p->bias) *at++ = a->param[1];
 	*at = a->out;
-	return c5_prim_run(d, &p->forward, list);
+	int err = c5_prim_run(d, &p->forward, list);
+	if (!err && p->own_bias) c5_cpu_add_bias(&p->tiles, o->op.out.type, a->param[1], a->out);
+	return err;
 }
 
 static int refresh(c5_dn *d, c5_dn_op *o, const c5_op_args *a)
@@ -281,6 +285,7 @@ static int backward(c5_dn *d, c5_dn_op *o, const c5_op_args *a)
 		*at++ = a->grad_param[0];
 		if (p->bias) *at = a->grad_param[1];
 		err = c5_prim_run(d, &p->weights, list);
+		if (!err && p->own_bias) c5_cpu_bias_gradient(&p->tiles, o->op.out.type, a->grad_out, a->grad_param[1], a->scratch);
 	}
 	return err;
 }
@@ -293,7 +298,8 @@ int c5_dn_make_product(c5_dn *d, c5_dn_op **out, const c5_op_spec *spec)
 	*out = &p->base;
 	making m = { .d = d, .p = p, .s = &p->base.op.spec };
 	c5_op *op = &p->base.op;
-	p->bias = spec->bias;
+	p->own_bias = spec->bias && spec->kind == C5_LAYER_CONV_TRANSPOSE;
+	p->bias = spec->bias && !p->own_bias;
 	p->base.forward = forward;
 	p->base.backward = backward;
 	p->base.refresh = refresh;
@@ -302,11 +308,13 @@ int c5_dn_make_product(c5_dn *d, c5_dn_op **out, const c5_op_spec *spec)
 	op->out_over = spec->sum ? C5_OVER_SUM : C5_OVER_NO;
 	err = start(&m, spec->compute == C5_TYPE_BF16 ? dnnl_bf16 : dnnl_f32, spec->out.type == C5_TYPE_BF16 ? dnnl_bf16 : dnnl_f32);
 	if (!err) err = make_forward(&m);
+	if (!err && p->own_bias && !c5_dn_tiles(d, &op->out, &p->tiles)) err = c5_fail(C5_EFAIL, "oneDNN: a layout of its own for a transposed convolution");
 	if (!err) err = spec->training ? make_backward(&m) : make_params(&m, &m.weights);
 	c5_prim *all[] = { &p->forward, &p->data, &p->weights, &p->to_forward, &p->to_data, &p->cast };
 	for (size_t i = 0; i < sizeof all / sizeof *all; i++)
 		if (all[i]->scratch > op->scratch) op->scratch = all[i]->scratch;
 	op->scratch += p->cast_at;
+	if (p->own_bias && c5_cpu_bias_scratch(&p->tiles) > op->scratch) op->scratch = c5_cpu_bias_scratch(&p->tiles);
 	if (m.hint) dnnl_primitive_desc_destroy(m.hint);
 	if (m.attr) dnnl_primitive_attr_destroy(m.attr);
 	if (m.plain_attr) dnnl_primitive_attr_destroy(m.plain_attr);
