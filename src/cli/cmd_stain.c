@@ -15,7 +15,7 @@ const c5_command c5_cmd_stain_predict = {
 	predict,
 };
 
-static const c5_command *const verbs[] = { &c5_cmd_stain_predict, &c5_cmd_stain_evaluate, NULL };
+static const c5_command *const verbs[] = { &c5_cmd_stain_train, &c5_cmd_stain_predict, &c5_cmd_stain_evaluate, NULL };
 
 int c5_stain_region(c5_rect *out, const char *text, size_t height, size_t width)
 {

@@ -116,6 +116,30 @@ static bool is_reference(const_dnnl_primitive_desc_t pd)
 	return strncmp(c5_pd_name(pd), "ref", 3) == 0;
 }
 
+/* With 5 to 15 channels the library would read them plain and write them in blocks of 16, for which it has no fast backward pass; channels last it has. */
+static bool want_last(const making *m)
+{
+	const c5_layer *a = m->s->layer;
+	return m->s->training && m->s->kind == C5_LAYER_CONV && a->groups <= 1 && m->s->in[0].rank == 4 && m->s->in[0].dims[1] > 4 && m->s->in[0].dims[1] < 16;
+}
+
+static void make_last(making *m)
+{
+	dnnl_data_type_t type = m->s->compute == C5_TYPE_BF16 ? dnnl_bf16 : dnnl_f32, out_type = m->s->out.type == C5_TYPE_BF16 ? dnnl_bf16 : dnnl_f32;
+	dnnl_primitive_desc_t other;
+	c5_md src = m->src, dst = m->dst;
+	if (c5_md_tag(&m->src, 4, m->s->in[0].dims, type, dnnl_nhwc) == C5_OK && c5_md_tag(&m->dst, 4, m->s->out.dims, out_type, dnnl_nhwc) == C5_OK &&
+	    c5_product_pd(&other, C5_PASS_FORWARD, &m->desc, m->attr, m->d->engine, NULL) == dnnl_success) {
+		if (!is_reference(other)) {
+			dnnl_primitive_desc_destroy(m->hint);
+			m->hint = other;
+			return;
+		}
+		dnnl_primitive_desc_destroy(other);
+	}
+	m->src = src, m->dst = dst;
+}
+
 /* Forward: a dense layer takes its input as it lies if the library has fast code for that. */
 static int make_forward(making *m)
 {
@@ -139,6 +163,7 @@ static int make_forward(making *m)
 	}
 	if (s != dnnl_success) s = pd_of(m, &m->hint, C5_PASS_FORWARD, &m->desc, m->attr);
 	if (s != dnnl_success) return c5_dn_status(s, "a product");
+	if (want_last(m)) make_last(m);
 	c5_pd_arg(m->hint, DNNL_ARG_SRC, &m->src);
 	c5_pd_arg(m->hint, DNNL_ARG_WEIGHTS, &m->weights);
 	c5_pd_arg(m->hint, DNNL_ARG_DST, &m->dst);

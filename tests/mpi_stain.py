@@ -1,0 +1,91 @@
+"""mpi_stain.py – virtual staining from end to end on simulated cells that differentiate: a model trained on some fields finds the marker in others; the same
+model and the same maps from any number of ranks; bad input is refused in one line and leaves nothing behind."""
+import json
+
+import numpy as np
+
+from support import *
+
+SIM = ["--frames", 1, "--height", 160, "--width", 160, "--cells", 34, "--radius", 9, "--differentiation", 1, "--patch", 40, "--channels", "phase,marker"]
+TRAIN = ["--marker", "marker", "--block", 16, "--context", 8, "--width", 0.25, "--frames", 1, "--epochs", 4, "--batch", 32, "--rate", 0.004, "--per-epoch", 1200]
+
+
+def refuses(code, said, *arguments):
+    r = run(*arguments)
+    check(r.code == code and len(r.errors) == 1 and said in r.errors[0], f"{' '.join(str(a) for a in arguments)}: exit {code} and '{said}' in one line expected: {r}")
+
+
+def figures(out, *words):
+    r = works("stain", "evaluate", out, "--json", *words)
+    return json.loads(r.out)["marker"]["figures"]
+
+
+with Folder():
+    works("simulate", "learn.h5", *SIM, "--fields", 6, "--efficiency-from", 0.1, "--efficiency-to", 0.8, "--seed", 5)
+    works("simulate", "new.h5", *SIM, "--fields", 3, "--efficiency-from", 0.1, "--efficiency-to", 0.8, "--seed", 6)
+
+    # The same model from 1 and 3 ranks.
+    models = []
+    for ranks in (0, 3):
+        copy = f"learn{ranks}.h5"
+        shutil.copy("learn.h5", copy)
+        works("stain", "train", copy, *TRAIN, "--name", "m", "--threads", 1, ranks=ranks)
+        clean(copy)
+        with h5py.File(copy, "r") as f:
+            m = f["models/m/latest"]
+            models.append(m.attrs["sha256"])
+            check(b"method: blocks" in m["preprocessing"][()], f"{copy}: the recipe is {m['preprocessing'][()]}")
+    check(models[0] == models[1], f"1 and 3 ranks train different models: {models}")
+
+    # Fields never seen; the same maps from any number of ranks.
+    maps = []
+    for ranks in (0, 2, 3):
+        copy = f"new{ranks}.h5"
+        shutil.copy("new.h5", copy)
+        works("stain", "predict", copy, "--model", "learn0.h5:m", ranks=ranks)
+        clean(copy)
+        with h5py.File(copy, "r") as f:
+            maps.append({e: f[f"experiments/{e}/stain/latest/maps/marker"][()] for e in f["experiments"]})
+    for e, one in maps[0].items():
+        check(one.shape == (1, 160, 160) and one.dtype == np.float32 and one.min() >= 0 and one.max() <= 1, f"{e}: the map is {one.shape} {one.dtype} {one.min()}..{one.max()}")
+        check(all(np.array_equal(one, other[e]) for other in maps), f"{e}: maps differ between numbers of ranks")
+    f = figures("new0.h5")
+    check(f["block_roc_auc"] > 0.9, f"blocks of new fields: AUC {f['block_roc_auc']}")
+    check(f["efficiency_pearson"] > 0.9, f"efficiency of new fields: Pearson {f['efficiency_pearson']}")
+    check(works("stain", "evaluate", "new0.h5", "--explain", "--pictures", "looks").out.count("\n") > 20, "evaluate explains itself")
+    check(len(os.listdir("looks")) == 3, f"pictures: {os.listdir('looks')}")
+
+    # Predicting again makes nothing new; another stride does.
+    r = works("stain", "predict", "new0.h5", "--model", "learn0.h5:m")
+    check("as before" in r.err, f"predicted again: {r.err}")
+    works("stain", "predict", "new0.h5", "--model", "learn0.h5:m", "--stride", 4)
+    with h5py.File("new0.h5", "r") as f:
+        e = f["experiments"][sorted(f["experiments"])[0]]
+        check(len([k for k in e["stain"] if k.startswith("r0")]) == 2, f"stains: {list(e['stain'])}")
+        check(e["stain/latest/blocks/marker"].shape == (1, 37, 37), f"blocks: {e['stain/latest/blocks/marker'].shape}")
+
+    # Dense: the marker's image pixel by pixel, whole and in tiles.
+    works("stain", "train", "learn.h5", "--method", "dense", "--marker", "marker", "--name", "d", "--patch", 64, "--depth", 2, "--width", 0.25, "--epochs", 6, "--batch", 8, "--rate", 0.004,
+          "--frames", 1, "--per-epoch", 160)
+    dense = []
+    for tile in (0, 96):
+        works("stain", "predict", "new.h5", "--model", "learn.h5:d", "--tile", tile)
+        with h5py.File("new.h5", "r") as f:
+            dense.append(f[f"experiments/{sorted(f['experiments'])[2]}/stain/latest/maps/marker"][()])
+    check(np.abs(dense[0] - dense[1]).max() <= 1e-5 * np.abs(dense[0]).max(), f"tiles show: {np.abs(dense[0] - dense[1]).max()}")
+    f = figures("new.h5")
+    check(f["pixel_pearson"] > 0.5, f"dense map: Pearson {f['pixel_pearson']}")
+
+    # Bad input.
+    refuses(2, "no such verb", "stain", "trian", "learn.h5")
+    refuses(3, "no model", "stain", "predict", "new.h5", "--model", "nothing")
+    refuses(2, "--model", "stain", "predict", "new.h5")
+    refuses(3, "are positive", "stain", "train", "learn.h5", *TRAIN, "--threshold", "hand", "--value", 0)
+    refuses(3, "is positive", "stain", "train", "learn.h5", *TRAIN, "--threshold", "hand", "--value", 65000)
+    refuses(3, "gfp", "stain", "train", "learn.h5", "--marker", "gfp")
+    refuses(3, "no experiment", "stain", "train", "learn.h5", "--experiments", "nobody")
+    refuses(2, "input and marker", "stain", "train", "learn.h5", "--marker", "phase")
+    refuses(2, "region", "stain", "evaluate", "new.h5", "--region", "900:1000")
+    refuses(3, "no experiment", "stain", "evaluate", "learn.h5")
+    clean("learn.h5")
+done("virtual stains trained, predicted and compared")
