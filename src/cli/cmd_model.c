@@ -1,4 +1,4 @@
-/* cmd_model.c – `cyto5 model VERB`: networks looked at, copied, and taken in and out. Here: the choice of verb, list and copy. */
+/* cmd_model.c – `cyto5 model VERB`: networks looked at, applied, copied, and taken in and out. Here: the choice of verb, list and copy. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,7 +15,7 @@
 #include "pipeline/trained.h"
 
 static const c5_command *const verbs[] = { &c5_cmd_model_list, &c5_cmd_model_show, &c5_cmd_model_apply, &c5_cmd_model_copy,
-	&c5_cmd_model_import, &c5_cmd_model_export, NULL };
+	&c5_cmd_model_new, &c5_cmd_model_import, &c5_cmd_model_export, NULL };
 
 int c5_model_size(int *height, int *width, const char *text)
 {
@@ -225,7 +225,7 @@ static int run(int argc, char **argv)
 	int err = c5_cli_open(&cli, &c5_cmd_model, NULL, argc, argv, 1, -1); /* --help, and what is no option of any verb */
 	if (err == C5_OK && !cli.helped) {
 		const char *near = c5_nearest(cli.words[0], words);
-		err = c5_fail(C5_EUSAGE, "%.60s: no such verb%s%s%s; list, show, apply, copy, import or export is expected first (see --help)", cli.words[0],
+		err = c5_fail(C5_EUSAGE, "%.60s: no such verb%s%s%s; list, show, apply, copy, new, import or export is expected first (see --help)", cli.words[0],
 		              near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
 	}
 	c5_cli_close(&cli, NULL);
@@ -233,7 +233,7 @@ static int run(int argc, char **argv)
 }
 
 const c5_command c5_cmd_model = {
-	"model", C5_LEARN, "networks: list, show, apply, copy, import, export", "VERB ... [--option VALUE]",
+	"model", C5_LEARN, "networks: list, show, apply, copy, new, import, export", "VERB ... [--option VALUE]",
 	"cyto5 model show resnet18 --size 64x64        # each verb has a --help of its own\n"
 	"cyto5 model list plate.h5\n"
 	"cyto5 model show plate.h5:senescence\n"

@@ -7,7 +7,7 @@
 #include "container/models.h"
 #include "nn/model.h"
 
-extern const c5_command c5_cmd_model_list, c5_cmd_model_show, c5_cmd_model_copy, c5_cmd_model_apply, c5_cmd_model_import, c5_cmd_model_export;
+extern const c5_command c5_cmd_model_list, c5_cmd_model_show, c5_cmd_model_copy, c5_cmd_model_apply, c5_cmd_model_new, c5_cmd_model_import, c5_cmd_model_export;
 
 /* "64x48" as height and width; C5_EUSAGE else. NULL leaves both. */
 int c5_model_size(int *height, int *width, const char *text);

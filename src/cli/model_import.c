@@ -179,6 +179,51 @@ const c5_command c5_cmd_model_import = {
 	import,
 };
 
+/* ---- new ---- */
+
+struct fresh { int64_t seed; };
+static const c5_opt new_opts[] = {
+	{ "seed", C5_OPT_INT, offsetof(struct fresh, seed), "1", 0, 0, NULL, NULL, "of the first values" },
+	{ 0 },
+};
+
+static int make_new(int argc, char **argv)
+{
+	struct fresh set = { 0 };
+	c5_model_wish wish = { 0 };
+	const c5_opt_group groups[] = { { "Model", c5_model_wish_opts, &wish }, { "New", new_opts, &set }, { NULL, NULL, NULL } };
+	c5_cli cli;
+	c5_model *m = NULL;
+	c5_weights *w = NULL;
+	c5_model_address to = { 0 };
+	c5_stored_model s;
+	bool stored = false;
+	c5_stored_model_init(&s);
+	int err = c5_cli_open(&cli, &c5_cmd_model_new, groups, argc, argv, 2, 2);
+	if (err < 0 || cli.helped || (err = c5_model_address_parse(&to, cli.words[1])) < 0) goto done;
+	if ((err = c5_model_pick(&m, &s, &stored, cli.words[0], &wish)) < 0 || (err = c5_weights_new(&w, m)) < 0) goto done;
+	c5_weights_init(w, m, (uint64_t)set.seed);
+	c5_stored_model_free(&s); /* of another one its layers alone */
+	c5_stored_model_init(&s);
+	s.origin = c5_strdup("new");
+	if ((err = c5_trained_pack(&s, m, w)) == C5_OK && (err = c5_model_store(to.file, to.name, &s, "model new", argc, argv)) == C5_OK)
+		printf("%s:%s %s\n", to.file, to.name, c5_revision_name(s.revision));
+done:
+	c5_stored_model_free(&s);
+	c5_model_address_free(&to);
+	c5_weights_free(w);
+	c5_model_free(m);
+	c5_cli_close(&cli, groups);
+	return err;
+}
+
+const c5_command c5_cmd_model_new = {
+	"model new", C5_LEARN, "a network that has learnt nothing yet", "MODEL OUT.h5:NAME",
+	"cyto5 model new resnet18 plate.h5:fresh --size 64x64 --classes 3\n"
+	"cyto5 model new mine.yml plate.h5:fresh\n",
+	make_new,
+};
+
 /* ---- export ---- */
 
 struct export { bool keras, force; };

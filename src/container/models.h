@@ -43,7 +43,7 @@ typedef struct c5_stored_data { char *path, *sha256, *part; int64_t items; } c5_
 typedef struct c5_stored_model {
 	char *architecture, *preprocessing;
 	char *kind;                 /* what it is for: classify, stain, embed ...; NULL not stated */
-	char *origin;               /* trained | imported */
+	char *origin;               /* trained | imported | new */
 	char *source;               /* file or container:/path the numbers were taken from */
 	char *licence, *note;
 	char *input;                /* path of what it was trained on, when there is one (compact keeps that) */
