@@ -170,20 +170,20 @@ static void few_objects(c5_file *f) { objects_of(f, 7, 2, 0); }
 static void swapped_objects(c5_file *f) { objects_of(f, FRAMES * OBJECTS, 2, 1); }
 static void no_label_column(c5_file *f) { objects_of(f, FRAMES * OBJECTS, 1, 0); }
 
-static void index_of(c5_file *f, uint64_t n, uint32_t first)
+static void index_of(c5_file *f, const char *path, uint64_t n, uint32_t first)
 {
 	uint32_t rows[FRAMES * OBJECTS][3] = { { 0 } };
 	c5_array_spec s;
 	rows[0][0] = first;
-	MUST(c5_unlink(f, "/experiments/A01/crops/r000002/index"));
-	MUST(c5_spec_table(&s, "/experiments/A01/crops/r000002/index", n, 100));
+	if (c5_exists(f, path)) MUST(c5_unlink(f, path));
+	MUST(c5_spec_table(&s, path, n, 100));
 	MUST(c5_spec_column(&s, "object", C5_U32));
 	MUST(c5_spec_column(&s, "frame", C5_U32));
 	MUST(c5_spec_column(&s, "label", C5_U32));
 	sample_array(f, &s, rows);
 }
-static void short_index(c5_file *f) { index_of(f, 3, 0); }
-static void wild_index(c5_file *f) { index_of(f, FRAMES * OBJECTS, 77); }
+static void short_index(c5_file *f) { index_of(f, "/experiments/A01/crops/r000002/index", 3, 0); }
+static void wild_index(c5_file *f) { index_of(f, "/experiments/A01/crops/r000002/index", FRAMES * OBJECTS, 77); }
 
 static void real_masks(c5_file *f)
 {
@@ -274,6 +274,22 @@ static void what_is_wrong_is_found_and_named(void **state)
 		if (!all.lines || !strstr(all.lines, cases[i].finding)) fail_msg("expected: %s\nfound: %s", cases[i].finding, all.lines ? all.lines : "nothing");
 		free(all.lines);
 	}
+}
+
+/* A run that was killed between an index of crops and their images: nothing is wrong but that it did not end. */
+static void an_unfinished_revision_may_lack_members(void **state)
+{
+	const char *path = scratch("unfinished.h5");
+	c5_file *f;
+	copy_file(*state, path);
+	MUST(c5_file_open(&f, path, C5_WRITE, "test"));
+	still_running(f);
+	index_of(f, "/experiments/A01/crops/r000003/index", FRAMES * OBJECTS, 0);
+	MUST(c5_file_commit(f, false));
+	MUST(c5_file_close(f));
+	found all = check(path, true);
+	if (all.n != 1 || !strstr(all.lines, "/runs/r000003: was interrupted")) fail_msg("%s", all.lines ? all.lines : "nothing");
+	free(all.lines);
 }
 
 /* ---- damage ---- */
@@ -402,6 +418,7 @@ int main(void)
 		cmocka_unit_test(a_sound_container_is_clean),
 		cmocka_unit_test(foreign_objects_are_left_alone),
 		cmocka_unit_test(what_is_wrong_is_found_and_named),
+		cmocka_unit_test(an_unfinished_revision_may_lack_members),
 		cmocka_unit_test(a_flipped_byte_in_any_chunk_is_found),
 		cmocka_unit_test(a_flipped_byte_in_metadata_is_found),
 		cmocka_unit_test(random_damage_never_brings_us_down),

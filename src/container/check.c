@@ -131,10 +131,27 @@ static void check_rule(c5_checking *c, const char *path, const c5_object *o, con
 		c5_finding(c, C5_WARNING, path, "is not stored as cyto5 does it (chunks with shuffle, deflate, fletcher32): nothing guards its bytes");
 }
 
-/* Objects that must be in a group of this rule. */
+/* The revision a path belongs to: the last rNNNNNN in it; 0 when there is none. */
+static uint32_t revision_of(const char *path)
+{
+	uint32_t found = 0;
+	char name[32];
+	for (const char *p = path; (p = strchr(p, '/')); p++) {
+		size_t n = strcspn(p + 1, "/");
+		if (n >= sizeof name) continue;
+		memcpy(name, p + 1, n);
+		name[n] = '\0';
+		if (c5_revision_number(name)) found = c5_revision_number(name);
+	}
+	return found;
+}
+
+/* Objects that must be in a group of this rule. A run makes them one after another, and may commit in between. */
 static void check_required(c5_checking *c, const char *path, const c5_rule *rule)
 {
 	size_t n = strcmp(rule->path, "/") == 0 ? 0 : strlen(rule->path);
+	bool complete;
+	if (strncmp(path, "/runs/", 6) != 0 && c5_agree_revision(c, revision_of(path), &complete) && !complete) return;
 	for (size_t i = 0; i < c->schema->n; i++) {
 		const c5_rule *r = &c->schema->rules[i];
 		const char *name = r->path + n + 1;
@@ -169,21 +186,6 @@ done:
 	c5_content_close(content);
 	if (err < 0 && !c5_is_ours(err)) c5_finding_error(c, path), err = C5_OK;
 	return err;
-}
-
-/* The revision a path belongs to: the last rNNNNNN in it; 0 when there is none. */
-static uint32_t revision_of(const char *path)
-{
-	uint32_t found = 0;
-	char name[32];
-	for (const char *p = path; (p = strchr(p, '/')); p++) {
-		size_t n = strcspn(p + 1, "/");
-		if (n >= sizeof name) continue;
-		memcpy(name, p + 1, n);
-		name[n] = '\0';
-		if (c5_revision_number(name)) found = c5_revision_number(name);
-	}
-	return found;
 }
 
 /* Whether every chunk of it must be there by now. */
