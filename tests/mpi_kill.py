@@ -133,6 +133,8 @@ with Folder(args.folder):
         r = finish(process, 60)
         gone(alive.values(), what)
         stage = survives(case, path, what)
+        if stage == "complete":  # the kill came too late: the machine has become quicker
+            case.work *= 0.85
         stages[stage] = stages.get(stage, 0) + 1
         if args.times > 50 and n % 20 == 19:
             print(n + 1, stages, flush=True)
