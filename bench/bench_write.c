@@ -56,7 +56,7 @@ static int write_units(c5_comm *comm, c5_exchange *exchange, c5_worker *w, const
 	for (;;) {
 		if ((err = c5_worker_poll(w)) < 0) return err;
 		uint64_t i = c5_comm_counter_next(comm);
-		if (i >= plan->n_units) return C5_OK;
+		if (i >= plan->n_units) return c5_worker_hand_over(w);
 		const c5_unit *unit = &plan->units[i];
 		for (uint64_t t = unit->first; t < unit->first + unit->count; t++) {
 			if ((err = c5_worker_poll(w)) < 0) return err;

@@ -1,6 +1,7 @@
 /* comm.c – see comm.h. */
 #include "mpi/comm.h"
 
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,12 +19,25 @@ static bool launched(void)
 	return false;
 }
 
+/* How many ranks of this node may run on the same cores: all, where the launcher has bound none of them to cores of its own. */
+static int sharing(MPI_Comm node)
+{
+	cpu_set_t mine, any, every;
+	int ranks;
+	CPU_ZERO(&mine);
+	sched_getaffinity(0, sizeof mine, &mine);
+	MPI_Allreduce(&mine, &any, sizeof mine, MPI_BYTE, MPI_BOR, node);
+	MPI_Allreduce(&mine, &every, sizeof mine, MPI_BYTE, MPI_BAND, node);
+	MPI_Comm_size(node, &ranks);
+	return CPU_EQUAL(&any, &every) ? ranks : 1;
+}
+
 int c5_comm_open(c5_comm **out)
 {
 	c5_comm *c;
 	int err = c5_alloc(&c, 1, sizeof *c), level;
 	if (err < 0) return err;
-	c->size = 1;
+	c->size = c->sharing = 1;
 	c->window = MPI_WIN_NULL;
 	*out = c;
 	if (!launched()) return C5_OK;
@@ -45,6 +59,7 @@ int c5_comm_open(c5_comm **out)
 	MPI_Comm node;
 	MPI_Comm_split_type(c->world, MPI_COMM_TYPE_SHARED, c->rank, MPI_INFO_NULL, &node);
 	MPI_Comm_rank(node, &c->node_rank);
+	c->sharing = sharing(node);
 	MPI_Comm_free(&node);
 	MPI_Win_allocate(c->rank == 0 ? (MPI_Aint)sizeof *c->slot : 0, sizeof *c->slot, MPI_INFO_NULL, c->world, &c->slot, &c->window);
 	MPI_Win_lock_all(MPI_MODE_NOCHECK, c->window);
@@ -70,7 +85,7 @@ int c5_comm_split(c5_comm **out, c5_comm *c, int colour)
 	c5_comm *p;
 	int err = c5_comm_agree(c, c5_alloc(&p, 1, sizeof *p));
 	if (err < 0) return err;
-	*p = (c5_comm){ .size = 1, .node_rank = c->node_rank, .real = c->real, .part = true, .window = MPI_WIN_NULL };
+	*p = (c5_comm){ .size = 1, .node_rank = c->node_rank, .sharing = c->sharing, .real = c->real, .part = true, .window = MPI_WIN_NULL };
 	if (c->real) {
 		MPI_Comm_split(c->world, colour, c->rank, &p->world);
 		MPI_Comm_rank(p->world, &p->rank);
@@ -89,6 +104,8 @@ void c5_comm_abort(c5_comm *c, int status)
 int c5_comm_rank(const c5_comm *c) { return c->rank; }
 int c5_comm_size(const c5_comm *c) { return c->size; }
 int c5_comm_node_rank(const c5_comm *c) { return c->node_rank; }
+
+int c5_comm_sharing(const c5_comm *c) { return c->sharing; }
 
 void c5_comm_barrier(c5_comm *c)
 {

@@ -22,6 +22,8 @@ int c5_comm_rank(const c5_comm *c);
 int c5_comm_size(const c5_comm *c);
 /* Rank among those of this node: which GPU to take. */
 int c5_comm_node_rank(const c5_comm *c);
+/* How many ranks of this node share the cores of this one; 1 where the launcher gave each its own. */
+int c5_comm_sharing(const c5_comm *c);
 
 void c5_comm_barrier(c5_comm *c);
 /* Sends rank 0's bytes to all; the others' buffer is replaced. */

@@ -7,7 +7,7 @@
 #include "mpi/comm.h"
 
 struct c5_comm {
-	int rank, size, node_rank;
+	int rank, size, node_rank, sharing;
 	bool real;             /* MPI runs; else there is one rank and no MPI */
 	bool part;             /* of a larger one: has neither window nor talk */
 	MPI_Comm world;        /* everyone; a duplicate of our own */

@@ -306,7 +306,7 @@ static void tell_memory(const runner *r, const c5_step *step, const c5_step_ops 
 	for (size_t j = 0; j < r->plan.n_jobs; j++) todo += r->plan.jobs[j].n_outputs > 0;
 	if (r->plan.skipped) c5_log(C5_LOG_INFO, "%s: %llu %s%s as before", step->kind->name, (unsigned long long)r->plan.skipped, what, r->plan.skipped == 1 ? "" : "s");
 	if (todo) c5_log(C5_LOG_INFO, "%s: %zu %s%s, %zu units, at most about %zu MiB a rank", step->kind->name, todo, what, todo == 1 ? "" : "s", r->plan.n_units,
-		(most + (c5_comm_size(r->comm) > 1 ? C5_OUTBOX_BYTES : 0)) / (1u << 20) + 24);
+		(most + (c5_comm_size(r->comm) > 1 ? C5_OUTBOX_BYTES : 0) + (c5_threads() > 1 ? C5_PACKERS_BYTES : 0)) / (1u << 20) + 24);
 	c5_event("step", "sii", "step", step->kind->name, "jobs", (int64_t)r->plan.n_jobs, "units", (int64_t)r->plan.n_units, (char *)NULL);
 }
 
@@ -330,6 +330,10 @@ static int work_units(runner *r, const c5_step *step, const c5_step_ops *ops)
 		if ((err = c5_exchange_unit_done(r->exchange, unit->job)) < 0) break;
 	}
 	free(bad);
+	if (err == C5_OK || err == C5_ESTOP) {
+		int last = c5_worker_hand_over(&r->worker);
+		if (last < 0) err = last;
+	}
 	return err;
 }
 

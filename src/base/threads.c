@@ -12,4 +12,10 @@ int c5_threads_set(int64_t n)
 	return C5_OK;
 }
 
+void c5_threads_share(int processes)
+{
+	int n = omp_get_max_threads() / (processes > 0 ? processes : 1);
+	omp_set_num_threads(n > 0 ? n : 1);
+}
+
 int c5_threads(void) { return omp_get_max_threads(); }

@@ -6,6 +6,8 @@
 
 /* 0 leaves the choice to OMP_NUM_THREADS or, without it, to the cores this process may use. C5_EUSAGE out of 0..4096. */
 int c5_threads_set(int64_t n);
+/* Takes this process's part of its threads where several processes run on the same cores; one at least. */
+void c5_threads_share(int processes);
 int c5_threads(void);
 
 #endif

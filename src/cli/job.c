@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/signal.h"
+#include "base/threads.h"
 #include "container/run.h"
 #include "mpi/comm.h"
 #include "mpi/runner.h"
@@ -55,6 +56,7 @@ int c5_cli_job(const c5_cli *cli, const c5_command *command, int argc, char **ar
 	int err;
 	if (!line) return c5_fail(C5_ENOMEM, "out of memory");
 	if ((err = c5_stop_listen()) < 0 || (err = c5_comm_open(&comm)) < 0) goto done;
+	if (cli->common.threads == 0 && !getenv("OMP_NUM_THREADS")) c5_threads_share(c5_comm_sharing(comm));
 	c5_cli_versions();
 	if ((err = c5_comm_agree(comm, c5_cli_log(cli, c5_comm_rank(comm), c5_comm_size(comm)))) < 0) goto done;
 	c5_run_request request = {

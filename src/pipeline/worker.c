@@ -6,17 +6,18 @@
 #include <unistd.h>
 
 #include "base/error.h"
+#include "base/threads.h"
 
 #define READ_TRIES 6
 #define TILE_SCRATCH (C5_WORKER_SCRATCH - 1)
-#define PACKED_SCRATCH (C5_WORKER_SCRATCH - 2)
 
 int c5_worker_open(c5_worker *w, const char *path, c5_sink *sink)
 {
 	memset(w, 0, sizeof *w);
 	w->path = path;
 	w->sink = sink;
-	return c5_codec_open(&w->codec);
+	int err = sink ? c5_packers_open(&w->packers, sink, c5_threads()) : C5_OK;
+	return err < 0 ? err : c5_codec_open(&w->codec);
 }
 
 static void close_file(c5_worker *w)
@@ -42,6 +43,7 @@ void c5_worker_close(c5_worker *w)
 {
 	c5_worker_refresh(w);
 	for (int i = 0; i < C5_WORKER_SCRATCH; i++) free(w->scratch[i].data);
+	c5_packers_close(w->packers);
 	c5_codec_close(w->codec);
 	memset(w, 0, sizeof *w);
 }
@@ -128,11 +130,13 @@ int c5_worker_read_rows(c5_worker *w, const char *path, uint64_t first, uint64_t
 
 static int pack_and_put(c5_worker *w, const c5_array_spec *s, uint32_t array, uint64_t chunk, const void *raw)
 {
-	size_t bytes = c5_spec_chunk_bytes(s), size;
-	void *packed;
-	int err = c5_worker_scratch(w, PACKED_SCRATCH, c5_chunk_bound(bytes), &packed);
-	if (err < 0 || (err = c5_chunk_encode(w->codec, raw, bytes, c5_spec_element(s), packed, &size)) < 0) return err;
-	err = w->sink->put_chunk(w->sink, array, chunk, packed, size);
+	int err = c5_packers_put(w->packers, array, chunk, raw, c5_spec_chunk_bytes(s), c5_spec_element(s));
+	return err < 0 ? (w->sink_error = err) : C5_OK;
+}
+
+int c5_worker_hand_over(c5_worker *w)
+{
+	int err = c5_packers_hand_over(w->packers, true);
 	return err < 0 ? (w->sink_error = err) : C5_OK;
 }
 
@@ -187,7 +191,8 @@ int c5_worker_put_row(c5_worker *w, const c5_job *j, size_t output, uint64_t row
 
 int c5_worker_poll(c5_worker *w)
 {
-	int err = w->sink->poll(w->sink);
+	int err = c5_packers_hand_over(w->packers, false);
+	if (err == C5_OK) err = w->sink->poll(w->sink);
 	if (err < 0 && err != C5_ESTOP) w->sink_error = err;
 	return err;
 }
