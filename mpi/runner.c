@@ -230,6 +230,14 @@ static int publish(runner *r, const char *name, const char *product)
 	return c5_exists(r->context.file, path) ? c5_revision_publish(r->context.file, name, product, r->context.run) : C5_OK;
 }
 
+/* The same for what is of all experiments together. */
+static int publish_screen(runner *r)
+{
+	char path[64];
+	snprintf(path, sizeof path, "/screens/%s", c5_revision_name(r->context.run));
+	return c5_exists(r->context.file, path) ? c5_link_set(r->context.file, "/screens/latest", c5_revision_name(r->context.run)) : C5_OK;
+}
+
 /* `latest` moves, the record closes, all in one transaction. */
 static int end_run(runner *r)
 {
@@ -243,6 +251,7 @@ static int end_run(runner *r)
 			for (int k = 0; err == C5_OK && ops->products[k]; k++) err = publish(r, r->names[i], ops->products[k]);
 		}
 	}
+	if (err == C5_OK) err = publish_screen(r);
 	for (size_t i = 0; i < r->n_failed; i++) {
 		c5_buf_put(&why, r->failed[i].name, strlen(r->failed[i].name));
 		c5_buf_put(&why, ": ", 2);
@@ -462,6 +471,13 @@ static int close_container(runner *r, int err)
 	return err < 0 ? c5_fail(err, "%s", why) : closed;
 }
 
+static int steps_ready(const runner *r)
+{
+	int err = C5_OK;
+	for (size_t s = 0; err == C5_OK && s < r->pipeline->n; s++) err = c5_step_ready(&r->pipeline->steps[s], r->request->container);
+	return err;
+}
+
 int c5_run_pipeline(c5_comm *comm, const c5_pipeline *pipeline, const c5_run_request *request, c5_run_summary *summary)
 {
 	runner r = { .comm = comm, .pipeline = pipeline, .request = request, .summary = summary };
@@ -473,7 +489,7 @@ int c5_run_pipeline(c5_comm *comm, const c5_pipeline *pipeline, const c5_run_req
 	if ((err = scan_inputs(&r)) < 0) goto done;
 	if (request->dry_run) { err = tell_plan(&r); goto done; }
 	if ((err = c5_comm_hosts(comm, &r.hosts)) < 0) goto done;
-	if (first_rank(&r) && (err = open_container(&r)) == C5_OK && (err = find_names(&r)) == C5_OK && (err = begin_run(&r)) == C5_OK)
+	if (first_rank(&r) && (err = steps_ready(&r)) == C5_OK && (err = open_container(&r)) == C5_OK && (err = find_names(&r)) == C5_OK && (err = begin_run(&r)) == C5_OK)
 		err = c5_owner_open(&r.owner, r.context.file);
 	if ((err = c5_comm_agree(comm, err)) < 0) goto done;
 	r.context.run = (uint32_t)c5_comm_max(comm, r.context.run);

@@ -216,23 +216,24 @@ int c5_scorer_prepare(c5_scorer *s, size_t member, const void *pixels, size_t n,
 	return failed ? c5_fail(failed, "%s: the crops cannot be prepared", s->members[member].name) : C5_OK;
 }
 
-/* Prepared channels to the model's inputs, each with its own. */
-static int set_inputs(c5_scorer *s, size_t k, size_t n)
+const c5_member *c5_scorer_member(const c5_scorer *s, size_t k) { return &s->members[k]; }
+size_t c5_scorer_members(const c5_scorer *s) { return s->n; }
+
+int c5_member_input(const c5_member *member, c5_net *net, const float *inputs, size_t n, float *split)
 {
-	const c5_model *m = s->members[k].model;
-	const c5_prepare *p = &s->members[k].prepare;
-	size_t count = input_count(p), at = 0;
+	const c5_model *m = member->model;
+	size_t count = input_count(&member->prepare), at = 0;
 	int input = 0, err = C5_OK;
 	for (int i = 0; err == C5_OK && i < m->n_layers; i++) {
 		const c5_layer *l = &m->layers[i];
 		if (l->kind != C5_LAYER_INPUT) continue;
 		size_t part = (size_t)l->shape[0] * (size_t)l->shape[1] * (size_t)l->shape[2];
-		const float *data = s->inputs;
-		if (part != count) {
-			for (size_t q = 0; q < n; q++) memcpy(s->split + q * part, s->inputs + q * count + at, part * sizeof *data);
-			data = s->split;
+		const float *data = inputs;
+		if (part != count) { /* one of several: its channels gathered */
+			for (size_t q = 0; q < n; q++) memcpy(split + q * part, inputs + q * count + at, part * sizeof *data);
+			data = split;
 		}
-		err = c5_net_input(s->nets[k], input++, data, (int)n);
+		err = c5_net_input(net, input++, data, (int)n);
 		at += part;
 	}
 	return err;
@@ -248,6 +249,14 @@ static int answer(c5_scorer *s, size_t k, size_t n, float *prob)
 			prob[i * classes + c] = !s->sigmoid ? s->answers[i * classes + c] : c ? s->answers[i] : 1 - s->answers[i];
 	c5_temperature_apply(prob, n, classes, s->members[k].temperature > 0 ? s->members[k].temperature : 1);
 	return C5_OK;
+}
+
+int c5_scorer_answer(c5_scorer *s, size_t k, const float *inputs, size_t n, float *prob)
+{
+	if (n > (size_t)s->batch) return c5_fail(C5_EFAIL, "%zu crops are more than a batch of %d", n, s->batch);
+	int err = c5_member_input(&s->members[k], s->nets[k], inputs, n, s->split);
+	if (err == C5_OK) err = c5_net_forward(s->nets[k], 0, 0);
+	return err < 0 ? err : answer(s, k, n, prob);
 }
 
 /* Two members that take the same, prepared alike, share the work. */
@@ -268,7 +277,7 @@ int c5_scorer_run(c5_scorer *s, uint64_t first, uint64_t n, c5_scorer_read *read
 		for (size_t k = 0; err == C5_OK && k < s->n; k++) {
 			if ((k == 0 || !same_inputs(s, k, k - 1)) && (err = c5_scorer_prepare(s, k, s->pixels[turn % 2], here, s->inputs)) < 0) break;
 			double start = c5_clock_s();
-			if ((err = set_inputs(s, k, here)) < 0 || (err = c5_net_forward(s->nets[k], 0, 0)) < 0) break;
+			if ((err = c5_member_input(&s->members[k], s->nets[k], s->inputs, here, s->split)) < 0 || (err = c5_net_forward(s->nets[k], 0, 0)) < 0) break;
 			s->busy += c5_clock_s() - start;
 			/* The device may still be at work: the next crops are read meanwhile. */
 			if (k == 0 && next && (err = read(ctx, first + at + here, next, s->pixels[(turn + 1) % 2])) < 0) break;

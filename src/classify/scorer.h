@@ -48,7 +48,13 @@ typedef int c5_scorer_read(void *ctx, uint64_t at, uint64_t count, void *pixels)
 typedef int c5_scorer_poll(void *ctx);
 int c5_scorer_run(c5_scorer *s, uint64_t first, uint64_t n, c5_scorer_read *read, c5_scorer_poll *poll, void *ctx, float *prob);
 
-/* For explain: the inputs of one member from n crops, prepared: inputs (n, channels, height, width) as the member's preparation says. */
-int c5_scorer_prepare(c5_scorer *s, size_t member, const void *pixels, size_t n, float *inputs);
+/* The two halves of it, for who changes crops in between (explain/): what member `k` takes of n crops, (n, channels, height, width) as its preparation
+ * says; and its answers to n <= batch of these, (n, classes). */
+int c5_scorer_prepare(c5_scorer *s, size_t k, const void *pixels, size_t n, float *inputs);
+int c5_scorer_answer(c5_scorer *s, size_t k, const float *inputs, size_t n, float *prob);
+/* Sets the inputs of a net of this member from prepared crops; split: scratch, n * channels * height * width. */
+int c5_member_input(const c5_member *m, c5_net *net, const float *inputs, size_t n, float *split);
+const c5_member *c5_scorer_member(const c5_scorer *s, size_t k);
+size_t c5_scorer_members(const c5_scorer *s);
 
 #endif

@@ -61,7 +61,7 @@ static void print_line(const char *product, const char *name, const c5_object *o
 {
 	char dims[128], raw[C5_SIZE_TEXT], stored[C5_SIZE_TEXT];
 	printf("  ");
-	c5_put_cell(product, 8);
+	c5_put_cell(product, 12);
 	printf(" ");
 	c5_put_cell(name, 15);
 	printf(" ");
@@ -208,7 +208,7 @@ static int show_heading(c5_file *f, const char *path, const char *name, c5_buf *
 
 static int show_experiment(c5_file *f, const char *name, c5_buf *json)
 {
-	static const char *const order[] = { "masks", "frames", "objects", "crops", "tracks", "scores", "stain" };
+	static const char *const order[] = { "masks", "frames", "objects", "crops", "tracks", "scores", "score_frames", "score_tracks", "explain", "stain" };
 	char *path = c5_format("/experiments/%s", name), *raw = c5_format("/experiments/%s/raw", name);
 	int err = path && raw ? show_heading(f, path, name, json) : c5_fail(C5_ENOMEM, "out of memory");
 	if (err == C5_OK) err = show_channels(f, raw, json);

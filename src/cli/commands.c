@@ -19,6 +19,7 @@ const c5_command *const c5_commands[] = {
 	&c5_cmd_train,
 	&c5_cmd_model,
 	&c5_cmd_search,
+	&c5_cmd_score,
 	/* look */
 	&c5_cmd_show,
 	&c5_cmd_log,
@@ -29,6 +30,7 @@ const c5_command *const c5_commands[] = {
 	&c5_cmd_export,
 	&c5_cmd_measure,
 	&c5_cmd_lineage,
+	&c5_cmd_screen,
 	&c5_cmd_compare,
 	/* look after */
 	&c5_cmd_check,

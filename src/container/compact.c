@@ -181,6 +181,7 @@ static int choose(compaction *c)
 	int err = add_products(c, "/experiments", true);
 	if (err == C5_OK) err = add_products(c, "/models", false);
 	if (err == C5_OK) err = add_products(c, "/searches", false);
+	if (err == C5_OK && c5_exists(c->from, "/screens")) err = add_product(c, "/screens");
 	for (size_t i = 0; err == C5_OK && i < c->n; i++)
 		if (c->revisions[i].keep) err = keep_inputs(c, c->revisions[i].path, 0);
 	for (size_t i = 0; err == C5_OK && i < c->n; i++)

@@ -71,9 +71,10 @@ static int walk(c5_file *f, const char *path, c5_digest_fn *fn, void *to, int de
 
 int c5_digest(c5_file *f, const char *path, c5_digest_fn *fn, void *to)
 {
-	static const char *const rooms[] = { "/experiments", "/models", "/searches" };
+	static const char *const rooms[] = { "/experiments", "/models", "/searches", "/screens" };
 	int err = C5_OK;
 	if (path) return walk(f, path, fn, to, 0);
-	for (size_t i = 0; err == C5_OK && i < sizeof rooms / sizeof *rooms; i++) err = walk(f, rooms[i], fn, to, 0);
+	for (size_t i = 0; err == C5_OK && i < sizeof rooms / sizeof *rooms; i++)
+		if (c5_exists(f, rooms[i])) err = walk(f, rooms[i], fn, to, 0);
 	return err;
 }

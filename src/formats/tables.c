@@ -18,6 +18,7 @@
 static const struct { const char *name, *product, *table; } tables[] = {
 	{ "objects", "objects", "" }, { "frames", "frames", "" },  { "tracks", "tracks", "/tracks" }, { "nodes", "tracks", "/nodes" },
 	{ "links", "tracks", "/links" }, { "candidates", "tracks", "/candidates" }, { "crops", "crops", "/index" }, { "changes", "changes", "" }, { "scores", "scores", "" },
+	{ "score_frames", "score_frames", "" }, { "score_tracks", "score_tracks", "" }, { "explain", "explain", "/index" },
 };
 
 static int table_path(c5_export *x, const char *experiment, char **path)

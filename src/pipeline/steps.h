@@ -34,12 +34,14 @@ struct c5_step_ops {
 	const c5_step_ops *then;    /* second phase of the same step, after a commit; NULL: none */
 };
 
-extern const c5_step_ops c5_step_ingest, c5_step_simulate, c5_step_segment, c5_step_objects, c5_step_crop, c5_step_track, c5_step_stain, c5_step_import;
+extern const c5_step_ops c5_step_ingest, c5_step_simulate, c5_step_segment, c5_step_objects, c5_step_crop, c5_step_track, c5_step_stain, c5_step_score, c5_step_import;
 
 /* All of them, in the order of a pipeline; NULL-ended. And their kinds alone, for c5_pipeline_read. */
 extern const c5_step_ops *const c5_steps[];
 extern const c5_step_kind *const c5_step_kinds[];
 const c5_step_ops *c5_step_find(const char *name);
+/* Whether what a step needs beside the experiments is there (the models it names), asked before a run begins, so that a slip of the pen leaves no run behind. */
+int c5_step_ready(const c5_step *step, const char *container);
 
 /* ---- for the steps themselves ---- */
 
