@@ -126,20 +126,22 @@ static void training_failed(trainer *r, int k, int code, const char *why)
 
 static void put_state(c5_buf *b, int k, const c5_train_state *s, bool arrays)
 {
-	c5_checkpoint c;
-	b->err = b->err < 0 ? b->err : c5_train_state_to_checkpoint(&c, s);
-	if (b->err < 0) return;
+	c5_checkpoint c = { 0 };
+	float *history = NULL;
+	b->err = b->err < 0 ? b->err : c5_train_state_to_checkpoint(&c, &history, s);
 	c5_buf_put_u64(b, (uint64_t)k);
 	c5_buf_put_u64(b, (uint64_t)c.epoch);
 	c5_buf_put_u64(b, (uint64_t)c.step);
 	c5_buf_put_str(b, c.state);
-	c5_buf_put_u64(b, arrays ? (uint64_t)c.n_arrays : 0);
-	for (int i = 0; arrays && i < c.n_arrays; i++) {
+	int n = arrays ? c.n_arrays : 1; /* the history at least */
+	c5_buf_put_u64(b, (uint64_t)n);
+	for (int i = 0; i < n && i < c.n_arrays; i++) {
 		c5_buf_put_str(b, c.arrays[i].name);
 		c5_buf_put_u64(b, c.arrays[i].count);
 		c5_buf_put(b, c.arrays[i].data, c.arrays[i].count * sizeof(float));
 	}
 	free(c.state);
+	free(history);
 }
 
 /* c5_checkpoint_free is due. */
@@ -250,12 +252,12 @@ static int take_epoch(trainer *r, c5_buf *b)
 	c5_weights *none = NULL;
 	if (err == C5_OK) err = c5_weights_new(&none, r->t->model);
 	if (err == C5_OK) {
-		snprintf(c.arrays[0].name, sizeof c.arrays[0].name, "weights");
-		c.arrays[0].data = none->data, c.arrays[0].count = none->count;
-		c.n_arrays = 1;
+		int last = c.n_arrays++;
+		snprintf(c.arrays[last].name, sizeof c.arrays[last].name, "weights");
+		c.arrays[last].data = none->data, c.arrays[last].count = none->count;
 		err = c5_train_state_from_checkpoint(&s, &c, r->t->model);
-		c.arrays[0].data = NULL;
-		c.n_arrays = 0;
+		c.arrays[last].data = NULL;
+		c.n_arrays = last;
 	}
 	if (err == C5_OK) err = c5_buf_get_u64(b, &better);
 	if (err == C5_OK && r->t->told) r->t->told(r->t, k, &s, 0, better != 0);
@@ -301,10 +303,11 @@ static int keeper_save(c5_keeper *keeper, const c5_train_state *s)
 	training *g = keeper->ctx;
 	if (first_rank(g->r)) {
 		c5_checkpoint c;
-		int err = c5_train_state_to_checkpoint(&c, s);
-		if (err < 0) return err;
-		err = keep_checkpoint(g->r, g->k, &c);
+		float *history;
+		int err = c5_train_state_to_checkpoint(&c, &history, s);
+		if (err == C5_OK) err = keep_checkpoint(g->r, g->k, &c);
 		free(c.state);
+		free(history);
 		return err < 0 ? err : serve(g->r, false, C5_OK);
 	}
 	c5_buf b = { 0 };

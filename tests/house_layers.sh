@@ -8,7 +8,7 @@ import os, re, sys
 
 LONGEST = 700
 # A library's headers are at home in the rooms whose LIBS name it.
-HEADERS = {"hdf5": r"hdf5(_hl)?\.h|H5.*\.h", "mpi": r"mpi\.h", "nlopt": r"nlopt\.h", "lapack": r"lapacke?(_.*)?\.h|cblas.*\.h", "tiff": r"tiff(io|conf|vers)?\.h", "png": r"png(conf)?\.h",
+HEADERS = {"hdf5": r"hdf5(_hl)?\.h|H5.*\.h", "mpi": r"mpi\.h", "nlopt": r"nlopt\.h", "lapack": r"lapacke?(_.*)?\.h|cblas.*\.h", "tiff": r"tiff(io|conf|vers)?\.h", "png": r"png(conf)?\.h", "jpeg": r"j(peglib|morecfg|config|error)\.h",
            "xml": r"libxml/.*", "fft": r"kissfft/.*", "yaml": r"yaml\.h", "deflate": r"libdeflate\.h", "crypto": r"openssl/.*", "onednn": r"(oneapi/dnnl/)?dnnl.*\.h",
            "archive": r"archive(_entry)?\.h", "json": r"json-c/.*",
            "cuda": r"(cuda|cudnn|cublas|curand).*\.h"}

@@ -46,7 +46,7 @@ static void refuses_what_is_no_image(void **state)
 	write_bytes(at("empty.tif"), "", 0);
 	refuses(&plain, at("empty.tif"), C5_EINPUT, "empty.tif", "empty file", NULL);
 	write_text(at("text.tif"), "GIF89a");
-	refuses(&plain, at("text.tif"), C5_EINPUT, "text.tif", "neither TIFF nor PNG", "47 49 46 38", NULL);
+	refuses(&plain, at("text.tif"), C5_EINPUT, "text.tif", "neither TIFF, PNG nor JPEG", "47 49 46 38", NULL);
 	write_bytes(at("short.tif"), "II", 2);
 	refuses(&plain, at("short.tif"), C5_EINPUT, "short.tif", "truncated", NULL);
 	write_bytes(at("version.tif"), "II\x2c\0\x08\0\0\0\0\0\0\0", 12);

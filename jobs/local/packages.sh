@@ -12,7 +12,7 @@
 packages_build="gcc libc6-dev cmake ninja-build pkg-config git
 libhdf5-dev
 libopenmpi-dev openmpi-bin
-libtiff-dev libpng-dev libxml2-dev libkissfft-dev
+libtiff-dev libpng-dev libjpeg62-turbo-dev libxml2-dev libkissfft-dev
 libyaml-dev libdeflate-dev libssl-dev
 libarchive-dev libjson-c-dev
 libdnnl-dev libnlopt-dev liblapacke-dev"

@@ -14,6 +14,7 @@ static c5_version_row rows[] = {
 	{ "MPI", C5_HAVE_MPI_VERSION, NULL },
 	{ "libtiff", C5_HAVE_TIFF_VERSION, NULL },
 	{ "libpng", C5_HAVE_PNG_VERSION, NULL },
+	{ "libjpeg", C5_HAVE_JPEG_VERSION, NULL },
 	{ "libxml2", C5_HAVE_XML_VERSION, NULL },
 	{ "KISS FFT", C5_HAVE_FFT_VERSION, NULL },
 	{ "libyaml", C5_HAVE_YAML_VERSION, NULL },

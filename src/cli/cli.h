@@ -48,7 +48,7 @@ extern const c5_command c5_cmd_score, c5_cmd_screen;
 extern const c5_command c5_cmd_ingest, c5_cmd_run, c5_cmd_segment, c5_cmd_objects, c5_cmd_crop, c5_cmd_preview, c5_cmd_simulate, c5_cmd_track, c5_cmd_lineage, c5_cmd_compare, c5_cmd_stain;
 extern const c5_command c5_cmd_model;
 extern const c5_command c5_cmd_export, c5_cmd_import;
-extern const c5_command c5_cmd_train;
+extern const c5_command c5_cmd_train, c5_cmd_import_crops;
 extern const c5_command c5_cmd_search;
 extern const c5_command c5_cmd_show, c5_cmd_log, c5_cmd_schema, c5_cmd_check, c5_cmd_diff, c5_cmd_digest, c5_cmd_recover, c5_cmd_compact, c5_cmd_migrate;
 

@@ -53,6 +53,7 @@ static int run(int argc, char **argv)
 	c5_step *added = NULL, *objects = NULL;
 	c5_cli cli = { 0 };
 	c5_opt_group groups[] = { { "Settings", c5_curated_opts, NULL }, { "Run", import_opts, &set }, { NULL, NULL, NULL } };
+	if (argc > 1 && strcmp(argv[1], "crops") == 0) return c5_cmd_import_crops.run(argc - 1, argv + 1); /* a container has an ending */
 	int err = c5_pipeline_init(&pipeline);
 	if (err < 0 || (err = c5_pipeline_add(&pipeline, c5_step_import.kind, &added)) < 0) goto done;
 	groups[0].settings = added->params;
@@ -80,6 +81,7 @@ const c5_command c5_cmd_import = {
 	"import", C5_TAKE_IN, "take back masks and tracks that were corrected elsewhere", "FILE.h5 EXPERIMENT PATH",
 	"cyto5 import out.h5 plate1_A01 a01-corrected.trk\n"
 	"cyto5 import out.h5 plate1_A01 01_RES --note 'corrected by hand, 3 May'\n"
-	"cyto5 import out.h5 plate1_A01 masks.tif\n",
+	"cyto5 import out.h5 plate1_A01 masks.tif\n"
+	"cyto5 import crops cells.h5 training/\n",
 	run,
 };

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/mem.h"
 #include "image/assemble.h"
+#include "image/jpegin.h"
 #include "image/pngin.h"
 #include "image/source.h"
 #include "image/tiff.h"
@@ -85,9 +86,10 @@ static int read_plane(c5_frame_reader *r, const c5_series *s, uint32_t t, uint32
 		memset(out, 0, (size_t)s->width * s->height * c5_dtype_size(s->dtype));
 		return C5_OK;
 	}
-	bool png = !plane->ifd_offset; /* a TIFF directory is never at the file's beginning */
+	bool png = !plane->ifd_offset; /* or JPEG; a TIFF directory is never at the file's beginning */
 	int err = turn_to(r, plane->file, png);
 	if (err < 0) return err;
+	if (png && c5_jpeg_is(r->scan->files[plane->file])) return c5_jpeg_read(r->scan->files[plane->file], &want, out);
 	return png ? c5_png_read(r->scan->files[plane->file], &want, out) : c5_tiff_read(r->tiff, plane->ifd_offset, plane->data_offset, &want, out);
 }
 

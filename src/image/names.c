@@ -61,7 +61,7 @@ static size_t without(const char *name, size_t n, const char *ending)
 
 static size_t without_image_ending(const char *name, size_t n)
 {
-	static const char *const endings[] = { ".tif", ".tiff", ".btf", ".tf2", ".tf8", ".png" };
+	static const char *const endings[] = { ".tif", ".tiff", ".btf", ".tf2", ".tf8", ".png", ".jpg", ".jpeg" };
 	for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
 		size_t m = without(name, n, endings[i]);
 		if (m < n) return m;

@@ -83,7 +83,7 @@ int c5_probe_file(c5_probe *out, const char *path)
 	if (fstat(fd, &st) < 0) err = c5_fail(C5_EIO, "%s: cannot look at: %s", path, strerror(errno));
 	else if (S_ISDIR(st.st_mode)) err = c5_fail(C5_EINPUT, "%s: a folder, an image file expected", path);
 	else if (!S_ISREG(st.st_mode)) err = c5_fail(C5_EINPUT, "%s: not a regular file, an image file expected", path);
-	else if (!st.st_size) err = c5_fail(C5_EINPUT, "%s: empty file, a TIFF or PNG image expected; copy it again", path);
+	else if (!st.st_size) err = c5_fail(C5_EINPUT, "%s: empty file, a TIFF, PNG or JPEG image expected; copy it again", path);
 	if (err < 0) goto done;
 
 	out->size = (uint64_t)st.st_size;
@@ -95,11 +95,14 @@ int c5_probe_file(c5_probe *out, const char *path)
 	} else if (!memcmp(head, "\x89PNG\r\n\x1a\n", 8)) {
 		out->kind = C5_FILE_PNG;
 		err = c5_probe_png(out, path, fd);
+	} else if (head[0] == 0xff && head[1] == 0xd8 && head[2] == 0xff) {
+		out->kind = C5_FILE_JPEG;
+		err = c5_probe_jpeg(out, path);
 	} else if (looks_like_xml(path, head, out->size)) {
 		out->kind = C5_FILE_OME_XML;
 		err = probe_xml(out, path, fd);
 	} else {
-		err = c5_fail(C5_EINPUT, "%s: neither TIFF nor PNG: begins with the bytes %02x %02x %02x %02x; convert it to TIFF", path, head[0], head[1], head[2],
+		err = c5_fail(C5_EINPUT, "%s: neither TIFF, PNG nor JPEG: begins with the bytes %02x %02x %02x %02x; convert it to TIFF", path, head[0], head[1], head[2],
 			head[3]);
 	}
 done:

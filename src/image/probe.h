@@ -2,7 +2,7 @@
  *
  * TIFF directories are walked by our own reader, one open and a few small reads a file, because the scan must be quick for thousands of files, must
  * keep the offset of each directory (libtiff re-walks the chain to reach directory n), must notice loops, and must refuse absurd sizes before anybody
- * allocates for them. Decoding is libtiff's and libpng's (tiff.h, pngin.h). */
+ * allocates for them. Decoding is libtiff's, libpng's and libjpeg's (tiff.h, pngin.h, jpegin.h). */
 #ifndef C5_IMAGE_PROBE_H
 #define C5_IMAGE_PROBE_H
 
@@ -12,11 +12,11 @@
 #define C5_SIDE_MAX (UINT32_C(1) << 20)        /* px */
 #define C5_PLANE_MAX (UINT64_C(8) << 30)       /* bytes of one decoded plane */
 
-enum c5_file_kind { C5_FILE_TIFF = 1, C5_FILE_PNG, C5_FILE_OME_XML };
+enum c5_file_kind { C5_FILE_TIFF = 1, C5_FILE_PNG, C5_FILE_OME_XML, C5_FILE_JPEG };
 
 /* One image of a file. */
 typedef struct c5_page {
-	uint64_t offset;             /* of its directory; 0 for PNG */
+	uint64_t offset;             /* of its directory; 0 for PNG and JPEG */
 	uint64_t data_offset;        /* of its pixels, when they are uncompressed and contiguous; else 0 */
 	char *error;                 /* why it cannot be read; NULL: it can */
 	uint32_t width, height;
@@ -53,6 +53,7 @@ int c5_page_check_size(c5_page *page, const char *path, uint32_t number, uint64_
 /* Of one kind each; used by c5_probe_file. fd stays the caller's; probe->size is set. */
 int c5_probe_tiff(c5_probe *probe, const char *path, int fd);
 int c5_probe_png(c5_probe *probe, const char *path, int fd);
+int c5_probe_jpeg(c5_probe *probe, const char *path);
 
 /* Reads n bytes at `at`, all of them. C5_EINPUT at the end of the file, C5_EIO when the system refuses. */
 int c5_file_read_at(const char *path, int fd, void *out, uint64_t n, uint64_t at);

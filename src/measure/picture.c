@@ -11,6 +11,7 @@
 #include "base/dtype.h"
 #include "base/error.h"
 #include "base/mem.h"
+#include "image/jpegin.h"
 #include "image/names.h"
 #include "image/pngin.h"
 #include "image/tiff.h"
@@ -21,7 +22,8 @@ int c5_picfile_open(c5_picfile *out, const char *path)
 	if (!(out->path = c5_strdup(path))) return c5_fail(C5_ENOMEM, "out of memory");
 	int err = c5_probe_file(&out->probe, path);
 	if (err < 0) return err;
-	if (out->probe.kind != C5_FILE_TIFF && out->probe.kind != C5_FILE_PNG) return c5_fail(C5_EINPUT, "%s: a TIFF or PNG image is expected", path);
+	if (out->probe.kind != C5_FILE_TIFF && out->probe.kind != C5_FILE_PNG && out->probe.kind != C5_FILE_JPEG)
+		return c5_fail(C5_EINPUT, "%s: a TIFF, PNG or JPEG image is expected", path);
 	for (uint32_t i = 0; i < out->probe.n_pages; i++) {
 		const c5_page *p = &out->probe.pages[i];
 		if (p->error) return c5_fail(C5_EINPUT, "%s", p->error);
@@ -50,6 +52,7 @@ static int read_planes(const c5_picfile *p, void *out, size_t stride)
 	const c5_want want = { .width = p->width, .height = p->height, .dtype = p->dtype };
 	c5_tiff *tiff = NULL;
 	int err;
+	if (p->probe.kind == C5_FILE_JPEG) return c5_jpeg_read(p->path, &want, out);
 	if (p->probe.kind == C5_FILE_PNG) return c5_png_read(p->path, &want, out);
 	err = c5_tiff_open(&tiff, p->path);
 	for (uint32_t i = 0, z = 0; err == C5_OK && i < p->probe.n_pages; i++) {

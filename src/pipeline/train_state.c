@@ -1,4 +1,4 @@
-/* train_state.c – see train_state.h. Scalars are YAML, so that people can read how a training stands. */
+/* train_state.c – see train_state.h. Scalars are YAML, so that people can read how a training stands; the rest are arrays. */
 #include "pipeline/train_state.h"
 
 #include <math.h>
@@ -54,29 +54,38 @@ static char *state_text(const c5_train_state *s)
 	}
 	c5_text_add(&b, "figures: [");
 	for (int i = 0; i < s->n_figures; i++) c5_text_addf(&b, "%s%s", i ? ", " : "", s->figures[i]);
-	c5_text_add(&b, "]\nhistory:");
-	if (!s->epoch) c5_text_add(&b, " []");
-	c5_text_add(&b, "\n");
-	for (uint32_t e = 0; e < s->epoch; e++) {
-		c5_text_add(&b, "  - [");
-		for (size_t c = 0; c < COLUMNS; c++) {
-			if (c) c5_text_add(&b, ", ");
-			add_real(&b, *number_of(&s->history[e], c));
-		}
-		for (int i = 0; i < s->n_figures; i++) {
-			c5_text_add(&b, ", ");
-			add_real(&b, s->history[e].figures[i]);
-		}
-		c5_text_add(&b, "]\n");
-	}
+	c5_text_add(&b, "]\n");
 	return c5_text_take(&b);
 }
 
-int c5_train_state_to_checkpoint(c5_checkpoint *c, const c5_train_state *s)
+/* Rows of doubles, laid into floats bit by bit; room for a power of two of epochs, so that it seldom changes its length. */
+#define WIDE (COLUMNS + C5_FIGURES_MAX)
+
+static int history_array(float **out, uint64_t *count, const c5_train_state *s)
 {
+	size_t room = 64;
+	double *rows;
+	while (room < s->epoch) room *= 2;
+	int err = c5_alloc(&rows, room * WIDE, sizeof *rows);
+	if (err < 0) return err;
+	for (uint32_t e = 0; e < s->epoch; e++) {
+		for (size_t c = 0; c < COLUMNS; c++) rows[e * WIDE + c] = *number_of(&s->history[e], c);
+		memcpy(rows + e * WIDE + COLUMNS, s->history[e].figures, sizeof s->history[e].figures);
+	}
+	*out = (float *)(void *)rows;
+	*count = room * WIDE * 2;
+	return C5_OK;
+}
+
+int c5_train_state_to_checkpoint(c5_checkpoint *c, float **history, const c5_train_state *s)
+{
+	uint64_t n_history = 0;
 	*c = (c5_checkpoint){ .epoch = s->epoch, .step = s->step, .state = state_text(s) };
-	if (!c->state) return c5_fail(C5_ENOMEM, "out of memory");
+	*history = NULL;
+	int err = c->state ? history_array(history, &n_history, s) : c5_fail(C5_ENOMEM, "out of memory");
+	if (err < 0) return err;
 	const struct { const char *name; float *data; uint64_t count; } arrays[] = {
+		{ "history", *history, n_history },
 		{ "weights", s->weights->data, s->weights->count },
 		{ "optimizer", s->optimizer, s->n_optimizer },
 		{ "best", s->best_weights ? s->best_weights->data : NULL, s->best_weights ? s->best_weights->count : 0 },
@@ -124,25 +133,15 @@ static int get_scalar(c5_train_state *s, size_t i, const c5_yaml_node *root)
 	}
 }
 
-static int get_history(c5_train_state *s, const c5_yaml_node *root)
+static int get_figures(c5_train_state *s, const c5_yaml_node *root)
 {
-	const c5_yaml_node *names = c5_yaml_get(root, "figures"), *rows = c5_yaml_get(root, "history");
+	const c5_yaml_node *names = c5_yaml_get(root, "figures");
 	int err = C5_OK;
-	if (!names || names->kind != C5_YAML_LIST || names->n > C5_FIGURES_MAX || !rows || rows->kind != C5_YAML_LIST || rows->n != s->epoch)
-		return c5_fail(C5_EINPUT, "the checkpoint's history is not that of %u epochs", s->epoch);
+	if (!names || names->kind != C5_YAML_LIST || names->n > C5_FIGURES_MAX) return c5_fail(C5_EINPUT, "the checkpoint's text lacks figures");
 	s->n_figures = (int)names->n;
 	for (size_t i = 0; i < names->n && err == C5_OK; i++) {
 		const char *text;
 		if ((err = c5_yaml_text(&text, names->items[i])) == C5_OK) snprintf(s->figures[i], sizeof s->figures[i], "%s", text);
-	}
-	if (err < 0 || (err = c5_grow(&s->history, &s->cap_history, s->epoch + 1, sizeof *s->history)) < 0) return err;
-	for (uint32_t e = 0; e < s->epoch && err == C5_OK; e++) {
-		const c5_yaml_node *row = rows->items[e];
-		c5_epoch *to = &s->history[e];
-		if (row->kind != C5_YAML_LIST || row->n != COLUMNS + names->n) return c5_fail(C5_EINPUT, "the checkpoint's history has a row of another length");
-		to->epoch = e + 1;
-		for (int i = 0; i < C5_FIGURES_MAX; i++) to->figures[i] = NAN;
-		for (size_t c = 0; c < row->n && err == C5_OK; c++) err = get_real(c < COLUMNS ? number_of(to, c) : &to->figures[c - COLUMNS], row->items[c]);
 	}
 	return err;
 }
@@ -156,6 +155,23 @@ static int take_array(const c5_checkpoint *c, const char *name, const float **da
 			return C5_OK;
 		}
 	return C5_ENOTFOUND;
+}
+
+static int take_history(c5_train_state *s, const c5_checkpoint *c)
+{
+	const float *data;
+	uint64_t count;
+	int err;
+	if (take_array(c, "history", &data, &count) < 0 || count < (uint64_t)s->epoch * WIDE * 2) return c5_fail(C5_EINPUT, "the checkpoint's history is not that of %u epochs", s->epoch);
+	if ((err = c5_grow(&s->history, &s->cap_history, s->epoch + 1, sizeof *s->history)) < 0) return err;
+	for (uint32_t e = 0; e < s->epoch; e++) {
+		double row[WIDE];
+		memcpy(row, data + (size_t)e * WIDE * 2, sizeof row);
+		s->history[e].epoch = e + 1;
+		for (size_t k = 0; k < COLUMNS; k++) *number_of(&s->history[e], k) = row[k];
+		memcpy(s->history[e].figures, row + COLUMNS, sizeof s->history[e].figures);
+	}
+	return C5_OK;
 }
 
 static int take_weights(c5_weights **out, const c5_model *m, const float *data, uint64_t count)
@@ -175,7 +191,8 @@ int c5_train_state_from_checkpoint(c5_train_state *s, const c5_checkpoint *c, co
 	int err = c5_yaml_parse(&doc, "checkpoint", c->state ? c->state : "", c->state ? strlen(c->state) : 0);
 	*s = (c5_train_state){ 0 };
 	for (size_t i = 0; i < SCALARS && err == C5_OK; i++) err = get_scalar(s, i, c5_yaml_root(doc));
-	if (err == C5_OK) err = get_history(s, c5_yaml_root(doc));
+	if (err == C5_OK) err = get_figures(s, c5_yaml_root(doc));
+	if (err == C5_OK) err = take_history(s, c);
 	if (err == C5_OK && take_array(c, "weights", &data, &count) < 0) err = c5_fail(C5_EINPUT, "the checkpoint has no weights");
 	if (err == C5_OK) err = take_weights(&s->weights, model, data, count);
 	if (err == C5_OK && take_array(c, "best", &data, &count) == C5_OK) err = take_weights(&s->best_weights, model, data, count);
