@@ -345,6 +345,27 @@ static void checkpoints_change_where_they_are(void **state)
 	assert_string_equal(check(path, true), "");
 }
 
+/* Stored, not packed, but with all filters: HDF5 itself reads it. */
+static void other_readers_see_checkpoints(void **state)
+{
+	(void)state;
+	const char *path = scratch("stock.h5");
+	c5_file *f = fresh(path);
+	c5_run_info run;
+	float *numbers = malloc(2 * MANY * sizeof *numbers), *got = malloc(2 * MANY * sizeof *got);
+	sample_run_begin(f, &run, "train");
+	c5_run_info_free(&run);
+	write_checkpoint(f, "last", 3, numbers, 3);
+	commit(f);
+	hid_t h = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT), d = H5Dopen2(h, "/models/m/r000001/checkpoint/last/weights", H5P_DEFAULT);
+	assert_true(H5Dread(d, H5T_NATIVE_FLOAT, H5S_ALL, H5S_ALL, H5P_DEFAULT, got) >= 0);
+	assert_memory_equal(got, numbers, 2 * MANY * sizeof *numbers);
+	H5Dclose(d);
+	H5Fclose(h);
+	free(numbers);
+	free(got);
+}
+
 /* What the child does that is to die. */
 static int second_checkpoint(const char *path)
 {
@@ -418,6 +439,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(models_are_checked),
 		cmocka_unit_test(models_are_compared_digested_and_compacted),
 		cmocka_unit_test(checkpoints_change_where_they_are),
+		cmocka_unit_test(other_readers_see_checkpoints),
 		cmocka_unit_test(a_checkpoint_is_never_torn),
 		cmocka_unit_test(damage_is_told),
 	};

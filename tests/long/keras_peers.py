@@ -41,6 +41,19 @@ def shake(model):
             v.assign(rng.normal(0, 0.1, a.shape))
 
 
+def answers(model):
+    """Images and what Keras says of them, its last layer turned down until it is sure of nothing: a net that is sure hides every difference."""
+    x = rng.normal(size=(4,) + model.input_shape[1:]).astype(np.float32)
+    for _ in range(40):
+        want = model.predict(x, verbose=0)
+        if want.ndim > 2 or np.ptp(want, axis=0).max() > 1e-3 and want.max(-1).max() < 0.95:
+            return x, want
+        last = [v for v in model.weights if np.asarray(v).ndim == 2][-1]
+        last.assign(np.asarray(last) * (0.5 if want.max() > 0.9 else 1.5))
+    check(False, f"{model.name}: no telling example found")
+    return x, want
+
+
 def same(got, want, what, bound=2e-5):
     worst = np.abs(got - want).max() / max(1e-3, np.abs(want).max())
     check(got.shape == want.shape and worst < bound, f"{what}: {got.shape} {want.shape}, differs by {worst}")
@@ -55,8 +68,7 @@ def apply(address, x):
 
 def both_ways(name, model, files):
     shake(model)
-    x = rng.normal(size=(4,) + model.input_shape[1:]).astype(np.float32)
-    want = model.predict(x, verbose=0)
+    x, want = answers(model)
     model.save("model.h5")
     model.save_weights("alone.weights.h5")
     model.save("model.keras")
@@ -105,10 +117,10 @@ def ours():
         works("model", "export", f"ours.h5:{name}", "ours_out.h5", "--force", limit=LIMIT)
         model = keras.models.load_model("ours_out.h5", compile=False)
         shake(model)
+        x, want = answers(model)
         model.save("ours_back.h5")
         works("model", "import", "ours_back.h5", f"ours.h5:{name}.back", limit=LIMIT)
-        x = rng.normal(size=(4,) + model.input_shape[1:]).astype(np.float32)
-        same(apply(f"ours.h5:{name}.back", x), model.predict(x, verbose=0), f"{name} in Keras")
+        same(apply(f"ours.h5:{name}.back", x), want, f"{name} in Keras")
 
 
 with Folder():
