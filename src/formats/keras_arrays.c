@@ -3,6 +3,7 @@
  * Keras: convolutions (y, x, in, out); depthwise (y, x, in, multiplier); transposed (y, x, out, in); dense (in, out); LSTM (in, 4 units) with
  * gates i f c o, which are our i f g o. Ours: model.h. A tensor flattened with the channels last counts (y, x, channel), ours (channel, y, x). */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -30,6 +31,61 @@ void c5_keras_key(char key[64], const char *class_name, int n)
 	else snprintf(key, 64, "%s", base);
 }
 
+/* ---- the order of Keras ---- */
+
+bool c5_keras_inline(const c5_layer *l)
+{
+	bool takes = l->kind == C5_LAYER_CONV || l->kind == C5_LAYER_CONV_TRANSPOSE || l->kind == C5_LAYER_DENSE;
+	return takes && (l->activation == C5_ACT_RELU || l->activation == C5_ACT_SIGMOID || l->activation == C5_ACT_TANH ||
+	                 (l->activation == C5_ACT_ELU && l->slope == 1));
+}
+
+/* Layers of Keras before ours (zeros around an image, a flattening), and behind it (its activation). */
+static int before(const c5_model *m, const c5_layer *l)
+{
+	if (l->kind == C5_LAYER_DENSE) return m->layers[l->inputs[0]].rank == 3;
+	return l->kind != C5_LAYER_CONV_TRANSPOSE && l->padding == C5_PAD_EXPLICIT && (l->pad[0] || l->pad[1] || l->pad[2] || l->pad[3]);
+}
+
+static int behind(const c5_layer *l) { return l->kind != C5_LAYER_ACTIVATION && l->activation != C5_ACT_NONE && !c5_keras_inline(l); }
+
+struct place { int layer, depth, visit; };
+
+static void visit(struct place *places, const c5_model *m, int layer, int *next)
+{
+	if (places[layer].visit >= 0) return;
+	places[layer].visit = (*next)++;
+	for (int i = 0; i < m->layers[layer].n_inputs; i++) visit(places, m, m->layers[layer].inputs[i], next);
+}
+
+static int by_place(const void *a, const void *b)
+{
+	const struct place *x = a, *y = b;
+	return x->depth != y->depth ? (x->depth < y->depth) - (x->depth > y->depth) : (x->visit > y->visit) - (x->visit < y->visit);
+}
+
+int c5_keras_order(int *order, const c5_model *m)
+{
+	struct place *places = NULL;
+	int *last = NULL, next = 0, err = c5_alloc(&places, (size_t)m->n_layers, sizeof *places);
+	if (err == C5_OK && (err = c5_alloc(&last, (size_t)m->n_layers, sizeof *last)) == C5_OK) {
+		for (int i = m->n_layers - 1; i >= 0; i--) {
+			const c5_layer *l = &m->layers[i];
+			places[i] = (struct place){ i, last[i] + behind(l), -1 };
+			for (int k = 0; k < l->n_inputs; k++) {
+				int depth = places[i].depth + before(m, l) + 1;
+				if (last[l->inputs[k]] < depth) last[l->inputs[k]] = depth;
+			}
+		}
+		for (int i = 0; i < m->n_outputs; i++) visit(places, m, m->outputs[i], &next);
+		qsort(places, (size_t)m->n_layers, sizeof *places, by_place);
+		for (int i = 0; i < m->n_layers; i++) order[i] = places[i].layer;
+	}
+	free(last);
+	free(places);
+	return err;
+}
+
 /* ---- a plan for a model of ours ---- */
 
 /* The shape a flattened tensor had, seen through layers that keep the order of its numbers; false when it was not flattened. */
@@ -54,8 +110,10 @@ int c5_keras_plan_of(c5_keras_plan *p, const c5_model *m)
 {
 	static const char *const classes[] = { "Conv2D", "DepthwiseConv2D", "", "Conv2DTranspose", "Dense", "BatchNormalization", "LSTM",
 		"GroupNormalization" };
-	int seen[8] = { 0 }, err = C5_OK;
-	for (int i = 0; i < m->n_layers && err == C5_OK; i++) {
+	int seen[8] = { 0 }, *order = NULL, err = c5_alloc(&order, (size_t)m->n_layers, sizeof *order);
+	if (err == C5_OK) err = c5_keras_order(order, m);
+	for (int k = 0; k < m->n_layers && err == C5_OK; k++) {
+		int i = order[k];
 		const c5_layer *l = &m->layers[i];
 		c5_keras_bound b = { .layer = i, .second = -1, .bias = l->bias, .scale = true, .center = true };
 		if (!l->n_params) continue;
@@ -74,6 +132,7 @@ int c5_keras_plan_of(c5_keras_plan *p, const c5_model *m)
 		snprintf(b.name, sizeof b.name, "%s", l->name);
 		err = c5_keras_plan_add(p, &b);
 	}
+	free(order);
 	return err;
 }
 

@@ -100,6 +100,8 @@ static void add_main(writer *w, int index, const char *class_name, json_object *
 /* The class of Keras that does it and its configuration; NULL: none is needed. */
 static const char *activation_class(json_object **config, const c5_layer *l)
 {
+	*config = NULL;
+	if (c5_keras_inline(l)) return NULL;
 	*config = json_object_new_object();
 	switch (l->activation) {
 	case C5_ACT_RELU6: put_number(*config, "max_value", 6); return "ReLU";
@@ -123,6 +125,11 @@ static void add_activation(writer *w, int index)
 	snprintf(name, sizeof name, "%s.act", l->name);
 	add_layer(w, class_name, name, config, 1, &from);
 	memcpy(w->out[index], name, sizeof name);
+}
+
+static void put_inline(json_object *config, const c5_layer *l)
+{
+	put_word(config, "activation", c5_keras_inline(l) ? c5_activation_name(l->activation) : "linear");
 }
 
 /* ---- kinds ---- */
@@ -168,10 +175,12 @@ static int add_conv(writer *w, int index)
 	const c5_layer *l = &w->m->layers[index];
 	int channels = w->m->layers[l->inputs[0]].shape[0], err;
 	bool depthwise = l->groups > 1 && l->groups == channels;
-	if (l->padding == C5_PAD_EXPLICIT && (err = add_zeros(w, index)) < 0) return err;
+	bool padded = l->pad[0] || l->pad[1] || l->pad[2] || l->pad[3];
+	if (l->padding == C5_PAD_EXPLICIT && padded && (err = add_zeros(w, index)) < 0) return err;
 	json_object *c = window_config(l, "kernel_size");
 	put_pair(c, "dilation_rate", l->dilation);
 	put_flag(c, "use_bias", l->bias);
+	put_inline(c, l);
 	if (depthwise) put_whole(c, "depth_multiplier", l->filters / channels);
 	else {
 		put_whole(c, "filters", l->filters);
@@ -197,6 +206,7 @@ static int add_transpose(writer *w, int index)
 	put_pair(c, "dilation_rate", l->dilation);
 	put_whole(c, "filters", l->filters);
 	put_flag(c, "use_bias", l->bias);
+	put_inline(c, l);
 	add_main(w, index, "Conv2DTranspose", c);
 	return C5_OK;
 }
@@ -222,6 +232,7 @@ static int add_dense(writer *w, int index)
 	json_object *c = json_object_new_object();
 	put_whole(c, "units", l->filters);
 	put_flag(c, "use_bias", l->bias);
+	put_inline(c, l);
 	add_main(w, index, "Dense", c);
 	return C5_OK;
 }
@@ -302,13 +313,16 @@ static int add_one(writer *w, int index)
 static int make_config(writer *w, char **text)
 {
 	json_object *root = json_object_new_object(), *config = json_object_new_object(), *in = json_object_new_array(), *out = json_object_new_array();
-	int err = C5_OK;
+	int *order = NULL, err = c5_alloc(&order, (size_t)w->m->n_layers, sizeof *order);
 	w->layers = json_object_new_array();
-	for (int i = 0; i < w->m->n_layers && err == C5_OK; i++) {
-		err = add_one(w, i);
-		if (err == C5_OK && w->m->layers[i].kind != C5_LAYER_ACTIVATION) add_activation(w, i);
-		if (w->m->layers[i].kind == C5_LAYER_INPUT) json_object_array_add(in, place_of(w->m->layers[i].name, false));
+	if (err == C5_OK) err = c5_keras_order(order, w->m);
+	for (int k = 0; k < w->m->n_layers && err == C5_OK; k++) {
+		err = add_one(w, order[k]);
+		if (err == C5_OK && w->m->layers[order[k]].kind != C5_LAYER_ACTIVATION) add_activation(w, order[k]);
 	}
+	for (int i = 0; i < w->m->n_layers; i++)
+		if (w->m->layers[i].kind == C5_LAYER_INPUT) json_object_array_add(in, place_of(w->m->layers[i].name, false));
+	free(order);
 	for (int i = 0; i < w->m->n_outputs; i++) json_object_array_add(out, place_of(w->out[w->m->outputs[i]], false));
 	put_word(config, "name", w->m->name);
 	json_object_object_add(config, "layers", w->layers);

@@ -21,7 +21,12 @@ typedef struct c5_keras_bound {
 typedef struct c5_keras_plan { c5_keras_bound *bound; size_t n, cap; } c5_keras_plan;
 
 int c5_keras_plan_add(c5_keras_plan *p, const c5_keras_bound *b);
-/* The plan for a model of ours, layer by layer, as Keras would have it. */
+/* Whether Keras has our layer's activation as a setting of the same layer; else it is a layer behind it. */
+bool c5_keras_inline(const c5_layer *l);
+/* Our layers in the order Keras counts them, which is that of weights in files without names: by the longest way to an output, the longest
+ * first, then by a walk from the outputs backwards. order: (n_layers). */
+int c5_keras_order(int *order, const c5_model *m);
+/* The plan for a model of ours, as Keras would have it, in its order. */
 int c5_keras_plan_of(c5_keras_plan *p, const c5_model *m);
 /* The key of the next layer of that class: "conv2d", "conv2d_1" ...; `n` counts layers of the class before it. */
 void c5_keras_key(char key[64], const char *class_name, int n);

@@ -1,5 +1,5 @@
-"""keras_peers.py – Keras itself against `cyto5 model`: networks of keras.applications with shaken weights, saved by Keras in each of its layouts, read
-and put to work by cyto5; and the networks that ship, written by cyto5, loaded and put to work by Keras. Both must say the same.
+"""keras_peers.py – Keras itself against `cyto5 model`: networks of keras.applications with shaken weights, saved by Keras in each
+of its layouts, read and put to work by cyto5; and the networks that ship, written by cyto5, loaded and put to work by Keras. Both must say the same.
 Not part of the suite, as it needs PyPI:
 
     python3 -m venv V && V/bin/pip install tensorflow-cpu h5py            # Keras 3
@@ -82,8 +82,9 @@ def both_ways(name, model, files):
 
 
 def small():
-    m = keras.Sequential([L.Input((17, 14, 3)), L.Conv2D(8, (3, 2), strides=(2, 1), padding="same", activation="relu"), L.AveragePooling2D(3, 2, "same"),
-                          L.BatchNormalization(scale=False), L.ELU(0.7), L.Flatten(), L.BatchNormalization(center=False), L.Dense(5, activation="softmax")])
+    m = keras.Sequential([L.Input((17, 14, 3)), L.Conv2D(8, (3, 2), strides=(2, 1), padding="same", activation="relu"),
+                          L.AveragePooling2D(3, 2, "same"), L.BatchNormalization(scale=False), L.ELU(0.7), L.Flatten(),
+                          L.BatchNormalization(center=False), L.Dense(5, activation="softmax")])
     both_ways("chain", m, ["model.h5", "model.keras"])
     i = L.Input((16, 20, 4))
     a = L.Conv2D(6, 3, dilation_rate=2, padding="same", groups=2 if not OLD else 1)(i)
@@ -93,27 +94,31 @@ def small():
     c = L.LeakyReLU(0.2)(L.Conv2DTranspose(4, 2, strides=2)(c))
     both_ways("graph", keras.Model(i, L.Conv2D(2, 1, activation="sigmoid")(c)), ["model.h5", "model.keras", "alone.weights.h5"])
     i = L.Input((9, 5))
-    both_ways("steps", keras.Model(i, L.Dense(3, activation="softmax")(L.LSTM(7)(L.LSTM(6, return_sequences=True)(i)))), ["model.h5", "model.keras", "alone.weights.h5"])
+    m = keras.Model(i, L.Dense(3, activation="softmax")(L.LSTM(7)(L.LSTM(6, return_sequences=True)(i))))
+    both_ways("steps", m, ["model.h5", "model.keras", "alone.weights.h5"])
 
 
 def applications():
     a = keras.applications
-    for name, make, size in (("MobileNet", a.MobileNet, 64), ("MobileNetV2", a.MobileNetV2, 64), ("ResNet50", a.ResNet50, 64), ("ResNet50V2", a.ResNet50V2, 64),
+    for name, make, size in (("MobileNet", a.MobileNet, 64), ("MobileNetV2", a.MobileNetV2, 64), ("ResNet50", a.ResNet50, 64),
                              ("DenseNet121", a.DenseNet121, 64), ("Xception", a.Xception, 96), ("InceptionV3", a.InceptionV3, 96)):
         keras.backend.clear_session()
         both_ways(name, make(weights=None, input_shape=(size, size, 3), classes=11), ["model.h5", "model.keras"])
-    keras.backend.clear_session()
-    model = a.EfficientNetB0(weights=None, input_shape=(64, 64, 3), classes=11)
-    model.save("model.h5")
-    r = run("model", "import", "model.h5", "all.h5:x")
-    check(r.code == 3 and "(Rescaling): there is no such layer here" in r.err, f"EfficientNet: {r}")
+    for make, text in ((a.EfficientNetB0, "(Rescaling): there is no such layer here"),
+                       (a.ResNet50V2, "(MaxPooling2D): zeros put around an image before pooling")):
+        keras.backend.clear_session()
+        make(weights=None, input_shape=(64, 64, 3), classes=11).save("model.h5")
+        r = run("model", "import", "model.h5", "all.h5:x")
+        check(r.code == 3 and text in r.err, f"{text}: {r}")
 
 
 def ours():
-    for name, size, channels, classes, width in (("sesmo", "50x50", 3, 2, 1), ("lenet", "32x32", 1, 3, 1), ("resnet18", "64x96", 2, 5, 1), ("resnet34", "64x64", 1, 4, 1),
-                                                 ("mobilenet_v1", "96x64", 3, 6, 0.5), ("mobilenet_v2", "64x64", 3, 6, 0.75), ("unet", "48x64", 2, 3, 0.25)):
+    for name, size, channels, classes, width in (("sesmo", "50x50", 3, 2, 1), ("lenet", "32x32", 1, 3, 1), ("resnet18", "64x96", 2, 5, 1),
+                                                 ("resnet34", "64x64", 1, 4, 1), ("mobilenet_v1", "96x64", 3, 6, 0.5),
+                                                 ("mobilenet_v2", "64x64", 3, 6, 0.75), ("unet", "48x64", 2, 3, 0.25)):
         keras.backend.clear_session()
-        works("model", "new", name, f"ours.h5:{name}", "--size", size, "--channels", channels, "--classes", classes, *(["--width", width] if width != 1 else []))
+        wide = ["--width", width] if width != 1 else []
+        works("model", "new", name, f"ours.h5:{name}", "--size", size, "--channels", channels, "--classes", classes, *wide)
         works("model", "export", f"ours.h5:{name}", "ours_out.h5", "--force", limit=LIMIT)
         model = keras.models.load_model("ours_out.h5", compile=False)
         shake(model)
@@ -121,6 +126,10 @@ def ours():
         model.save("ours_back.h5")
         works("model", "import", "ours_back.h5", f"ours.h5:{name}.back", limit=LIMIT)
         same(apply(f"ours.h5:{name}.back", x), want, f"{name} in Keras")
+        for file in ("alone.h5", "alone.weights.h5") if OLD else ("alone.weights.h5",):  # by order, into our own architecture
+            model.save_weights(file)
+            works("model", "import", file, f"ours.h5:{name}.alone", "--architecture", f"ours.h5:{name}", limit=LIMIT)
+            same(apply(f"ours.h5:{name}.alone", x), want, f"{name}, {file}")
 
 
 with Folder():
