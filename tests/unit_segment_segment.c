@@ -10,6 +10,7 @@
 
 #include "base/dtype.h"
 #include "base/error.h"
+#include "image/threshold.h"
 #include "segment/segment.h"
 
 enum { H = 96, W = 120, N = H * W, DISCS = 5, DISC_R = 9 };
@@ -161,18 +162,22 @@ static void a_segmenter_gives_the_same_again_after_another_frame(void **state)
 	c5_opt_clear(c5_segment_opts, &p);
 }
 
-static void pixels_that_are_not_finite_count_as_the_minimum(void **state)
+static void pixels_that_are_not_finite_count_as_the_median(void **state)
 {
 	(void)state;
 	float with[N], without[N];
 	uint32_t a[N], b[N];
-	for (size_t i = 0; i < N; i++) with[i] = without[i] = frame[i] < 1001 ? 1001 : frame[i];
-	without[0] = without[777] = 1001; /* the minimum */
-	with[0] = NAN, with[777] = INFINITY;
+	double median;
+	uint32_t *scratch = malloc(C5_THRESHOLD_BYTES);
+	for (size_t i = 0; i < N; i++) with[i] = without[i] = frame[i];
+	with[0] = NAN, with[777] = INFINITY, with[778] = -INFINITY;
+	assert_int_equal(c5_threshold_percentile(C5_F32, with, N, 50, scratch, &median), C5_OK);
+	without[0] = without[777] = without[778] = (float)median;
+	free(scratch);
 	c5_segment_params p = defaults();
 	c5_segment_summary x = run(&p, C5_F32, with, a, H, W), y = run(&p, C5_F32, without, b, H, W);
 	assert_memory_equal(a, b, sizeof a);
-	assert_true(x.mean == y.mean && x.threshold == y.threshold);
+	assert_true(x.threshold == y.threshold && x.objects == y.objects && x.objects > 0);
 	c5_opt_clear(c5_segment_opts, &p);
 }
 
@@ -262,7 +267,7 @@ int main(void)
 		cmocka_unit_test(summary_states_mean_and_deviation_of_the_raw_frame),
 		cmocka_unit_test(labels_do_not_depend_on_the_pixel_type),
 		cmocka_unit_test(a_segmenter_gives_the_same_again_after_another_frame),
-		cmocka_unit_test(pixels_that_are_not_finite_count_as_the_minimum),
+		cmocka_unit_test(pixels_that_are_not_finite_count_as_the_median),
 		cmocka_unit_test(degenerate_frames_have_no_objects_by_any_method),
 		cmocka_unit_test(a_frame_that_is_all_object_becomes_one),
 		cmocka_unit_test(filters_apply_to_what_was_found),

@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "image/distance.h"
 #include "image/regions.h"
+#include "image/threshold.h"
 #include "segment/method.h"
 #include "segment/split.h"
 
@@ -242,6 +243,28 @@ static int settle(const c5_segmenter *s, const c5_filter_stats *stats, uint32_t 
 	return C5_OK;
 }
 
+static bool is_gap(int dtype, const void *pixels, size_t i)
+{
+	return dtype == C5_F32 ? !isfinite(((const float *)pixels)[i]) : !isfinite(((const double *)pixels)[i]);
+}
+
+/* Pixels without a number get the frame's median, which is ground: at its minimum they would look like a thing with a sharp rim. */
+static int fill_gaps(c5_segmenter *s, int dtype, const void *pixels)
+{
+	uint32_t *scratch = NULL;
+	double median;
+	size_t i = 0;
+	int err;
+	if (dtype != C5_F32 && dtype != C5_F64) return C5_OK;
+	while (i < s->n && !is_gap(dtype, pixels, i)) i++;
+	if (i == s->n) return C5_OK;
+	if ((err = c5_alloc(&scratch, C5_THRESHOLD_BYTES, 1)) == C5_OK && (err = c5_threshold_percentile(dtype, pixels, s->n, 50, scratch, &median)) == C5_OK)
+		for (; i < s->n; i++)
+			if (is_gap(dtype, pixels, i)) s->smooth[i] = (float)fmin(C5_FILTER_LIMIT, fmax(-C5_FILTER_LIMIT, median));
+	free(scratch);
+	return err;
+}
+
 int c5_segment_frame(c5_segmenter *s, int dtype, const void *pixels, uint32_t *labels, c5_segment_summary *summary)
 {
 	c5_filter_stats stats;
@@ -250,6 +273,7 @@ int c5_segment_frame(c5_segmenter *s, int dtype, const void *pixels, uint32_t *l
 	int err;
 	if (!s->method->run) return c5_fail(C5_EUSAGE, "method %s takes masks from files, which are not at hand here", s->method->name);
 	if ((err = c5_filter_to_float(s->smooth, dtype, pixels, s->n, &stats)) < 0) return err;
+	if ((err = fill_gaps(s, dtype, pixels)) < 0) return err;
 	memset(labels, 0, s->n * sizeof *labels); /* whatever the settings: a frame of one value shows nothing */
 	if (stats.max > stats.min && (err = s->method->run(s, dtype, pixels, &stats, labels, &objects, &threshold)) < 0) return err;
 	return settle(s, &stats, labels, objects, threshold, summary);

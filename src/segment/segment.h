@@ -8,7 +8,7 @@
 
 #include "base/options.h"
 
-#define C5_SEGMENT_VERSION 1 /* of the methods: raise it whenever labels may differ for the same pixels and settings */
+#define C5_SEGMENT_VERSION 2 /* of the methods: raise it whenever labels may differ for the same pixels and settings */
 
 enum c5_segment_threshold { C5_SEGMENT_OTSU, C5_SEGMENT_LI, C5_SEGMENT_TRIANGLE, C5_SEGMENT_LOCAL };
 
@@ -56,7 +56,7 @@ void c5_segmenter_close(c5_segmenter *s);
 size_t c5_segmenter_bytes(const c5_segment_params *params, size_t height, size_t width);
 
 /* pixels: (H, W) of `dtype`. labels: (H, W), caller's; 0 background, 1..objects numbered in raster order of their first pixel.
- * Non-finite pixels count as the frame's minimum. */
+ * Non-finite pixels count as the frame's median. */
 int c5_segment_frame(c5_segmenter *s, int dtype, const void *pixels, uint32_t *labels, c5_segment_summary *summary);
 /* The filters alone, on labels 1..n made elsewhere: those of unwanted objects become 0, the rest is numbered in raster order. */
 int c5_segment_given(c5_segmenter *s, int dtype, const void *pixels, uint32_t *labels, uint32_t n, c5_segment_summary *summary);
