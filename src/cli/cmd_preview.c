@@ -194,6 +194,7 @@ static int draw_crops(c5_file *f, c5_codec *codec, const c5_experiment *e, const
 	uint64_t first, channels;
 	int err;
 	if (!path) return c5_fail(C5_ENOMEM, "out of memory");
+	if (!c5_exists(f, path)) { err = c5_fail(C5_ENOTFOUND, "%s: no crops %s; `cyto5 crop` makes them", e->name, set->revision); goto done; }
 	if ((err = c5_array_open(&a, f, path)) < 0) goto done;
 	const c5_array_spec *s = c5_array_spec_of(a);
 	if (s->rank != 4) { err = c5_fail(C5_ESCHEMA, "%s: not crops (N, C, H, W)", path); goto done; }
