@@ -1,12 +1,13 @@
 # house_layers.sh – the house rules a compiler does not check, read off the sources and the room list in CMakeLists.txt:
 # a room includes only itself and the rooms it USES; a library's header only where the room's LIBS name it; no file above 700 lines
-# (goldens are data);# no note to self left behind. Prints every breach as FILE:LINE: what, and fails if there was one.
+# (goldens are data); no note to self left behind; recordings of 12 MB at most. Prints every breach as FILE:LINE: what, and fails if there was one.
 set -u
 cd "${C5_SOURCE:-$(dirname "$0")/..}" || exit 1
 /usr/bin/python3 - <<'END'
 import os, re, sys
 
 LONGEST = 700
+RECORDINGS = 12_000_000 # bytes of tests/data
 # A library's headers are at home in the rooms whose LIBS name it.
 HEADERS = {"hdf5": r"hdf5(_hl)?\.h|H5.*\.h", "mpi": r"mpi\.h", "nlopt": r"nlopt\.h", "lapack": r"lapacke?(_.*)?\.h|cblas.*\.h", "tiff": r"tiff(io|conf|vers)?\.h", "png": r"png(conf)?\.h", "jpeg": r"j(peglib|morecfg|config|error)\.h",
            "xml": r"libxml/.*", "fft": r"kissfft/.*", "yaml": r"yaml\.h", "deflate": r"libdeflate\.h", "crypto": r"openssl/.*", "onednn": r"(oneapi/dnnl/)?dnnl.*\.h",
@@ -69,6 +70,9 @@ for top, dirs, names in os.walk("."):
                     breach(path, number, f'includes "{header}", expected a path from the root: "{path.removeprefix("src/").rsplit("/", 1)[0]}/{header}"')
                 elif other != home and other not in rooms[home]:
                     breach(path, number, f"room {home} includes {header}, but its room list names only {' '.join(rooms[home]) or 'none'}")
+size = sum(os.path.getsize(os.path.join(top, file)) for top, dirs, names in os.walk("tests/data") for file in names)
+if size > RECORDINGS:
+    breach("tests/data", 1, f"{size} bytes, expected at most {RECORDINGS}")
 for line in breaches:
     print(line)
 print(f"{files} files, {len(rooms)} rooms, {len(breaches)} breaches")
