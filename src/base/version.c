@@ -16,7 +16,7 @@ static c5_version_row rows[] = {
 	{ "libpng", C5_HAVE_PNG_VERSION, NULL },
 	{ "libjpeg", C5_HAVE_JPEG_VERSION, NULL },
 	{ "libxml2", C5_HAVE_XML_VERSION, NULL },
-	{ "KISS FFT", C5_HAVE_FFT_VERSION, NULL },
+	{ "kissfft", C5_HAVE_FFT_VERSION, NULL },
 	{ "libyaml", C5_HAVE_YAML_VERSION, NULL },
 	{ "libdeflate", C5_HAVE_DEFLATE_VERSION, NULL },
 	{ "libarchive", C5_HAVE_ARCHIVE_VERSION, NULL },
