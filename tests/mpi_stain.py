@@ -55,8 +55,11 @@ with Folder():
     check(works("stain", "evaluate", "new0.h5", "--explain", "--pictures", "looks").out.count("\n") > 20, "evaluate explains itself")
     check(len(os.listdir("looks")) == 3, f"pictures: {os.listdir('looks')}")
 
-    # Predicting again makes nothing new; another stride does.
-    r = works("stain", "predict", "new0.h5", "--model", "learn0.h5:m")
+    # In a pipeline, predicting again makes nothing new; by itself and with another stride it does.
+    shutil.copy("learn0.h5", "model.h5")
+    write("p.yml", "steps:\n  - stain: {model: 'model.h5:m'}\n")
+    works("run", "p.yml", "new2.h5")
+    r = works("run", "p.yml", "new2.h5")
     check("as before" in r.err, f"predicted again: {r.err}")
     works("stain", "predict", "new0.h5", "--model", "learn0.h5:m", "--stride", 4)
     with h5py.File("new0.h5", "r") as f:
