@@ -2,6 +2,7 @@
  *
  *     bench_search run FUNCTION ALGORITHM TRIALS SEED [SEED ...]   one JSON line a seed: regret, its course, seconds
  *     bench_search value FUNCTION NUMBER ...                      the function at a point
+ *     bench_search slow FUNCTION NUMBER ...                       likewise, after 0.2 to 2 s of sleep that depend on the point alone
  *     bench_search least FUNCTION                                 its best value
  *     bench_search list                                           names of all functions
  *
@@ -12,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/error.h"
 #include "base/random.h"
@@ -191,6 +193,19 @@ done:
 	return err;
 }
 
+/* Between 0.2 and 2 s, by the digits of a point. */
+static void sleep_for(const double *x, size_t n)
+{
+	uint64_t h = 1469598103934665603u;
+	for (size_t i = 0; i < n; i++) {
+		uint64_t bits;
+		memcpy(&bits, &x[i], sizeof bits);
+		h = (h ^ bits) * UINT64_C(0x94d049bb133111eb);
+		h ^= h >> 29;
+	}
+	usleep((useconds_t)(200000 + h % 1800000));
+}
+
 static const struct function *find(const char *name)
 {
 	for (size_t i = 0; i < FUNCTIONS; i++)
@@ -205,14 +220,15 @@ int main(int argc, char **argv)
 	if (argc == 2 && strcmp(argv[1], "list") == 0) {
 		for (size_t i = 0; i < FUNCTIONS; i++) puts(functions[i].name);
 	} else if (f && argc == 3 && strcmp(argv[1], "least") == 0) printf("%.17g\n", least_of(f));
-	else if (f && argc > 3 && strcmp(argv[1], "value") == 0) {
+	else if (f && argc > 3 && (strcmp(argv[1], "value") == 0 || strcmp(argv[1], "slow") == 0)) {
 		double x[C5_SPACE_MOST] = { 0 };
 		for (int i = 3; i < argc && i < 3 + C5_SPACE_MOST; i++) x[i - 3] = atof(argv[i]);
+		if (strcmp(argv[1], "slow") == 0) sleep_for(x, (size_t)argc - 3);
 		printf("%.17g\n", f->f(x, (size_t)argc - 3));
 	} else if (f && argc > 5 && strcmp(argv[1], "run") == 0) {
 		for (int i = 5; err == C5_OK && i < argc; i++) err = run_one(f, argv[3], (uint32_t)atoi(argv[4]), strtoull(argv[i], NULL, 10));
 	} else {
-		fprintf(stderr, "bench_search: run FUNCTION ALGORITHM TRIALS SEED ... | value FUNCTION NUMBER ... | least FUNCTION | list\n");
+		fprintf(stderr, "bench_search: run FUNCTION ALGORITHM TRIALS SEED ... | value | slow FUNCTION NUMBER ... | least FUNCTION | list\n");
 		return 2;
 	}
 	if (err < 0) fprintf(stderr, "bench_search: %s\n", c5_error_last());

@@ -13,7 +13,7 @@
 
 #define OBJECT_MOST (4u << 20)
 
-void c5_answer_begin(c5_answer *a, const char *key, const char *step, const char *value) { *a = (c5_answer){ key, step, value, NULL, { 0 } }; }
+void c5_answer_begin(c5_answer *a, const char *key, const char *step, const char *value) { *a = (c5_answer){ .key = key, .step = step, .value = value }; }
 
 void c5_answer_free(c5_answer *a)
 {
@@ -27,9 +27,10 @@ static bool to_number(const char *text, double *out)
 {
 	char *end;
 	*out = strtod(text, &end);
-	if (end == text) return false;
+	bool number = end > text;
 	while (isspace((unsigned char)*end)) end++;
-	return *end == '\0';
+	if (*end || !number) *out = NAN;
+	return !*end && number;
 }
 
 static const c5_yaml_node *member(const c5_yaml_node *map, const char *name)
@@ -59,6 +60,22 @@ static bool json_report(const c5_answer *a, const char *line, c5_report *report)
 	return found;
 }
 
+/* An object begins with a line that begins with a brace, and ends where its braces are closed. */
+static void add_object(c5_answer *a, const char *line)
+{
+	if (a->depth == 0 && *line != '{') return;
+	if (a->depth == 0) a->object.size = 0;
+	for (const char *p = line; *p; p++) {
+		if (a->in_text && *p == '\\' && p[1]) p++;
+		else if (*p == '"') a->in_text = !a->in_text;
+		else if (!a->in_text) a->depth += (*p == '{') - (*p == '}');
+	}
+	a->in_text = false; /* no text of JSON goes over a line's end */
+	if (a->depth < 0 || a->object.size + strlen(line) > OBJECT_MOST) a->depth = 0;
+	c5_buf_put(&a->object, line, strlen(line));
+	c5_buf_put(&a->object, "\n", 1);
+}
+
 bool c5_answer_line(c5_answer *a, const char *line, c5_report *report)
 {
 	char step[64], value[64], rest[2];
@@ -68,12 +85,7 @@ bool c5_answer_line(c5_answer *a, const char *line, c5_report *report)
 	if (!*line) return false;
 	free(a->last);
 	a->last = c5_strdup(line);
-	if (!a->key) return false;
-	if (*line == '{') a->object.size = 0;
-	if (a->object.size + strlen(line) < OBJECT_MOST && (*line == '{' || a->object.size)) {
-		c5_buf_put(&a->object, line, strlen(line));
-		c5_buf_put(&a->object, "\n", 1);
-	}
+	if (a->key) add_object(a, line);
 	return false;
 }
 

@@ -15,6 +15,8 @@ typedef struct c5_answer {
 	const char *key, *step, *value;  /* borrowed; NULL: not told */
 	char *last;                      /* the last line that says something */
 	c5_buf object;                   /* the JSON object begun last, over several lines perhaps */
+	int depth;                       /* of its braces that are open */
+	bool in_text;                    /* and whether a text is */
 } c5_answer;
 
 void c5_answer_begin(c5_answer *a, const char *key, const char *step, const char *value);

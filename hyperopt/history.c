@@ -112,7 +112,8 @@ int c5_history_add(c5_history *h, uint32_t number, const double *values, const c
 	double *copy;
 	if ((err = c5_alloc(&copy, h->space->n, sizeof *copy)) < 0) return err;
 	memcpy(copy, values, h->space->n * sizeof *copy);
-	free(t->values);
+	free(t->values); /* of a trial that was taken back */
+	free(t->reports);
 	*t = (c5_trial){ .number = number, .values = copy, .value = NAN, .spread = NAN };
 	if (number > h->n) h->n = number;
 	if ((err = want_table(h, h->n + 1)) < 0) return err;

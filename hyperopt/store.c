@@ -38,11 +38,19 @@ static int no_memory(void) { return c5_fail(C5_ENOMEM, "out of memory"); }
 
 /* ---- the container, for a moment ---- */
 
-static int open_file(c5_file **f, const char *container, double patience_s)
+/* Made if it is not there: two searches may begin at the same time. */
+static int open_or_make(c5_file **f, const char *container, const char *title)
+{
+	int err = access(container, F_OK) == 0 ? C5_OK : c5_file_create(container, title);
+	if (err == C5_EIO && access(container, F_OK) == 0) err = C5_OK; /* another one was faster */
+	return err < 0 ? err : c5_file_open(f, container, C5_WRITE, "cyto5 search");
+}
+
+static int open_file(c5_file **f, const char *container, const char *title, double patience_s)
 {
 	double begun = c5_clock_s();
 	for (bool told = false;;) {
-		int err = c5_file_open(f, container, C5_WRITE, "cyto5 search");
+		int err = open_or_make(f, container, title);
 		if (err != C5_EBUSY || c5_clock_s() > begun + patience_s || c5_stop_wanted()) return err;
 		if (!told && c5_clock_s() > begun + 2) {
 			c5_log(C5_LOG_INFO, "waiting: %s", c5_error_last());
@@ -230,8 +238,7 @@ int c5_store_open(c5_store **out, const char *container, const c5_search_setup *
 	s->setup = setup;
 	if (!(s->container = c5_strdup(container))) { err = no_memory(); goto fail; }
 	if ((err = c5_codec_open(&s->codec)) < 0) goto fail;
-	if (access(container, F_OK) != 0 && (err = c5_file_create(container, setup->params.title)) < 0) goto fail;
-	if ((err = open_file(&f, container, PATIENCE_S)) < 0) goto fail;
+	if ((err = open_file(&f, container, setup->params.title, PATIENCE_S)) < 0) goto fail;
 	if ((err = newest(f, setup->params.name, "running", &open)) < 0 || (err = newest(f, setup->params.name, "complete", &done)) < 0) goto fail;
 	if (open && resume) err = resume_run(s, f, open, ranks, h);
 	else if (done && resume) err = extend_run(s, f, done, command_line, ranks, h);
@@ -339,7 +346,7 @@ int c5_store_end(c5_store *s, const c5_trial *best, const c5_importance *importa
 {
 	c5_file *f = NULL;
 	char *path = c5_format("%s/importance", s->folder), *latest = c5_format("/searches/%s/latest", s->setup->params.name);
-	int err = path && latest ? open_file(&f, s->container, PATIENCE_S) : no_memory();
+	int err = path && latest ? open_file(&f, s->container, s->setup->params.title, PATIENCE_S) : no_memory();
 	if (err < 0) goto done;
 	if ((err = write_waiting(s, f)) < 0 || (err = write_best(s, f, best)) < 0) goto done;
 	if (importance && !c5_exists(f, path) && (err = c5_importance_write(f, path, &s->setup->space, importance)) < 0) goto done;

@@ -55,14 +55,14 @@ static int thin_out(model *m)
 	return C5_OK;
 }
 
-static int gather(model *m, const c5_history *h)
+static int gather(model *m, const c5_history *h, bool complete)
 {
 	int err;
 	if ((err = c5_alloc(&m->cost, h->n + 1, sizeof *m->cost)) < 0 || (err = c5_alloc(&m->trials, h->n + 1, sizeof *m->trials)) < 0 ||
 	    (err = c5_alloc(&m->choice, h->space->n, sizeof *m->choice)) < 0)
 		return err;
 	for (size_t i = 0; i < h->n; i++)
-		if (c5_history_belief(h, &h->trials[i], &m->cost[m->n])) m->trials[m->n++] = &h->trials[i];
+		if ((!complete || h->trials[i].state == C5_TRIAL_COMPLETE) && c5_history_belief(h, &h->trials[i], &m->cost[m->n])) m->trials[m->n++] = &h->trials[i];
 	if ((err = thin_out(m)) < 0 || (err = c5_alloc(&m->y, m->n + 1, sizeof *m->y)) < 0 || (err = c5_alloc(&m->x, m->n + 1, h->space->n * sizeof *m->x)) < 0)
 		return err;
 	for (size_t i = 0; i < m->n; i++) c5_space_features(h->space, m->trials[i]->values, m->x + i * h->space->n);
@@ -90,7 +90,11 @@ static double warp_values(model *m, double warp)
 	for (size_t i = 0; i < m->n; i++) squares += (m->y[i] - m->centre) * (m->y[i] - m->centre);
 	m->scale = sqrt(squares / (double)m->n);
 	if (!(m->scale > 1e-300)) m->scale = 1;
-	for (size_t i = 0; i < m->n; i++) m->y[i] = (m->y[i] - m->centre) / m->scale;
+	m->most = -INFINITY;
+	for (size_t i = 0; i < m->n; i++) {
+		m->y[i] = (m->y[i] - m->centre) / m->scale;
+		m->most = fmax(m->most, m->y[i]);
+	}
 	return change - (double)m->n * log(m->scale);
 }
 
@@ -137,10 +141,10 @@ static int fit(model *m, const c5_history *h, uint64_t seed, uint64_t item)
 	return C5_OK;
 }
 
-int c5_surrogate_fit(model *m, const c5_history *h, uint64_t seed, uint64_t item)
+int c5_surrogate_fit(model *m, const c5_history *h, bool complete, uint64_t seed, uint64_t item)
 {
 	memset(m, 0, sizeof *m);
-	int err = gather(m, h);
+	int err = gather(m, h, complete);
 	if (err == C5_OK && m->n < 2) m->n = 0;
 	if (err == C5_OK && m->n) err = fit(m, h, seed, item);
 	if (err < 0) c5_surrogate_free(m);

@@ -15,7 +15,7 @@ typedef struct slot {
 	uint64_t seed;
 	double *values;          /* (n_params) */
 	void *running;
-	double begun_s, sum, squares;
+	double begun_s, mean, squares; /* squares: sum of those of the distances from the mean (Welford 1962) */
 	uint32_t done;
 	bool stopping;
 } slot;
@@ -114,7 +114,7 @@ static int end_trial(c5_search_worker *w, slot *s, double value, const char *not
 	snprintf(news.note, sizeof news.note, "%s", note);
 	for (char *p = news.note; *p; p++)
 		if ((unsigned char)*p < 32 || *p == 127) *p = ' ';
-	if (s->done > 1) news.spread = sqrt(fmax(0, (s->squares - s->sum * s->sum / s->done) / (s->done - 1)));
+	if (s->done > 1) news.spread = sqrt(s->squares / (s->done - 1));
 	finish_run(w, s);
 	s->trial = 0;
 	w->busy--;
@@ -143,10 +143,10 @@ static int poll_slot(c5_search_worker *w, slot *s, bool *moved)
 	if (!out.done) return C5_OK;
 	*moved = true;
 	if (isnan(out.value)) return end_trial(w, s, NAN, out.note);
-	s->done++;
-	s->sum += out.value;
-	s->squares += out.value * out.value;
-	if (++s->repeat >= s->repeats || s->stopping) return end_trial(w, s, s->sum / s->done, "");
+	double away = out.value - s->mean;
+	s->mean += away / ++s->done;
+	s->squares += away * (out.value - s->mean);
+	if (++s->repeat >= s->repeats || s->stopping) return end_trial(w, s, s->mean, "");
 	finish_run(w, s);
 	return next_run(w, s);
 }

@@ -1,0 +1,287 @@
+"""cli_search.py – cyto5 search: what it finds and keeps, objectives that fail, stop or report, resumption after signals and kills, and what it refuses."""
+import csv
+import json
+import os
+import random
+import signal
+import time
+import xml.dom.minidom
+
+from support import *
+
+# The objective: a bowl of two numbers, a whole one and a choice; notes its begin and end, so that runs can be counted.
+OBJECTIVE = """
+import math, os, sys, time
+x, rate, n, w = float(sys.argv[1]), float(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
+def note(word):
+    with open("runs.txt", "a") as f:
+        f.write(f"{word} {os.environ['C5_TRIAL']} {x!r} {rate!r} {n} {w}\\n")
+note("begin")
+time.sleep(float(os.environ.get("SLEEP", "0")))
+note("end")
+print("so much for that")
+print((x - 0.5) ** 2 + 0.3 * (math.log10(rate) + 2) ** 2 + 0.02 * (n - 6) ** 2 + (0 if w == "b c" else 0.4))
+"""
+SPACE = """
+space:
+  x: {type: continuous, min: -2, max: 2}
+  rate: {type: log, min: 1e-4, max: 1}
+  n: {type: integer, min: 1, max: 9}
+  w: {type: choice, values: [a, "b c", "it's"]}
+"""
+BOWL = "objective:\n  command: /usr/bin/python3 objective.py {x} {rate} {n} {w}\n"
+
+
+def trials(path, name, run="latest"):
+    with h5py.File(path, "r") as f:
+        return f[f"searches/{name}/{run}/trials"][:]
+
+
+def runs_noted():
+    lines = open("runs.txt").read().split("\n")[:-1] if os.path.exists("runs.txt") else []
+    return [s[6:] for s in lines if s.startswith("begin ")], [s[4:] for s in lines if s.startswith("end ")]
+
+
+def point(row):
+    return tuple(row[n].item() if not isinstance(row[n], bytes) else row[n].decode() for n in row.dtype.names if n.startswith("param_"))
+
+
+def finds():
+    write("bowl.yml", "trials: 26\nseed: 2\n" + SPACE + BOWL + "start:\n  - {x: 1, w: a}\n  - {rate: 0.5}\n")
+    r = works("search", "bowl.yml", "out.h5", "--best-config", "best.yml", "--csv", "trials.csv", "--plots", "pictures")
+    check("26 trials" in r.out and "what matters" in r.out, f"summary: {r.out}")
+    t = trials("out.h5", "bowl")
+    check(len(t) == 26 and list(t["trial"]) == list(range(1, 27)) and set(t["state"]) == {b"complete"}, f"26 complete trials expected: {t}")
+    check(list(t["origin"][:3]) == [b"start", b"start", b"even"] and t["origin"][-1] == b"model", f"origins {t['origin']}")
+    check(point(t[0]) == (1.0, 0.01, 5, "a") and t["param_rate"][1] == 0.5, f"fixed points come first: {point(t[0])}")
+    check(len({point(row) for row in t}) == 26, "a point was tried twice")
+    check(t["value"].min() < 0.05, f"best {t['value'].min()}")
+    best = t[t["value"].argmin()]
+    with h5py.File("out.h5", "r") as f:
+        g = f["searches/bowl/latest"]
+        check(g.attrs["state"] == b"complete" or g.attrs["state"] == "complete", "state")
+        check(g.attrs["best_trial"] == best["trial"] and g.attrs["best_value"] == best["value"], f"best {dict(g.attrs)}")
+        check(g["importance"].shape == (4,) and abs(float(g["importance"]["total"].max())) <= 1, "importance")
+        record = f["runs/r000001"]
+        check(record.attrs["command"] in (b"search", "search") and record.attrs["state"] in (b"complete", "complete"), "run record")
+        text = g["best"][()].decode() if isinstance(g["best"][()], bytes) else g["best"][()]
+    check(text == open("best.yml").read() and f"w: \"{best['param_w'].decode()}\"" in text.replace("w: a", 'w: "a"') and f"n: {best['param_n']}" in text, f"best.yml: {text}")
+    rows = list(csv.DictReader(open("trials.csv")))
+    check(len(rows) == 26 and all(float(a["value"]) == b["value"] and a["param_w"] == b["param_w"].decode() for a, b in zip(rows, t)), "the CSV is the table")
+    check(sorted(os.listdir("pictures")) == ["history.svg", "importance.svg", "parallel.svg", "slices.svg"], f"pictures: {os.listdir('pictures')}")
+    for name in os.listdir("pictures"):
+        xml.dom.minidom.parse(f"pictures/{name}")
+    begun, ended = runs_noted()
+    check(len(begun) == 26 and begun == ended, f"{len(begun)} runs")
+    told = json.loads(works("search", "show", "bowl", "out.h5", "--json").out)
+    check(told["best_trial"] == best["trial"] and len(told["trials"]) == 26 and told["trials"][0]["parameters"]["w"] == "a", "show --json")
+    check(run("search", "show", "bawl", "out.h5").code == 3, "an unknown search is not refused")
+    # The same search gives the same trials.
+    works("search", "bowl.yml", "again.h5", "--quiet")
+    check([point(a) for a in trials("again.h5", "bowl")] == [point(a) for a in t], "a second search of the same seed differs")
+    # Another search in the same container stays apart.
+    works("search", "bowl.yml", "out.h5", "--name", "other", "--algorithm", "random", "--trials", "4", "--seed", "9", "--quiet")
+    check(len(trials("out.h5", "other")) == 4 and len(trials("out.h5", "bowl")) == 26, "two searches mix")
+    works("check", "out.h5")
+
+
+def goes_on():
+    write("on.yml", "trials: 14\nseed: 4\nstartup: 5\n" + SPACE + BOWL)
+    works("search", "on.yml", "whole.h5", "--quiet")
+    whole = trials("whole.h5", "on")
+    if os.path.exists("runs.txt"):
+        os.unlink("runs.txt")
+    p = start("search", "on.yml", "part.h5", env={"SLEEP": "0.15"})
+    while len(runs_noted()[1]) < 5 and p.poll() is None:
+        time.sleep(0.01)
+    p.send_signal(signal.SIGTERM)
+    r = finish(p)
+    check(r.code == 75 and "--resume" in r.err, f"stopped: {r}")
+    first = trials("part.h5", "on", "r000001")
+    check(4 <= len(first) <= 7, f"{len(first)} trials after the signal")
+    states = works("log", "part.h5", "--json").out
+    check(json.loads(states)[0]["state"] == "interrupted", f"log: {states}")
+    # With another space, it is refused.
+    write("on.yml", "trials: 14\nseed: 4\nstartup: 5\n" + SPACE.replace("max: 9", "max: 8") + BOWL)
+    r = run("search", "on.yml", "part.h5", "--resume")
+    check(r.code == 2 and len(r.errors) == 1 and "another space" in r.err, f"resumed with another space: {r}")
+    write("on.yml", "trials: 14\nseed: 4\nstartup: 5\n" + SPACE + BOWL)
+    works("search", "on.yml", "part.h5", "--resume", "--quiet")
+    part = trials("part.h5", "on")
+    check([point(a) for a in part] == [point(a) for a in whole] and list(part["value"]) == list(whole["value"]), "a resumed search differs from an undisturbed one")
+    begun, ended = runs_noted()
+    check(len(ended) == 14 and len(set(ended)) == 14, f"{len(ended)} runs came to an end for 14 trials")
+    # More trials for a finished search: a new run that begins with the old trials.
+    works("search", "on.yml", "part.h5", "--resume", "--trials", "17", "--quiet")
+    more = trials("part.h5", "on")
+    check(len(more) == 17 and list(more["value"][:14]) == list(part["value"]) and len(runs_noted()[1]) == 17, "more trials")
+    r = run("search", "on.yml", "part.h5", "--resume", "--trials", "17")
+    check(r.code == 2 and "complete with 17 trials" in r.err, f"nothing left to do: {r}")
+    works("check", "part.h5")
+
+
+def survives_kills(times):
+    write("kill.yml", "trials: 40\nseed: 5\nstartup: 6\n" + SPACE + BOWL)
+    rng = random.Random(1)
+    if os.path.exists("runs.txt"):
+        os.unlink("runs.txt")
+    known, lost, kills = {}, 0, 0
+    for n in range(times + 1):
+        p = start("search", "kill.yml", "kill.h5", "--resume", env={"SLEEP": "0.02"})
+        if n < times:
+            enough = len(known) + rng.randrange(1, 6)
+            while len(runs_noted()[1]) < enough and p.poll() is None:
+                time.sleep(0.002)
+            time.sleep(rng.uniform(0, 0.1))
+            p.send_signal(signal.SIGKILL)
+            p.communicate()
+            kills += 1
+        else:
+            r = finish(p)
+            check(r.code == 0, f"the last resumption fails: {r}")
+        if not os.path.exists("kill.h5"):
+            continue
+        with h5py.File("kill.h5", "r") as f:
+            now = {int(row["trial"]): row.tobytes() for row in (f["searches/kill/r000001/trials"][:] if "searches/kill/r000001" in f else [])}
+        check(all(now.get(k) == v for k, v in known.items()), f"kill {n}: a finished trial was lost or changed")
+        known = now
+    t = trials("kill.h5", "kill")
+    check(len(t) == 40 and sorted(t["trial"]) == list(range(1, 41)), f"{len(t)} trials after {kills} kills")
+    begun, ended = runs_noted()
+    twice = len(ended) - len(set(ended))
+    check(twice <= kills, f"{twice} runs were made twice in {kills} kills")  # an end between the run and its commit at most
+    works("check", "kill.h5")
+
+
+def fails():
+    some = BOWL.replace("objective.py", "moody.py")
+    write("moody.py", "import sys\nx = float(sys.argv[1])\nif x < -1: sys.exit('x is\\ttoo small')\nif x > 1.5: print('nan')\nelse: exec(open('objective.py').read())\n")
+    write("moody.yml", "trials: 24\nseed: 1\n" + SPACE + some)
+    works("search", "moody.yml", "moody.h5", "--quiet", "--plots", "moody")
+    t = trials("moody.h5", "moody")
+    bad = (t["param_x"] < -1) | (t["param_x"] > 1.5)
+    check(len(t) == 24 and all((t["state"] == b"failed") == bad) and bad.any(), f"failures: {t['state']}")
+    check(set(t["note"][t["param_x"] < -1]) <= {b"exit status 1: x is too small"} and set(t["note"][t["param_x"] > 1.5]) <= {b"the value is nan"}, f"notes {t['note']}")
+    check(bad[12:].sum() <= 3, f"failures are not gone round: {bad}")
+    never = {"printed nothing": "true", "exit status 3: no such luck": "echo no such luck >&2; exit 3", "its last line is 'abc', expected a number": "echo abc",
+             "killed by signal 9": "kill -9 $$", "took longer than 0.2 s": "sleep 5", "the value is infinite": "echo inf"}
+    for why, command in never.items():
+        write("never.yml", f"give-up: 3\nseed: 1\n{SPACE}objective:\n  command: {json.dumps(command)}\n  limit: {0.2 if 'longer' in why else 0}\n")
+        r = run("search", "never.yml", "never.h5", "--quiet")
+        check(r.code == 3 and len(r.errors) == 1 and "none of 3 trials gave a value" in r.err and why in r.err, f"{why}: {r}")
+    with h5py.File("never.h5", "r") as f:
+        check(all(f["runs"][n].attrs["state"] in (b"failed", "failed") for n in f["runs"]) and "latest" not in f["searches/never"], "failed runs")
+    works("check", "never.h5")
+
+
+def stops_early():
+    write("epochs.py", "import sys, time\nx = float(sys.argv[1])\nopen('epochs.txt', 'a').write('.')\nfor k in range(1, 31):\n"
+          "    print('report', k, (x - 0.3) ** 2 + 1 / k, flush=True) if sys.argv[2] == 'line' else print('{\"epoch\": %d, \"loss\": %g, \"more\": null}' % (k, (x - 0.3) ** 2 + 1 / k), flush=True)\n"
+          "    open('epochs.txt', 'a').write('.')\n    time.sleep(0.01)\nprint((x - 0.3) ** 2)\n")
+    whole = 12 * 31
+    for method, form in (("median", "line"), ("halving", "json")):
+        extra = "" if form == "line" else "  report-step: epoch\n  report-value: loss\n"
+        write("early.yml", f"trials: 12\nseed: 2\nalgorithm: sobol\nspace:\n  x: {{type: continuous, min: -2, max: 2}}\n"
+              f"objective:\n  command: /usr/bin/python3 epochs.py {{x}} {form}\n{extra}early-stop: {{method: {method}, after: 3}}\n")
+        if os.path.exists("epochs.txt"):
+            os.unlink("epochs.txt")
+        works("search", "early.yml", "early.h5", "--quiet", "--plots", "early")
+        t = trials("early.h5", "early")
+        with h5py.File("early.h5", "r") as f:
+            reports = f["searches/early/latest/reports"][:]
+        pruned = t["state"] == b"pruned"
+        check(3 <= pruned.sum() <= 9 and t["value"][~pruned].min() == ((t["param_x"] - 0.3) ** 2).min(), f"{method}: {t['state']}")
+        check(all(n.startswith(b"stopped at step") and n.endswith(method.encode()) for n in t["note"][pruned]), f"{method}: notes {t['note']}")
+        for row in t:
+            mine = reports[reports["trial"] == row["trial"]]
+            check(len(mine) == 30 or row["state"] == b"pruned", f"{method}: trial {row['trial']} has {len(mine)} reports")
+            check(len(mine) and np.allclose(mine["value"], (row["param_x"] - 0.3) ** 2 + 1 / mine["step"], rtol=1e-4), f"{method}: reports of trial {row['trial']}")
+        check(os.path.getsize("epochs.txt") < 0.85 * whole, f"{method}: {os.path.getsize('epochs.txt')} of {whole} steps were made")
+        check(os.path.exists("early/reports.svg"), "no picture of reports")
+
+
+def repeats():
+    write("noisy.yml", "trials: 5\nrepeats: 4\nseed: 7\nalgorithm: random\nspace:\n  x: {type: continuous, min: 0, max: 1}\n"
+          "objective:\n  command: echo $(({seed} % 10)){x} | sed 's/0\\./ /' | awk '{{print $1}}'\n")
+    works("search", "noisy.yml", "noisy.h5", "--quiet", "--jobs", "2")
+    t = trials("noisy.h5", "noisy")
+    check(len(t) == 5 and set(t["repeats"]) == {4} and np.allclose(t["value"], 8.5 - 2.5, atol=2.6), f"repeats: {t}")
+    check(np.allclose(t["spread"], np.std([7, 8, 9, 0], ddof=1)) and np.allclose(t["value"], 6), f"mean and spread of seeds 7, 8, 9, 10: {t['value']} {t['spread']}")
+
+
+def tunes_cyto5():
+    r = run("simulate", "sim.h5", "--frames", "2", "--height", "96", "--width", "96", "--cells", "6")
+    check(r.code == 0, f"simulate: {r}")
+    write("segment.yml", "goal: maximise\ntrials: 5\nseed: 1\nalgorithm: sobol\nspace:\n  sigma: {type: continuous, min: 0.5, max: 3}\n  min-area: {type: integer, min: 5, max: 200, scale: log}\n"
+          "  method: {type: choice, values: [otsu, deviation]}\nobjective:\n  work: sim.h5\n  steps:\n    - segment {work} --method {method} {parameters} --quiet\n"
+          "  measure: segmentation {work} --gt r000001 --res latest\n  key: SEG\n")
+    r = works("search", "segment.yml", "sim.h5", "--dry-run")
+    check("segment DIR/work.h5 --method" in r.out and "--sigma=" in r.out and "--min-area=" in r.out and "measure segmentation DIR/work.h5" in r.out, f"dry run: {r.out}")
+    before = set(h5py.File("sim.h5", "r")["runs"])
+    os.makedirs("scratch")
+    works("search", "segment.yml", "sim.h5", "--quiet", env={"TMPDIR": os.path.abspath("scratch")})
+    t = trials("sim.h5", "segment")
+    check(len(t) == 5 and set(t["state"]) == {b"complete"} and all(0 <= v <= 1 for v in t["value"]), f"segment: {t}")
+    check(len(set(h5py.File("sim.h5", "r")["runs"]) - before) == 1, "trials left runs of their own in the container")
+    check(not os.listdir("scratch"), f"folders of trials stay behind: {os.listdir('scratch')}")
+
+
+def shares_a_container():
+    write("share.yml", "trials: 8\nseed: 1\nalgorithm: random\n" + SPACE + BOWL)
+    both = [start("search", "share.yml", "share.h5", "--name", name, "--seed", str(k), env={"SLEEP": "0.05"}) for k, name in enumerate(("one", "two"))]
+    ends = [finish(p) for p in both]
+    check(all(r.code == 0 for r in ends), f"two searches at the same time on one container: {ends}")
+    one, two = trials("share.h5", "one"), trials("share.h5", "two")
+    check(len(one) == len(two) == 8 and not {point(a) for a in one} & {point(a) for a in two}, "they mix")
+    # One run of a search has one process.
+    p = start("search", "share.yml", "share.h5", "--name", "long", "--trials", "30", env={"SLEEP": "0.2"})
+    while not (os.path.exists("share.h5") and "long" in h5py.File("share.h5", "r")["searches"]) and p.poll() is None:
+        time.sleep(0.05)
+    time.sleep(0.3)
+    r = run("search", "share.yml", "share.h5", "--name", "long", "--trials", "30", "--resume")
+    check(r.code == 1 and len(r.errors) == 1 and "goes on in another process" in r.err, f"resumed while it runs: {r}")
+    check("running" in run("log", "share.h5").out, "a running search is not told as such")
+    p.send_signal(signal.SIGTERM)
+    check(finish(p).code == 75, "stopped")
+    check(not [n for n in os.listdir(".") if n.startswith("share.h5.")], f"left behind: {os.listdir('.')}")
+    works("check", "share.h5")
+
+
+def refuses():
+    good = SPACE + BOWL
+    bad = {
+        "x: the range is empty: min 2 is above max -2": good.replace("min: -2, max: 2", "min: 2, max: -2"),
+        "continous: unknown type; did you mean continuous?": good.replace("type: continuous", "type: continous"),
+        "unknown parameter in a condition": good.replace("max: 9}", "max: 9, when: {z: 1}}"),
+        "trails: unknown key; did you mean trials?": "trails: 4\n" + good,
+        "comand: unknown key; did you mean command?": good.replace("command:", "comand:"),
+        "algorithm GN_CRS_LM: unknown; did you mean GN_CRS2_LM?": "algorithm: GN_CRS_LM\n" + good,
+        "objective: is missing": SPACE,
+        "space: is missing": BOWL,
+        "{z}: no parameter of the space": good.replace("{n}", "{z}"),
+        "an objective is a command, or steps and a measure; found neither": SPACE + "objective: {key: SEG}\n",
+        "a measure wants a key": SPACE + "objective: {steps: [\"segment a.h5 {parameters}\"], measure: segmentation a.h5}\n",
+        "parameter x goes nowhere": SPACE + "objective: {steps: [segment a.h5], measure: segmentation a.h5, key: SEG}\n",
+        "{work}: there is no container to be copied": SPACE + "objective: {steps: [\"segment {work} {parameters}\"], measure: segmentation a.h5, key: SEG}\n",
+        "start: a map PARAMETER: VALUE is expected": good + "start: [3]\n",
+        "n: cannot be 77": good + "start: [{n: 77}]\n",
+        "trials: 0 is out of range": "trials: 0\n" + good,
+    }
+    for says, text in bad.items():
+        write("bad.yml", text)
+        r = run("search", "bad.yml", "bad.h5")
+        check(r.code == 2 and len(r.errors) == 1 and says in r.err and not os.path.exists("bad.h5"), f"{says}: {r}")
+    write("bad.yml", good)
+    for words, code, says in ((["search", "bad.yml"], 2, "a search file and a container"), (["search", "none.yml", "bad.h5"], 3, "none.yml"),
+                              (["search", "show", "x"], 2, "usage: cyto5 search show"), (["search", "bad.yml", "bad.h5", "--trials", "x"], 2, "trials"),
+                              (["search", "bad.yml", "bad.h5", "--ranks-per-trial", "4"], 2, "one trial takes 4 ranks"),
+                              (["search", "bad.yml", "no/such/folder/bad.h5"], 1, "no/such/folder/bad.h5")):
+        r = run(*words)
+        check(r.code == code and len(r.errors) == 1 and says in r.err, f"{words}: {r}")
+
+
+with Folder():
+    write("objective.py", OBJECTIVE)
+    for part in (finds, goes_on, lambda: survives_kills(int(os.environ.get("C5_KILLS", "3"))), fails, stops_early, repeats, tunes_cyto5, shares_a_container, refuses):
+        part()
+done()
