@@ -153,6 +153,14 @@ static void what_is_in_use_stays(void **state)
 	sample_results(f, "A02", run.number, 3);
 	c5_run_info_free(&run);
 	/* a model without a latest: never dropped; one with: its old revision goes */
+	static const char *const begun[] = { "/searches/a/r000002", "/searches/a/r000003", "/searches/b/r000002", "/searches/b/r000003" };
+	for (int i = 0; i < 4; i++) {
+		char space[64];
+		snprintf(space, sizeof space, "%s/space", begun[i]);
+		MUST(c5_group_make(f, begun[i]));
+		MUST(c5_attr_set_str(f, begun[i], "state", "running"));
+		MUST(c5_text_set(f, space, "x: [0, 1]"));
+	}
 	static const char *const searches[] = { "/searches/a/r000002/w", "/searches/a/r000003/w", "/searches/b/r000002/w", "/searches/b/r000003/w" };
 	for (int i = 0; i < 4; i++) MUST(c5_group_make(f, searches[i]));
 	MUST(c5_group_make(f, "/experiments/A01/notes/r000002")); /* a product without a latest */
