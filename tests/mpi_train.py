@@ -87,10 +87,10 @@ with Folder():
         same(one, trained(f"e{ranks}.h5", "--epochs", 2, "--members", 3, ranks=ranks), f"3 members on 1 and {ranks} ranks")
 
     # killed, stopped, and gone on with
-    whole = {epochs: trained(f"whole{epochs}.h5", "--epochs", epochs, "--save-every", 0.01) for epochs in (16, 66)}
+    whole = {epochs: trained(f"whole{epochs}.h5", "--epochs", epochs, "--save-every", 0.0001) for epochs in (16, 66)}
     for name, number, ranks, after, more, epochs in (("kill", signal.SIGKILL, 0, 0, 2, 66), ("term", signal.SIGTERM, 0, 75, 0, 16), ("kill2", signal.SIGKILL, 2, None, 3, 16)):
         path = f"{name}.h5"
-        command = ("train", path, "--config", "train.yml", "--epochs", epochs, "--save-every", 0.01)
+        command = ("train", path, "--config", "train.yml", "--epochs", epochs, "--save-every", 0.0001)
         shutil.copy("sim.h5", path)
         p = start(*command, ranks=ranks)
         watch(p, "epoch 3/")
@@ -105,7 +105,7 @@ with Folder():
             check(state in (b"running", b"complete"), f"{name}: the run is {state}")
             interrupted = state == b"running"
         check(interrupted, f"{name}: was over before it could be interrupted: {r}")
-        q = works("train", path, "--config", "train.yml", "--epochs", epochs, "--save-every", 0.01, "--resume", ranks=more)
+        q = works("train", path, "--config", "train.yml", "--epochs", epochs, "--save-every", 0.0001, "--resume", ranks=more)
         check("epoch 1/" not in q.err, f"{name}: began anew: {q}")
         same(whole[epochs], content(path, "/models"), f"{name} and undisturbed")
         clean(path)
