@@ -88,7 +88,7 @@ static void children_are_no_ranks_and_end(void **state)
 	setenv("OMPI_COMM_WORLD_RANK", "3", 1);
 	setenv("PMIX_RANK", "3", 1);
 	setenv("OMPI_MCA_btl", "self", 1);
-	c5_child_setup setup = { "env | grep -E '^(OMPI_COMM|PMIX_|OMPI_MCA_btl|C5_X)' | sort; printf 'no end'; echo bad >&2; exit 4", extra, false, NULL, NULL };
+	c5_child_setup setup = { "env | grep -E '^(OMPI_COMM|PMIX_|OMPI_MCA_btl=|C5_X)' | sort; printf 'no end'; echo bad >&2; exit 4", extra, false, NULL, NULL };
 	static const char *const want[] = { "C5_X=seven", "OMPI_MCA_btl=self", "no end" };
 	MUST(c5_child_start(&c, &setup));
 	while (!c5_child_ended(c, &status))
