@@ -20,6 +20,7 @@ const c5_command *const c5_commands[] = {
 	&c5_cmd_model,
 	&c5_cmd_search,
 	&c5_cmd_score,
+	&c5_cmd_explain,
 	/* look */
 	&c5_cmd_show,
 	&c5_cmd_log,

@@ -85,6 +85,12 @@ static void write_number(c5_picture *p, const number *d, size_t scale, size_t y0
 		}
 }
 
+void c5_picture_number(c5_picture *p, uint32_t value, size_t scale, size_t y, size_t x, const uint8_t colour[3])
+{
+	number d = number_of(value, scale);
+	write_number(p, &d, scale, y, x, colour);
+}
+
 /* ---- grey values ---- */
 
 /* Grey 0..255 as floats: contrast from the 0.5th to the 99.5th percentile. */

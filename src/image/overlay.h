@@ -26,4 +26,7 @@ int c5_picture_frame(c5_picture *out, const c5_picture_style *style, int dtype, 
 int c5_picture_sheet(c5_picture *out, const c5_picture_style *style, int dtype, const void *crops, size_t channels, size_t n, size_t height,
 	size_t width, size_t columns);
 
+/* Writes a whole number with its top left at (y, x), dark-edged, digits of 7 * scale px. */
+void c5_picture_number(c5_picture *p, uint32_t value, size_t scale, size_t y, size_t x, const uint8_t colour[3]);
+
 #endif

@@ -28,8 +28,6 @@ typedef struct c5_score_params {
 /* The settings that a phase's result depends on. */
 extern const c5_opt c5_scored_opts[], c5_followed_opts[];
 
-/* Value of an attribute among those a job's output will get; NULL: none. */
-const char *c5_job_attr(const c5_job *job, size_t output, const char *name);
 /* Path of the newest `product` of an experiment that this run may read: its own, or the latest; *path NULL when there is none. */
 int c5_score_product(const c5_run_context *run, const char *experiment, const char *product, char **path);
 
@@ -47,7 +45,7 @@ int c5_score_sums_read(c5_score_sums *out, c5_file *f, uint32_t run, char *const
 void c5_score_sums_free(c5_score_sums *s);
 
 extern const c5_step_ops c5_score_follow, c5_score_screen; /* the later phases of c5_step_score */
-extern const c5_step_kind c5_kind_score;
-int c5_score_ready(const c5_step *step, const char *container);
+extern const c5_step_kind c5_kind_score, c5_kind_explain;
+int c5_score_ready(const c5_step *step, const char *container), c5_explain_ready(const c5_step *step, const char *container);
 
 #endif

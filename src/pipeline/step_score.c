@@ -6,12 +6,11 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "base/log.h"
 #include "base/text.h"
 #include "classify/ensemble.h"
 #include "classify/scorer.h"
 #include "container/run.h"
-#include "pipeline/members.h"
+#include "pipeline/asked.h"
 #include "pipeline/rows.h"
 #include "pipeline/score.h"
 
@@ -41,14 +40,6 @@ static const c5_opt score_opts[] = {
 };
 const c5_step_kind c5_kind_score = { "score", "give every cell the probabilities of a trained model", score_opts, sizeof(c5_score_params), SCORE_VERSION, "crop" };
 static const c5_step_kind scored = { "score", NULL, c5_scored_opts, sizeof(c5_score_params), SCORE_VERSION, NULL };
-
-const char *c5_job_attr(const c5_job *job, size_t output, const char *name)
-{
-	const c5_array_spec *s = &job->outputs[output];
-	for (size_t i = 0; i < s->n_attrs; i++)
-		if (strcmp(s->attrs[i].name, name) == 0) return s->attrs[i].text;
-	return NULL;
-}
 
 /* ---- plan ---- */
 
@@ -89,55 +80,22 @@ static int sign(c5_array_spec *s, const c5_step *step, const char *input, const 
 {
 	const c5_score_params *p = step->params;
 	const c5_step by = { &scored, step->params, 0 };
-	c5_buf classes = { 0 }, temperatures = { 0 };
+	c5_buf temperatures = { 0 };
 	char real[C5_REAL_TEXT];
-	for (int k = 0; k < m->n_classes; k++) c5_text_addf(&classes, "%s%s", k ? "," : "", m->classes[k]);
 	for (size_t k = 0; k < m->n; k++) c5_text_addf(&temperatures, "%s%s", k ? "," : "", c5_text_real(real, p->calibrated ? m->at[k].temperature : 1));
-	char *names = c5_text_take(&classes), *ts = c5_text_take(&temperatures);
-	int err = names && ts ? c5_step_sign(s, &by, input) : c5_fail(C5_ENOMEM, "out of memory");
-	if (err == C5_OK) err = c5_spec_attr_str(s, "models", m->names);
-	if (err == C5_OK) err = c5_spec_attr_str(s, "model_sha256", m->digests);
-	if (err == C5_OK) err = c5_spec_attr_str(s, "classes", names);
+	char *text = c5_text_take(&temperatures);
+	int err = text ? c5_step_sign(s, &by, input) : c5_fail(C5_ENOMEM, "out of memory");
+	if (err == C5_OK) err = c5_members_sign(s, m);
 	if (err == C5_OK) err = c5_spec_attr_str(s, "positive", m->classes[positive]);
-	if (err == C5_OK) err = c5_spec_attr_str(s, "temperatures", ts);
-	free(names);
-	free(ts);
-	return err;
-}
-
-/* Results of the same settings but of other weights (a model trained on) are made again. */
-static int reuse(const c5_run_context *run, const c5_step *step, c5_plan *plan, const c5_job *j, const c5_members *m, bool *reused)
-{
-	const c5_step by = { &scored, step->params, 0 };
-	char *path = c5_format("/experiments/%s/scores/latest", j->experiment.name), *digests = NULL;
-	int err = path ? C5_OK : c5_fail(C5_ENOMEM, "out of memory");
-	*reused = false;
-	if (err == C5_OK && run->reuse && c5_exists(run->file, path) && (c5_attr_get_str(run->file, path, "model_sha256", &digests) < 0 || strcmp(digests, m->digests) != 0)) {
-		c5_log(C5_LOG_INFO, "%s: score again: another model: %s", j->experiment.name, m->names);
-		c5_error_clear();
-	} else if (err == C5_OK) {
-		err = c5_step_reuse(run, &by, plan, j, "scores/latest", reused);
-	}
-	free(digests);
-	free(path);
-	return err;
-}
-
-static int check_crops(const c5_run_context *run, const c5_job *j, const c5_members *m, const c5_array_spec *images)
-{
-	char *channels = NULL;
-	int from[C5_CHANNELS_MAX], err = C5_OK;
-	if (images->rank != 4) return c5_fail(C5_ESCHEMA, "%s: %d dimensions, crops have 4", j->input, images->rank);
-	if (c5_attr_get_str(run->file, j->input, "channels", &channels) < 0) c5_error_clear();
-	for (size_t k = 0; err == C5_OK && k < m->n; k++)
-		if (!m->at[k].prepare.missing && (err = c5_prepare_bind(from, &m->at[k].prepare, channels)) < 0) err = c5_fail_in(err, "%s: %s: ", j->experiment.name, m->at[k].name);
-	free(channels);
+	if (err == C5_OK) err = c5_spec_attr_str(s, "temperatures", text);
+	free(text);
 	return err;
 }
 
 static int plan_one(const c5_run_context *run, const c5_step *step, c5_plan *plan, c5_job *j, const char *name, const c5_members *m, int positive)
 {
 	const c5_score_params *p = step->params;
+	const c5_step by = { &scored, step->params, 0 };
 	c5_array *images = NULL;
 	c5_array_spec *s;
 	char *crops = NULL, path[512];
@@ -148,8 +106,8 @@ static int plan_one(const c5_run_context *run, const c5_step *step, c5_plan *pla
 	j->input = c5_format("%s/images", crops);
 	free(crops);
 	if (!j->input) return c5_fail(C5_ENOMEM, "out of memory");
-	if ((err = reuse(run, step, plan, j, m, &reused)) < 0 || reused) return err;
-	if ((err = c5_array_open(&images, run->file, j->input)) < 0 || (err = check_crops(run, j, m, c5_array_spec_of(images))) < 0) goto done;
+	if ((err = c5_members_reuse(run, &by, plan, j, "scores/latest", m, &reused)) < 0 || reused) return err;
+	if ((err = c5_array_open(&images, run->file, j->input)) < 0 || (err = c5_members_check(m, run->file, name, j->input, c5_array_spec_of(images))) < 0) goto done;
 	uint64_t n = c5_array_spec_of(images)->dims[0], batch = (uint64_t)p->batch, per = batch * (batch < ROWS_PER_CHUNK ? ROWS_PER_CHUNK / batch : 1);
 	snprintf(path, sizeof path, "/experiments/%s/scores/%s", name, c5_revision_name(run->run));
 	if ((err = c5_job_add_output(j, &s)) < 0 || (err = score_table(s, path, n, per, m)) < 0 || (err = sign(s, step, j->input, m, positive)) < 0) goto done;
@@ -192,74 +150,34 @@ static int plan_score(const c5_run_context *run, const c5_step *step, c5_plan *p
 
 /* ---- work ---- */
 
-typedef struct score_state { c5_members members; c5_device *device; c5_scorer *scorer; int positive; char *bound; } score_state;
+typedef struct score_state { c5_asked asked; int positive; } score_state;
 
 static void free_state(void *state)
 {
 	score_state *s = state;
-	c5_scorer_close(s->scorer);
-	c5_device_close(s->device);
-	c5_members_close(&s->members);
-	free(s->bound);
+	c5_asked_close(&s->asked);
 	free(s);
 }
 
-static int make_state(c5_worker *w, const c5_score_params *p, const c5_job *job)
-{
-	score_state *s;
-	int err = c5_alloc(&s, 1, sizeof *s);
-	if (err < 0) return err;
-	w->state = s;
-	w->free_state = free_state;
-	if ((err = c5_members_open(&s->members, w->path, c5_job_attr(job, 0, "models"), true)) < 0 ||
-	    (err = c5_members_class(&s->members, c5_job_attr(job, 0, "positive"), &s->positive)) < 0 || (err = c5_device_open(&s->device, p->device ? p->device : "auto")) < 0)
-		return err;
-	for (size_t k = 0; !p->calibrated && k < s->members.n; k++) s->members.at[k].temperature = 1;
-	bool bf16 = p->precision && strcmp(p->precision, "bf16") == 0;
-	if ((err = c5_scorer_open(&s->scorer, s->device, s->members.at, s->members.n, (int)p->batch, bf16 ? C5_BF16 : C5_FP32)) < 0) return err;
-	if (c5_scorer_classes(s->scorer) != s->members.n_classes)
-		return c5_fail(C5_EINPUT, "%s: its network gives %d classes, %d are named", s->members.at[0].name, c5_scorer_classes(s->scorer), s->members.n_classes);
-	return C5_OK;
-}
-
-/* The scorer, with the job's crops bound. */
+/* The models, with the job's crops bound. */
 static int want_scorer(c5_worker *w, const c5_score_params *p, const c5_job *job, score_state **out)
 {
-	const c5_array_spec *there;
-	char *channels = NULL;
 	score_state *s = w->state;
-	int err;
-	if (!s || !s->scorer) {
-		if (s) free_state(s);
-		w->state = NULL;
-		if ((err = make_state(w, p, job)) < 0) return err;
-		s = w->state;
+	int err = C5_OK;
+	if (!s) {
+		if ((err = c5_alloc(&s, 1, sizeof *s)) < 0) return err;
+		w->state = s;
+		w->free_state = free_state;
 	}
 	*out = s;
-	if (s->bound && strcmp(s->bound, job->input) == 0) return C5_OK;
-	free(s->bound);
-	s->bound = NULL;
-	if ((err = c5_worker_spec(w, job->input, &there)) < 0) return err;
-	if (c5_attr_get_str(w->file, job->input, "channels", &channels) < 0) c5_error_clear();
-	err = c5_scorer_bind(s->scorer, channels, (int)there->dims[1], there->dtype, (int)there->dims[2], (int)there->dims[3]);
-	if (err < 0) err = c5_fail_in(err, "%s: ", job->experiment.name);
-	for (size_t k = 0; err == C5_OK && k < s->members.n; k++)
-		if (c5_scorer_lacks(s->scorer, k)) c5_log(C5_LOG_INFO, "%s: scored without %d of %d channels by %s", job->experiment.name, c5_scorer_lacks(s->scorer, k),
-			s->members.at[k].prepare.channels, s->members.at[k].name);
-	free(channels);
-	if (err == C5_OK && !(s->bound = c5_strdup(job->input))) err = c5_fail(C5_ENOMEM, "out of memory");
-	return err;
+	if (!s->asked.scorer) {
+		bool bf16 = p->precision && strcmp(p->precision, "bf16") == 0;
+		if ((err = c5_asked_open(&s->asked, w->path, c5_job_attr(job, 0, "models"), p->device, (int)p->batch, bf16 ? C5_BF16 : C5_FP32, p->calibrated)) < 0 ||
+		    (err = c5_members_class(&s->asked.members, c5_job_attr(job, 0, "positive"), &s->positive)) < 0)
+			return err;
+	}
+	return c5_asked_bind(&s->asked, w, job);
 }
-
-typedef struct source { c5_worker *w; const char *path; } source;
-
-static int read_crops(void *ctx, uint64_t at, uint64_t count, void *pixels)
-{
-	source *s = ctx;
-	return c5_worker_read_rows(s->w, s->path, at, count, pixels);
-}
-
-static int poll_worker(void *ctx) { return c5_worker_poll(((source *)ctx)->w); }
 
 /* Columns of the crops' index that the scores repeat. */
 static int read_index(c5_worker *w, const c5_job *job, uint64_t first, uint64_t n, uint8_t **rows, c5_column columns[3], size_t *row)
@@ -291,7 +209,7 @@ static uint64_t whole(const uint8_t *row, const c5_column *c)
 static int fill_rows(c5_worker *w, const c5_job *job, const score_state *s, uint64_t first, uint64_t n, const float *prob, uint8_t *rows)
 {
 	const c5_array_spec *spec = &job->outputs[0];
-	size_t classes = (size_t)s->members.n_classes, row;
+	size_t classes = (size_t)s->asked.members.n_classes, row;
 	float *mean, *spread, *entropy, *mutual;
 	uint8_t *index;
 	c5_column from[3];
@@ -300,7 +218,7 @@ static int fill_rows(c5_worker *w, const c5_job *job, const score_state *s, uint
 	    (err = c5_worker_scratch(w, SPREAD, n * classes * sizeof *spread, &spread)) < 0 || (err = c5_worker_scratch(w, ENTROPY, n * sizeof *entropy, &entropy)) < 0 ||
 	    (err = c5_worker_scratch(w, MUTUAL, n * sizeof *mutual, &mutual)) < 0)
 		return err;
-	c5_ensemble_join(prob, s->members.n, n, classes, mean, spread, entropy, mutual);
+	c5_ensemble_join(prob, s->asked.members.n, n, classes, mean, spread, entropy, mutual);
 	for (uint64_t i = 0; i < n; i++) {
 		uint8_t *to = rows + i * spec->row_size;
 		const float *p = mean + i * classes;
@@ -325,7 +243,7 @@ static int work_score(c5_worker *w, const c5_run_context *run, const c5_step *st
 {
 	const c5_array_spec *spec = &job->outputs[0];
 	uint64_t per = spec->chunk[0];
-	source from = { w, job->input };
+	c5_asked_source from = { w, job->input };
 	score_state *s;
 	float *prob;
 	uint8_t *rows;
@@ -333,11 +251,11 @@ static int work_score(c5_worker *w, const c5_run_context *run, const c5_step *st
 	int err = want_scorer(w, step->params, job, &s);
 	for (uint64_t c = unit->first; err == C5_OK && c < unit->first + unit->count; c++) {
 		uint64_t first = c * per, n = spec->dims[0] - first < per ? spec->dims[0] - first : per;
-		if ((err = c5_worker_scratch(w, PROB, s->members.n * n * (size_t)s->members.n_classes * sizeof *prob, &prob)) < 0 ||
+		if ((err = c5_worker_scratch(w, PROB, s->asked.members.n * n * (size_t)s->asked.members.n_classes * sizeof *prob, &prob)) < 0 ||
 		    (err = c5_worker_scratch(w, ROWS, c5_spec_chunk_bytes(spec), &rows)) < 0)
 			break;
 		memset(rows, 0, c5_spec_chunk_bytes(spec));
-		if ((err = c5_scorer_run(s->scorer, first, n, read_crops, poll_worker, &from, prob)) < 0 || (err = fill_rows(w, job, s, first, n, prob, rows)) < 0) break;
+		if ((err = c5_scorer_run(s->asked.scorer, first, n, c5_asked_read, c5_asked_poll, &from, prob)) < 0 || (err = fill_rows(w, job, s, first, n, prob, rows)) < 0) break;
 		err = c5_worker_put_chunk(w, job, 0, c, rows);
 	}
 	return err;

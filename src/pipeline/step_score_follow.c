@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "classify/follow.h"
 #include "container/run.h"
+#include "pipeline/asked.h"
 #include "pipeline/records.h"
 #include "pipeline/rows.h"
 #include "pipeline/score.h"
