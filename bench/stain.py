@@ -60,13 +60,13 @@ def field(folder, source):
 
 def neurons(folder, source):
     path = field(folder, source)
-    common = ["--marker", ",".join(NEURONS), "--region", "0:448", "--keep-back", "0.1", "--gap", "32"]
+    common = ["--marker", ",".join(NEURONS), "--region", "0:448", "--keep-back", "0.16", "--gap", "32"]
     _, blocks = cyto5("stain", "train", path, *common, "--name", "blocks", "--block", 16, "--stride", 4, "--context", 16, "--epochs", 12, "--batch", 64, "--width", 0.5, "--rate", 0.002,
                       "--per-epoch", 8000, "--watch", "auc")
     cyto5("stain", "predict", path, "--model", "blocks")
     by_block = figures(path, "--region", "512:640")
-    _, dense = cyto5("stain", "train", path, *common, "--name", "dense", "--method", "dense", "--patch", 96, "--depth", 3, "--width", 0.75, "--epochs", 20, "--batch", 8, "--rate", 0.002,
-                     "--per-epoch", 320, "--watch", "pearson")
+    _, dense = cyto5("stain", "train", path, *common, "--name", "dense", "--method", "dense", "--patch", 64, "--depth", 3, "--width", 0.75, "--epochs", 16, "--batch", 16, "--rate", 0.002,
+                     "--per-epoch", 480, "--watch", "pearson")
     _, predicted = cyto5("stain", "predict", path, "--model", "dense")
     pixels = figures(path, "--region", "512:640")
     print(f"blocks trained in {blocks:.0f} s, dense in {dense:.0f} s, one dense map in {predicted:.1f} s")
