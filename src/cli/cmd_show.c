@@ -23,7 +23,7 @@ static const c5_opt show_opts[] = {
 	{ 0 },
 };
 
-#define DIMS 19 /* columns for a shape */
+#define DIMS 18 /* columns for a shape */
 
 /* "25 x 1040 x 1392", or "120x12x2160x2560" where that is too wide. */
 static char *dims_text(char to[128], const c5_object *o)
@@ -63,11 +63,11 @@ static void print_line(const char *product, const char *name, const c5_object *o
 	printf("  ");
 	c5_put_cell(product, 12);
 	printf(" ");
-	c5_put_cell(name, 15);
+	c5_put_cell(name, 14);
 	printf(" ");
 	c5_put_cell(dims_text(dims, o), DIMS);
 	printf(" ");
-	c5_put_cell(o->kind == C5_KIND_TABLE ? "" : o->type, 8);
+	c5_put_cell(o->kind == C5_KIND_TABLE ? "" : o->type, 7);
 	printf(" %9s -> %9s", c5_size_text(raw, o->raw), c5_size_text(stored, o->stored));
 	if (o->stored && o->raw) printf(" %5.1fx", (double)o->raw / (double)o->stored);
 	if (note && *note) printf("  %s%s%s", c5_ink(C5_DIM), note, c5_ink(C5_PLAIN));
