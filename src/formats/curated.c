@@ -12,7 +12,7 @@
 
 const c5_opt c5_curated_opts[] = {
 	{ "path", C5_OPT_TEXT, offsetof(c5_curated_params, path), NULL, 0, 0, NULL, "PATH", "file or folder to take in; on the command line the operand PATH" },
-	{ "as", C5_OPT_CHOICE, offsetof(c5_curated_params, as), "auto", 0, 0, NULL, "auto|ctc|trk|trks|tiff|png", "what it is; auto: by its name and content" },
+	{ "as", C5_OPT_CHOICE, offsetof(c5_curated_params, as), "auto", 0, 0, NULL, "auto|ctc|trk|trks|label|tiff|png", "what it is; auto: by its name and content" },
 	{ "channel", C5_OPT_TEXT, offsetof(c5_curated_params, channel), NULL, 0, 0, NULL, "NAME", "channel the masks belong to; unset: phase or brightfield, else the first" },
 	{ "batch", C5_OPT_INT, offsetof(c5_curated_params, batch), "-1", -1, 1e9, NULL, "N", "which movie of a .trks, counted from 0; -1: the only one" },
 	{ "tracked", C5_OPT_BOOL, offsetof(c5_curated_params, tracked), NULL, 0, 0, NULL, NULL, "label images: a label is the same cell in all frames" },
@@ -38,6 +38,7 @@ static const char *kind_of(const char *path)
 {
 	if (ends(path, ".trks")) return "trks";
 	if (ends(path, ".trk")) return "trk";
+	if (ends(path, ".zip")) return "label";
 	if (has(path, "res_track.txt") || has(path, "man_track.txt") || has(path, "TRA/man_track.txt")) return "ctc";
 	return "images";
 }
@@ -53,6 +54,7 @@ int c5_curated_open(c5_curated **out, const c5_curated_params *params)
 	if ((err = c5_alloc(&c, 1, sizeof *c)) < 0) return err;
 	if (!(c->path = c5_strdup(params->path))) err = c5_fail(C5_ENOMEM, "out of memory");
 	else if (strcmp(kind, "trk") == 0 || strcmp(kind, "trks") == 0) err = c5_curated_open_trk(c, params, strcmp(kind, "trks") == 0);
+	else if (strcmp(kind, "label") == 0) err = c5_curated_open_label(c);
 	else if (strcmp(kind, "ctc") == 0) err = c5_curated_open_ctc(c, params);
 	else err = c5_curated_open_images(c, params);
 	if (err == C5_OK && !c->name && !(c->name = c5_strdup(c->path))) err = c5_fail(C5_ENOMEM, "out of memory");
@@ -215,6 +217,7 @@ int c5_curated_finish(c5_curated *c)
 	if (c->at != c->frames) return c5_fail(C5_EFAIL, "%s: %llu of %llu frames were read", c->name, (unsigned long long)c->at, (unsigned long long)c->frames);
 	if (!c->tracked) return C5_OK;
 	if (!c->listed) err = list_tracks(c);
+	if (err == C5_OK && c->settle) err = c->settle(c);
 	if (err == C5_OK) err = c5_lineage_settle(&c->lineage, (uint32_t)c->frames, c->name, c->first);
 	if (err == C5_OK && c->gaps) err = c5_lineage_join(&c->lineage, c->name);
 	return err < 0 ? err : number_tracks(c);

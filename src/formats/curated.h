@@ -1,4 +1,4 @@
-/* curated.h – masks and tracks that come back from other programs, read frame by frame: .trk and .trks (DeepCell), CTC folders, stacks and
+/* curated.h – masks and tracks that come back from other programs, read frame by frame: .trk, .trks and zips of DeepCell, CTC folders, stacks and
  * folders of label images. Labels are renumbered 1..n in each frame, in the order of the file's labels; the nodes keep whose they are.
  *
  *     c5_curated_open(&c, &params);
@@ -36,6 +36,7 @@ struct c5_curated {
 	uint64_t at;           /* next frame */
 	/* of the kind of file */
 	int (*read)(c5_curated *c, uint64_t t, uint32_t *labels); /* called in order of frames; label images in any order */
+	int (*settle)(c5_curated *c); /* NULL, or adds what the file says of parents, when the tracks are known by their frames */
 	void (*close)(c5_curated *c);
 	void *state;
 	uint32_t *ids;         /* distinct labels of a frame */
@@ -63,6 +64,7 @@ int c5_masks_frame(c5_curated *masks, uint64_t t, uint32_t *labels, uint32_t *n)
 
 /* ---- the kinds ---- */
 int c5_curated_open_trk(c5_curated *c, const c5_curated_params *params, bool batch);
+int c5_curated_open_label(c5_curated *c);
 int c5_curated_open_ctc(c5_curated *c, const c5_curated_params *params);
 int c5_curated_open_images(c5_curated *c, const c5_curated_params *params);
 /* The tracks of a lineage.json or lineages.json into c->lineage; `movie` of `movies` (0: the text is one object, no list). */
