@@ -7,6 +7,7 @@ import re
 import shutil
 import struct
 import tarfile
+import zipfile
 
 import numpy as np
 
@@ -133,9 +134,38 @@ def exports(path):
     check(not [n for n in os.listdir(".") if n.endswith(".part")] and not os.path.exists("x.csv"), "nothing half-written is left")
 
 
+def label_zip(name, path, *, cells=None, divisions=None, without=()):
+    """What DeepCell Label hands out: values of its label images are cells by a list; here they are the labels of the masks."""
+    masks, ids, tracks = labels_and_tracks(path)
+    if cells is None:
+        pairs = np.unique(np.stack([np.broadcast_to(np.arange(FRAMES)[:, None, None], masks.shape), masks, ids]).reshape(3, -1), axis=1).T
+        cells = [{"cell": int(cell), "value": int(value), "t": int(t), "c": 0} for t, value, cell in pairs if value]
+    if divisions is None:
+        parents = sorted({p for _, _, _, p in tracks if p})
+        divisions = [{"parent": p, "daughters": [k for k, _, _, q in tracks if q == p], "t": min(b for _, b, _, q in tracks if q == p)} for p in parents]
+    with zipfile.ZipFile(name, "w", zipfile.ZIP_DEFLATED) as z:
+        for member, content in (("cells.json", json.dumps(cells)), ("y.ome.tiff", open("masks.ome.tif", "rb").read()), ("divisions.json", json.dumps(divisions))):
+            if member not in without:
+                z.writestr(member, content)
+
+
+def label_zips(path):
+    label_zip("label.zip", path)
+    cells = [{"cell": 1, "value": 1, "t": 0}]
+    for text, changes in (("no y.ome.tiff in it", {"without": ("y.ome.tiff",)}), ("no frame shows cell 999", {"divisions": [{"parent": 999, "daughters": [1]}]}),
+                          ('a list of "daughters" expected', {"divisions": [{"parent": 1}]}), ("a list expected", {"cells": {"cell": 1}}),
+                          ('"value" of 0 or more expected', {"cells": [{"cell": 1, "t": 0}]}), ("no frame shows cell", {"cells": cells})):
+        label_zip("bad.zip", path, **changes)
+        refused(text, "import", path, "control_001", "bad.zip")
+    with open("bad.zip", "wb") as f:
+        f.write(open("label.zip", "rb").read()[:2000])
+    refused("bad.zip", "import", path, "control_001", "bad.zip")
+    check(not [n for n in os.listdir(os.environ.get("TMPDIR", "/tmp")) if n.startswith("cyto5-label-")], "unpacked images are taken away")
+
+
 def round_trips(path):
     _, ids, tracks = labels_and_tracks(path)
-    for source in ("a.trk", "a.trks", "ctc/01_RES"):
+    for source in ("a.trk", "a.trks", "label.zip", "ctc/01_RES"):
         r = works("import", path, "control_001", source, "--note", "as it was")
         check("0 frames touched" in r.out and "0 changed, 0 added, 0 removed; links: 0 changed, 0 added, 0 removed" in r.out, f"{source}: {r.out}")
         masks, again, edges = labels_and_tracks(path)
@@ -326,6 +356,7 @@ with Folder():
     works("simulate", "s.h5", *MOVIE)
     exports("s.h5")
     gaps()
+    label_zips("s.h5")
     round_trips("s.h5")
     curated("s.h5")
     refusals("s.h5")
