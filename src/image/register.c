@@ -7,12 +7,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/cpus.h"
 #include "base/error.h"
 #include "base/mem.h"
 #include "image/fft.h"
 
 #define ROUNDING 1e-6 /* of a spectrum's typical value: what lies below is rounding, no picture */
 
+#define FINE 0.35       /* cycles a pixel: finer than what a microscope resolves, mostly */
 #define OVERLAP 4       /* what both show must be this part of a side at least, to be compared again */
 
 struct c5_spectrum {
@@ -34,13 +36,19 @@ static double mean_of(const float *map, size_t stride, size_t height, size_t wid
 	return n ? sum / (double)n : 0;
 }
 
-static double fade(size_t i, size_t n) { return 0.5 - 0.5 * cos(2 * M_PI * ((double)i + 0.5) / (double)n); }
+/* Hann's window along an axis. */
+static int fade_of(float **out, size_t n)
+{
+	int err = c5_alloc(out, n, sizeof **out);
+	for (size_t i = 0; err == C5_OK && i < n; i++) (*out)[i] = (float)(0.5 - 0.5 * cos(2 * M_PI * ((double)i + 0.5) / (double)n));
+	return err;
+}
 
 static int spectrum_of(c5_spectrum **out, const float *map, size_t stride, size_t height, size_t width, bool window)
 {
 	const double mean = mean_of(map, stride, height, width);
 	c5_spectrum *s = NULL;
-	float *copy = NULL, *faded = NULL;
+	float *copy = NULL, *faded = NULL, *down = NULL, *across = NULL;
 	double sum = 0;
 	int err;
 	*out = NULL;
@@ -48,7 +56,8 @@ static int spectrum_of(c5_spectrum **out, const float *map, size_t stride, size_
 	s->height = height, s->width = width, s->half = width / 2 + 1;
 	if ((err = c5_alloc_aligned(&copy, height * width, sizeof *copy)) < 0 ||
 	    (err = c5_alloc_aligned(&s->values, s->half * height, sizeof *s->values)) < 0 ||
-	    (window && (err = c5_alloc_aligned(&faded, height * width, sizeof *faded)) < 0))
+	    (window && ((err = c5_alloc_aligned(&faded, height * width, sizeof *faded)) < 0 || (err = fade_of(&down, height)) < 0 ||
+	                (err = fade_of(&across, width)) < 0)))
 		goto done;
 	for (size_t y = 0; y < height; y++)
 		for (size_t x = 0; x < width; x++) {
@@ -56,7 +65,7 @@ static int spectrum_of(c5_spectrum **out, const float *map, size_t stride, size_
 			const double rest = isfinite(v) ? (double)v - mean : 0;
 			sum += rest * rest;
 			copy[y * width + x] = (float)rest;
-			if (window) faded[y * width + x] = (float)(rest * (fade(y, height) * fade(x, width)));
+			if (window) faded[y * width + x] = (float)rest * (down[y] * across[x]);
 		}
 	s->size = sqrt(sum * (double)height * (double)width); /* Parseval */
 	if ((err = c5_fft_forward(s->values, window ? faded : copy, height, width)) < 0) goto done;
@@ -65,6 +74,8 @@ static int spectrum_of(c5_spectrum **out, const float *map, size_t stride, size_
 done:
 	free(copy);
 	free(faded);
+	free(down);
+	free(across);
 	c5_register_close(s);
 	return err;
 }
@@ -110,28 +121,52 @@ static int weights_of(double **out, size_t n, double blur)
 	return err;
 }
 
-/* Products of both spectra, all of size 1 but for the weights. *total: the weights' sum over the whole spectrum. */
-static int correlate(c5_fft_value *product, const c5_spectrum *a, const c5_spectrum *b, double blur, double *total)
+static inline double size_of(const c5_spectrum *a, const c5_spectrum *b, size_t i)
 {
-	const double least = ROUNDING * ROUNDING * (a->size * b->size / ((double)a->height * (double)a->width));
-	double *down = NULL, *across = NULL, sum = 0, column = 0;
+	const c5_fft_value u = a->values[i], v = b->values[i];
+	return sqrt(((double)u.re * (double)u.re + (double)u.im * (double)u.im) * ((double)v.re * (double)v.re + (double)v.im * (double)v.im));
+}
+
+/* Mean size of the product where pictures hold least: noise, mostly. */
+static double noise_of(const c5_spectrum *a, const c5_spectrum *b)
+{
+	double sum = 0;
+	size_t n = 0;
+	for (size_t k = 0; k < a->half; k++)
+		for (size_t q = 0; q < a->height; q++)
+			if (fabs(frequency(k, a->width)) > FINE || fabs(frequency(q, a->height)) > FINE) sum += size_of(a, b, k * a->height + q), n++;
+	return n ? sum / (double)n : 0;
+}
+
+/* Products of both spectra, all of size 1 but for the weights: what the blur leaves, and less where the noise is as large. total: the weights' sum over
+ * the whole spectrum, and that of their squares. */
+static int correlate(c5_fft_value *product, const c5_spectrum *a, const c5_spectrum *b, const c5_register_rules *rules, double total[2])
+{
+	const double least = ROUNDING * ROUNDING * (a->size * b->size / ((double)a->height * (double)a->width)), noise = rules->window ? noise_of(a, b) : 0;
+	double *down = NULL, *across = NULL, *sums = NULL;
 	int err;
-	if ((err = weights_of(&down, a->height, blur)) < 0 || (err = weights_of(&across, a->width, blur)) < 0) goto done;
-	for (size_t k = 0; k < a->width; k++) sum += across[k];
-	for (size_t q = 0; q < a->height; q++) column += down[q];
-	*total = sum * column;
+	if ((err = weights_of(&down, a->height, rules->blur)) < 0 || (err = weights_of(&across, a->width, rules->blur)) < 0 ||
+	    (err = c5_alloc(&sums, 2 * a->half, sizeof *sums)) < 0)
+		goto done;
 #pragma omp parallel for schedule(static)
 	for (size_t k = 0; k < a->half; k++)
 		for (size_t q = 0; q < a->height; q++) {
 			const size_t i = k * a->height + q;
 			const c5_fft_value u = a->values[i], v = b->values[i];
 			const double re = (double)u.re * (double)v.re + (double)u.im * (double)v.im, im = (double)u.im * (double)v.re - (double)u.re * (double)v.im;
-			const double share = down[q] * across[k] / fmax(sqrt(re * re + im * im), least);
+			const double size = fmax(sqrt(re * re + im * im), least), weight = down[q] * across[k] * size / (size + noise), share = weight / size;
 			product[i] = k + q ? (c5_fft_value){ (float)(re * share), (float)(im * share) } : (c5_fft_value){ 1, 0 }; /* the means are alike */
+			sums[2 * k] += weight, sums[2 * k + 1] += weight * weight;
 		}
+	total[0] = total[1] = 0;
+	for (size_t k = 0; k < a->half; k++) {
+		const double twice = k && 2 * k != a->width ? 2 : 1; /* the half that is not kept */
+		total[0] += twice * sums[2 * k], total[1] += twice * sums[2 * k + 1];
+	}
 done:
 	free(down);
 	free(across);
+	free(sums);
 	return err;
 }
 
@@ -147,36 +182,46 @@ static void highest(const float *map, size_t height, size_t width, double at[2],
 	*peak = (double)fabsf(map[best]);
 }
 
-typedef struct wave { double re, im; } wave;
+/* Complex numbers, real parts first: (2, count) after (2, count). */
+typedef struct waves { double *at; size_t count; } waves;
 
-/* Waves of all frequencies of an axis at `count` places `step` px apart from `first` on: (count, n). */
-static int waves_of(wave **out, size_t n, size_t count, double first, double step)
+static double *re_of(const waves *w, size_t k) { return w->at + 2 * k * w->count; }
+
+/* Waves of all n frequencies of an axis at `count` places `step` px apart from `first` on. */
+static int waves_of(waves *w, size_t n, size_t count, double first, double step)
 {
-	int err = c5_alloc(out, n * count, sizeof **out);
-	for (size_t u = 0; err == C5_OK && u < count; u++)
-		for (size_t k = 0; k < n; k++) {
+	int err = c5_alloc(&w->at, 2 * n * count, sizeof *w->at);
+	w->count = count;
+	for (size_t k = 0; err == C5_OK && k < n; k++)
+		for (size_t u = 0; u < count; u++) {
 			const double turn = 2 * M_PI * frequency(k, n) * (first + step * (double)u);
-			(*out)[u * n + k] = (wave){ cos(turn), sin(turn) };
+			re_of(w, k)[u] = cos(turn), re_of(w, k)[count + u] = sin(turn);
 		}
 	return err;
 }
 
-/* Sums over y of one row of the product, at each place: for the frequency itself, and for its mirror image, where only the one frequency that is its
- * own mirror image along y turns the other way. */
-static void sum_column(wave *sums, wave *mirror, const c5_fft_value *row, const wave *waves, size_t n, size_t count)
+/* sum += (re, im) wave, at each place. */
+FOR_CPUS static void add_wave(double *restrict sum, double re, double im, const double *restrict wave, size_t count)
 {
 	for (size_t u = 0; u < count; u++) {
-		const wave *w = waves + u * n;
-		wave s = { 0, 0 };
-		for (size_t q = 0; q < n; q++) {
-			s.re += (double)row[q].re * w[q].re - (double)row[q].im * w[q].im;
-			s.im += (double)row[q].re * w[q].im + (double)row[q].im * w[q].re;
-		}
-		sums[u] = mirror[u] = s;
-		if (n % 2) continue;
-		const c5_fft_value p = row[n / 2];
-		mirror[u].re += 2 * (double)p.im * w[n / 2].im;
-		mirror[u].im -= 2 * (double)p.re * w[n / 2].im;
+		sum[u] += re * wave[u] - im * wave[count + u];
+		sum[count + u] += re * wave[count + u] + im * wave[u];
+	}
+}
+
+/* Sums over y of one row of the product, at each place: for the frequency itself, and for its mirror image, where only the one frequency that is its
+ * own mirror image along y turns the other way. */
+static void sum_column(double *sums, double *mirror, const c5_fft_value *row, const waves *w, size_t n)
+{
+	memset(sums, 0, 2 * w->count * sizeof *sums);
+	for (size_t q = 0; q < n; q++) add_wave(sums, (double)row[q].re, (double)row[q].im, re_of(w, q), w->count);
+	memcpy(mirror, sums, 2 * w->count * sizeof *mirror);
+	if (n % 2) return;
+	const c5_fft_value p = row[n / 2];
+	const double *im = re_of(w, n / 2) + w->count;
+	for (size_t u = 0; u < w->count; u++) {
+		mirror[u] += 2 * (double)p.im * im[u];
+		mirror[w->count + u] -= 2 * (double)p.re * im[u];
 	}
 }
 
@@ -185,58 +230,61 @@ static int refine(const c5_fft_value *product, size_t height, size_t width, doub
 {
 	const size_t half = width / 2 + 1, count = (size_t)ceil(upsample * 1.5), middle = count / 2;
 	const double step = 1.0 / upsample;
-	wave *down = NULL, *across = NULL, *sums = NULL, *mirror = NULL;
+	waves down = { 0 }, across = { 0 }, sums = { NULL, count }, mirror = { NULL, count };
+	double *line = NULL, most = -1;
 	size_t best = 0;
-	double most = -1;
 	int err;
 	for (int a = 0; a < 2; a++) at[a] = rint(at[a] * upsample) / upsample;
 	if ((err = waves_of(&down, height, count, at[0] - step * (double)middle, step)) < 0 ||
-	    (err = waves_of(&across, width, count, at[1] - step * (double)middle, step)) < 0 || (err = c5_alloc(&sums, half * count, sizeof *sums)) < 0 ||
-	    (err = c5_alloc(&mirror, half * count, sizeof *mirror)) < 0)
+	    (err = waves_of(&across, width, count, at[1] - step * (double)middle, step)) < 0 ||
+	    (err = c5_alloc(&sums.at, 2 * half * count, sizeof *sums.at)) < 0 ||
+	    (err = c5_alloc(&mirror.at, 2 * half * count, sizeof *mirror.at)) < 0 || (err = c5_alloc(&line, 2 * count, sizeof *line)) < 0)
 		goto done;
 #pragma omp parallel for schedule(static)
-	for (size_t k = 0; k < half; k++) sum_column(sums + k * count, mirror + k * count, product + k * height, down, height, count);
-	for (size_t u = 0; u < count; u++)
+	for (size_t k = 0; k < half; k++) sum_column(re_of(&sums, k), re_of(&mirror, k), product + k * height, &down, height);
+	for (size_t u = 0; u < count; u++) {
+		memset(line, 0, 2 * count * sizeof *line);
+		for (size_t k = 0; k < width; k++) {
+			const double *c = k < half ? re_of(&sums, k) : re_of(&mirror, width - k);
+			add_wave(line, c[u], k < half ? c[count + u] : -c[count + u], re_of(&across, k), count);
+		}
 		for (size_t v = 0; v < count; v++) {
-			wave s = { 0, 0 };
-			for (size_t k = 0; k < width; k++) {
-				const wave c = k < half ? sums[k * count + u] : mirror[(width - k) * count + u], w = across[v * width + k];
-				const double im = k < half ? c.im : -c.im;
-				s.re += c.re * w.re - im * w.im;
-				s.im += c.re * w.im + im * w.re;
-			}
-			const double size = s.re * s.re + s.im * s.im;
+			const double size = line[v] * line[v] + line[count + v] * line[count + v];
 			if (size > most) most = size, best = u * count + v;
 		}
+	}
 	at[0] += step * ((double)(best / count) - (double)middle);
 	at[1] += step * ((double)(best % count) - (double)middle);
 	*peak = sqrt(most) / ((double)height * (double)width);
 done:
-	free(down);
-	free(across);
-	free(sums);
-	free(mirror);
+	free(down.at);
+	free(across.at);
+	free(sums.at);
+	free(mirror.at);
+	free(line);
 	return err;
 }
 
-static int compare(c5_shift *shift, const c5_spectrum *a, const c5_spectrum *b, double blur, int upsample)
+static int compare(c5_shift *shift, const c5_spectrum *a, const c5_spectrum *b, const c5_register_rules *rules, int upsample)
 {
 	c5_fft_value *product = NULL, *spare = NULL;
 	float *map = NULL;
-	double at[2] = { 0, 0 }, peak = 0, total = 1;
+	double at[2] = { 0, 0 }, peak = 0, total[2] = { 1, 1 };
 	const size_t n = a->half * a->height;
 	int err;
-	*shift = (c5_shift){ 0, 0, 0 };
+	*shift = (c5_shift){ 0, 0, 0, 1 };
 	if (c5_register_empty(a) || c5_register_empty(b)) return C5_OK;
 	if ((err = c5_alloc_aligned(&product, n, sizeof *product)) < 0 || (err = c5_alloc_aligned(&spare, n, sizeof *spare)) < 0 ||
 	    (err = c5_alloc_aligned(&map, a->height * a->width, sizeof *map)) < 0)
 		goto done;
-	if ((err = correlate(product, a, b, blur, &total)) < 0) goto done;
+	if ((err = correlate(product, a, b, rules, total)) < 0) goto done;
 	memcpy(spare, product, n * sizeof *spare);
 	if ((err = c5_fft_inverse(map, spare, a->height, a->width)) < 0) goto done;
 	highest(map, a->height, a->width, at, &peak);
 	if (upsample > 1 && (err = refine(product, a->height, a->width, at, upsample, &peak)) < 0) goto done;
-	*shift = (c5_shift){ a->height > 1 ? at[0] : 0, a->width > 1 ? at[1] : 0, fmin(1, peak * (double)a->height * (double)a->width / total) };
+	/* of phases drawn by chance the sum is normal, and this the height that the highest of so many places has about */
+	const double alone = total[0] * total[0] / total[1], chance = sqrt(2 * log(alone + 1) / alone);
+	*shift = (c5_shift){ a->height > 1 ? at[0] : 0, a->width > 1 ? at[1] : 0, fmin(1, peak * (double)a->height * (double)a->width / total[0]), chance };
 done:
 	free(product);
 	free(spare);
@@ -259,8 +307,8 @@ static int compare_overlap(c5_shift *shift, const c5_spectrum *a, const c5_spect
 	const float *from_a = a->map + (y + (dy > 0 ? cut_y : 0)) * a->width + x + (dx > 0 ? cut_x : 0);
 	const float *from_b = b->map + (y + (dy < 0 ? cut_y : 0)) * b->width + x + (dx < 0 ? cut_x : 0);
 	if ((err = spectrum_of(&p, from_a, a->width, h, w, true)) == C5_OK && (err = spectrum_of(&q, from_b, b->width, h, w, true)) == C5_OK)
-		err = compare(&rest, p, q, rules->blur, rules->upsample);
-	if (err == C5_OK) *shift = (c5_shift){ shift->y + rest.y, shift->x + rest.x, rest.peak };
+		err = compare(&rest, p, q, rules, rules->upsample);
+	if (err == C5_OK) *shift = (c5_shift){ shift->y + rest.y, shift->x + rest.x, rest.peak, rest.chance };
 	c5_register_close(p);
 	c5_register_close(q);
 	return err;
@@ -270,22 +318,22 @@ int c5_register_between(c5_shift *shift, const c5_spectrum *a, const c5_spectrum
 {
 	bool done = false;
 	int err;
-	*shift = (c5_shift){ 0, 0, 0 };
+	*shift = (c5_shift){ 0, 0, 0, 1 };
 	if ((err = check(rules)) < 0) return err;
 	if (a->height != b->height || a->width != b->width)
 		return c5_fail(C5_EINPUT, "frames of %zu x %zu and %zu x %zu pixels cannot be compared", a->height, a->width, b->height, b->width);
 	if (a->map && b->map) {
-		if ((err = compare(shift, a, b, rules->blur, 1)) < 0) return err;
+		if ((err = compare(shift, a, b, rules, 1)) < 0) return err;
 		if (shift->y != 0 || shift->x != 0) err = compare_overlap(shift, a, b, rules, &done);
 	}
-	return err < 0 || done ? err : compare(shift, a, b, rules->blur, rules->upsample);
+	return err < 0 || done ? err : compare(shift, a, b, rules, rules->upsample);
 }
 
 int c5_register_shift(c5_shift *shift, const float *reference, const float *moving, size_t height, size_t width, const c5_register_rules *rules)
 {
 	c5_spectrum *a = NULL, *b = NULL;
 	int err;
-	*shift = (c5_shift){ 0, 0, 0 };
+	*shift = (c5_shift){ 0, 0, 0, 1 };
 	if ((err = check(rules)) < 0 || !height || !width) return err;
 	if ((err = spectrum_of(&a, reference, width, height, width, rules->window)) == C5_OK &&
 	    (err = spectrum_of(&b, moving, width, height, width, rules->window)) == C5_OK)

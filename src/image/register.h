@@ -9,13 +9,13 @@
 #define C5_REGISTER_UPSAMPLE_MAX 1000
 
 /* How far `moving` has to be moved to lie on `reference`, px; `peak`: the height of the correlation there, 0..1: 1 when one is the other moved in a
- * circle, about 0 when they have nothing in common. */
-typedef struct c5_shift { double y, x, peak; } c5_shift;
+ * circle; `chance`: about the height the highest peak has when they have nothing in common. */
+typedef struct c5_shift { double y, x, peak, chance; } c5_shift;
 
 typedef struct c5_register_rules {
 	int upsample;        /* the shift is told to this part of a pixel, 1..C5_REGISTER_UPSAMPLE_MAX */
 	double blur;         /* px: finer detail than a Gaussian of this standard deviation leaves is noise and does not count; 0: all counts alike */
-	bool window;         /* frames fade out towards their edges, where what comes in is not what goes out */
+	bool window;         /* frames fade out towards their edges, where what comes in is not what goes out; and what is not above the noise counts less */
 } c5_register_rules;
 
 /* Both (H, W). With `blur` 0 and no window the answer of skimage.registration.phase_cross_correlation: whole pixels first, then the peak's
