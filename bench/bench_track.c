@@ -252,7 +252,7 @@ static int run(const movie *m, const choice *o)
 	if ((err = c5_alloc(&id_of, nodes + 1, 4)) < 0) goto done;
 	for (uint32_t t = 0; t < n; t++) {
 		double start = cpu_s();
-		c5_track_frame f = { s[t].frame, s[t].n, s[t].objects, o->ellipses ? NULL : s[t].labels, m->h, m->w };
+		c5_track_frame f = { .frame = s[t].frame, .n = s[t].n, .objects = s[t].objects, .labels = o->ellipses ? NULL : s[t].labels, .height = m->h, .width = m->w };
 		if ((err = c5_tracker_add_frame(tracker, &f)) < 0) goto done;
 		double took = cpu_s() - start;
 		spent += took, worst = took > worst ? took : worst;

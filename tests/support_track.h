@@ -50,7 +50,7 @@ static inline void movie_add(movie *m, uint32_t t, uint32_t id, double y, double
 
 static inline c5_track_frame movie_frame(const movie *m, uint32_t t)
 {
-	return (c5_track_frame){ t, m->n[t], m->objects[t], m->labels[t], m->height, m->width };
+	return (c5_track_frame){ .frame = t, .n = m->n[t], .objects = m->objects[t], .labels = m->labels[t], .height = m->height, .width = m->width };
 }
 
 /* Puts the objects into another order and gives them other labels (not where there are label images). */

@@ -79,7 +79,7 @@ static int side_make(c5_side **out, const c5_track_frame *f)
 	*out = NULL;
 	if (f->n >= NONE / 4) return c5_fail(C5_EINPUT, "frame %u: %zu objects, too many", f->frame, f->n);
 	if ((err = c5_alloc(&s, 1, sizeof *s)) < 0) return err;
-	s->frame = f->frame, s->n = (uint32_t)f->n, s->height = f->height, s->width = f->width;
+	s->frame = f->frame, s->n = (uint32_t)f->n, s->height = f->height, s->width = f->width, s->drift_y = f->drift_y, s->drift_x = f->drift_x;
 	if ((err = c5_alloc(&s->cells, f->n + 1, sizeof *s->cells)) < 0 || (err = c5_alloc(&s->y, f->n + 1, sizeof *s->y)) < 0 ||
 	    (err = c5_alloc(&s->x, f->n + 1, sizeof *s->x)) < 0 || (err = c5_alloc(&s->vy, f->n + 1, sizeof *s->vy)) < 0 ||
 	    (err = c5_alloc(&s->vx, f->n + 1, sizeof *s->vx)) < 0 || (err = c5_alloc(&s->moving, f->n + 1, 1)) < 0 || (err = c5_alloc(&axes, f->n + 1, sizeof *axes)) < 0)
@@ -87,6 +87,7 @@ static int side_make(c5_side **out, const c5_track_frame *f)
 	for (size_t i = 0; i < f->n; i++) {
 		if ((err = check_object(f, &f->objects[i])) < 0) goto done;
 		c5_cell_of_object(&s->cells[i], &f->objects[i], f->height, f->width);
+		s->cells[i].y -= f->drift_y, s->cells[i].x -= f->drift_x;
 	}
 	qsort(s->cells, f->n, sizeof *s->cells, by_label);
 	for (uint32_t i = 0; i < s->n; i++) {
@@ -330,9 +331,11 @@ int c5_linker_add(c5_linker *linker, const c5_track_frame *frame, c5_pair **out)
 	c5_side *side = NULL;
 	int err;
 	*out = NULL;
+	if (!(fabs(frame->drift_y) < 1e9 && fabs(frame->drift_x) < 1e9))
+		return c5_fail(C5_EINPUT, "frame %u: drift %g, %g px is no place", frame->frame, frame->drift_y, frame->drift_x);
 	if (linker->any && frame->frame <= linker->frame) return c5_fail(C5_EINPUT, "frame %u comes after frame %u, expected a later one", frame->frame, linker->frame);
 	if ((err = side_make(&side, frame)) < 0 || (err = c5_alloc(&pair, 1, sizeof *pair)) < 0) goto done;
-	pair->frame = frame->frame, pair->before = NONE;
+	pair->frame = frame->frame, pair->before = NONE, pair->drift_y = frame->drift_y, pair->drift_x = frame->drift_x;
 	if ((err = take_nodes(side, pair)) < 0) goto done;
 	if (side->n && linker->last && frame->frame - linker->last->frame <= linker->params.gap + 1) {
 		pair->before = linker->last->frame, pair->n_before = linker->last->n;

@@ -28,6 +28,7 @@ typedef struct c5_track_params {
 	bool divisions;         /* look for divisions */
 	double distance, overlap, size, appearance, shape; /* weights of the parts of the cost, 1 each */
 	bool motion;            /* predict positions from the motion before and around */
+	bool drift;             /* take the picture's drift off, where frames have one: read by who makes the frames */
 	double birth;           /* cost of a beginning or an end away from the frame's edge; higher: longer tracks, more gaps closed */
 	double division_cost;   /* prior cost of a division */
 	double gap_cost;        /* for each frame missed */
@@ -53,9 +54,10 @@ typedef struct c5_track_frame {
 	const c5_object *objects; /* (n), any order */
 	const uint32_t *labels; /* (height, width), or NULL: overlaps are then those of ellipses */
 	size_t height, width;   /* 0 when unknown: then no object is at the frame's edge */
+	double drift_y, drift_x; /* how far the picture has moved since the movie began, px; 0 when unknown */
 } c5_track_frame;
 
-/* What stage two needs to know of an object. */
+/* What stage two needs to know of an object. Its place is that on the sample: less the picture's drift. */
 typedef struct c5_pair_node {
 	uint32_t label;
 	float y, x, area, major_axis, minor_axis, orientation, mean;
@@ -91,6 +93,7 @@ typedef struct c5_pair {
 	c5_pair_link *others;   /* links that were weighed and not taken */
 	double step;            /* typical unpredicted displacement of a frame, px, on each axis; 0 if unknown */
 	double reach;           /* max-distance used, px a frame; 0 if unknown */
+	double drift_y, drift_x; /* of the frame, px */
 } c5_pair;
 void c5_pair_free(c5_pair *pair);        /* NULL is fine */
 void c5_pair_pack(const c5_pair *pair, c5_buf *to);

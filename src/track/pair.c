@@ -12,6 +12,7 @@ const c5_opt c5_track_opts[] = {
 	{ "gap", C5_OPT_INT, FIELD(gap), "3", 0, 1000, "frames", NULL, "frames in a row an object may be missed for and still be the same" },
 	{ "divisions", C5_OPT_BOOL, FIELD(divisions), "true", 0, 0, NULL, NULL, "look for divisions" },
 	{ "motion", C5_OPT_BOOL, FIELD(motion), "true", 0, 0, NULL, NULL, "expect objects where their own and their neighbours' motion takes them" },
+	{ "drift", C5_OPT_BOOL, FIELD(drift), "true", 0, 0, NULL, NULL, "take off the drift that `cyto5 drift` has measured, if it has" },
 	{ "distance", C5_OPT_REAL, FIELD(distance), "1", 0, 1000, NULL, NULL, "weight of the distance from the expected place" },
 	{ "overlap", C5_OPT_REAL, FIELD(overlap), "1", 0, 1000, NULL, NULL, "weight of the overlap of the outlines" },
 	{ "size", C5_OPT_REAL, FIELD(size), "1", 0, 1000, NULL, NULL, "weight of the change of area" },
@@ -45,6 +46,8 @@ void c5_pair_pack(const c5_pair *p, c5_buf *to)
 	for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) c5_buf_put_u64(to, numbers[i]);
 	c5_buf_put_f64(to, p->step);
 	c5_buf_put_f64(to, p->reach);
+	c5_buf_put_f64(to, p->drift_y);
+	c5_buf_put_f64(to, p->drift_x);
 	c5_buf_put(to, p->nodes, p->n_nodes * sizeof *p->nodes);
 	c5_buf_put(to, p->links, p->n_links * sizeof *p->links);
 	c5_buf_put(to, p->births, p->n_births * sizeof *p->births);
@@ -72,6 +75,7 @@ int c5_pair_unpack(c5_pair **out, c5_buf *from)
 	p->frame = (uint32_t)v[0], p->before = (uint32_t)v[1], p->n_before = (uint32_t)v[2];
 	p->n_nodes = (uint32_t)v[3], p->n_links = (uint32_t)v[4], p->n_births = (uint32_t)v[5], p->n_others = (uint32_t)v[6];
 	if ((err = c5_buf_get_f64(from, &p->step)) < 0 || (err = c5_buf_get_f64(from, &p->reach)) < 0 ||
+	    (err = c5_buf_get_f64(from, &p->drift_y)) < 0 || (err = c5_buf_get_f64(from, &p->drift_x)) < 0 ||
 	    (err = get_rows(from, &p->nodes, p->n_nodes, sizeof *p->nodes)) < 0 || (err = get_rows(from, &p->links, p->n_links, sizeof *p->links)) < 0 ||
 	    (err = get_rows(from, &p->births, p->n_births, sizeof *p->births)) < 0 || (err = get_rows(from, &p->others, p->n_others, sizeof *p->others)) < 0)
 		goto done;

@@ -28,7 +28,7 @@ static double estimate_reach(const c5_side *a, const c5_side *b)
 int c5_pairing_open(c5_pairing *p, const c5_track_params *params, const c5_side *a, const c5_side *b)
 {
 	int err;
-	*p = (c5_pairing){ .params = params, .a = a, .b = b, .dt = b->frame - a->frame };
+	*p = (c5_pairing){ .params = params, .a = a, .b = b, .dt = b->frame - a->frame, .drift_y = b->drift_y - a->drift_y, .drift_x = b->drift_x - a->drift_x };
 	p->reach = (params->max_distance > 0 ? params->max_distance : estimate_reach(a, b)) * (1 + 0.5 * (p->dt - 1));
 	c5_model_guess(&p->model, params, p->reach, a->cells, a->n);
 	for (uint32_t i = 0; i < a->n; i++) p->across += 2 * sqrt(a->cells[i].area / M_PI) / a->n;
@@ -103,7 +103,7 @@ static int list_candidates(c5_pairing *p)
 		c5_near_ask(&p->near, y, x, p->params->max_distance > 0 ? p->reach : fmax(p->reach, c->major));
 		if (p->near.n_found > CROWD) thin_out(p, y, x);
 		if ((err = grow(p, n + p->near.n_found)) < 0) return err;
-		if (p->overlap.from && p->near.n_found) c5_overlap_ask(&p->overlap, c, p->py[i], p->px[i]);
+		if (p->overlap.from && p->near.n_found) c5_overlap_ask(&p->overlap, c, p->py[i] + p->drift_y, p->px[i] + p->drift_x);
 		for (uint32_t f = 0; f < p->near.n_found; f++, n++) {
 			uint32_t j = p->near.found[f];
 			const c5_cell *to = &p->b->cells[j];

@@ -6,9 +6,10 @@
 #include "track/near.h"
 #include "track/overlap.h"
 
-/* One frame, kept. */
+/* One frame, kept. Places are those on the sample, boxes those in the picture. */
 typedef struct c5_side {
 	uint32_t frame, n;
+	double drift_y, drift_x;    /* px; of the picture against the sample */
 	c5_cell *cells;             /* (n), by label */
 	double *y, *x;              /* (n) */
 	double *vy, *vx;            /* (n) own motion beyond the neighbours' on the way here, px a frame */
@@ -22,6 +23,7 @@ typedef struct c5_pairing {
 	const c5_track_params *params;
 	const c5_side *a, *b;
 	double dt, reach;           /* frames between; farthest distance looked at, px */
+	double drift_y, drift_x;    /* how far the picture moved from a to b, px */
 	double across;              /* mean diameter of the objects of a, px */
 	double total;               /* cost of the last answer */
 	c5_model model;

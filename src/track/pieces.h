@@ -10,6 +10,7 @@ typedef struct c5_piece_node {
 	uint32_t frame;
 	uint32_t prev, next;        /* nodes of the same piece, or C5_TRACK_NONE */
 	float cost, score;          /* of the link from prev */
+	float drift_y, drift_x;     /* of its frame, px */
 } c5_piece_node;
 
 /* A newborn with one of its possible mothers, numbers of nodes; late: frames after the sibling's first. */

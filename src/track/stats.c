@@ -7,7 +7,7 @@
 
 int c5_track_measure(const c5_tracks *tracks, c5_track_stats *stats)
 {
-	typedef struct ends { const c5_track_node *first, *last; } ends;
+	typedef struct ends { const c5_track_place *from, *last; } ends;
 	ends *of;
 	int err = c5_alloc(&of, tracks->n_tracks + 1, sizeof *of);
 	if (err < 0) return err;
@@ -20,18 +20,19 @@ int c5_track_measure(const c5_tracks *tracks, c5_track_stats *stats)
 		const c5_track_node *n = &tracks->nodes[i];
 		ends *e = &of[n->track - 1];
 		c5_track_stats *s = &stats[n->track - 1];
-		if (e->last) s->path += hypot((double)n->y - e->last->y, (double)n->x - e->last->x);
-		else e->first = n;
-		e->last = n;
+		const c5_track_place *at = &tracks->places[i];
+		if (e->last) s->path += hypot((double)at->y - e->last->y, (double)at->x - e->last->x);
+		else s->first_area = n->area, e->from = at;
+		e->last = at;
+		s->last_area = n->area;
 		s->mean_area += n->area;
 	}
 	for (size_t k = 0; k < tracks->n_tracks; k++) {
 		c5_track_stats *s = &stats[k];
-		if (!of[k].first) continue;
-		s->displacement = hypot((double)of[k].last->y - of[k].first->y, (double)of[k].last->x - of[k].first->x);
+		if (!of[k].from) continue;
+		s->displacement = hypot((double)of[k].last->y - of[k].from->y, (double)of[k].last->x - of[k].from->x);
 		s->speed = s->lifetime > 1 ? s->path / (s->lifetime - 1) : 0;
 		s->mean_area /= s->seen;
-		s->first_area = of[k].first->area, s->last_area = of[k].last->area;
 	}
 	free(of);
 	return err;

@@ -8,7 +8,7 @@ typedef struct c5_track_stats {
 	uint32_t id, generation, daughters;
 	uint32_t lifetime;          /* frames from first to last, both included */
 	uint32_t seen;              /* frames with an object */
-	double displacement;        /* px from first to last centroid */
+	double displacement;        /* px from first to last centroid, on the sample: drift does not count */
 	double path;                /* px along all of them */
 	double speed;               /* px a frame: path over the frames between first and last; 0 for a track of one frame */
 	double mean_area;           /* px, over the frames seen */

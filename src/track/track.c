@@ -22,6 +22,7 @@ void c5_tracks_free(c5_tracks *tracks)
 {
 	if (!tracks) return;
 	free(tracks->nodes);
+	free(tracks->places);
 	free(tracks->tracks);
 	free(tracks->links);
 	free(tracks->candidates);
@@ -83,7 +84,7 @@ int c5_tracker_add_pair(c5_tracker *t, const c5_pair *p)
 	    (err = c5_grow(&all->births, &all->cap_births, all->n_births + p->n_births, sizeof *all->births)) < 0 ||
 	    (err = c5_grow(&all->weighed, &all->cap_weighed, all->n_weighed + p->n_links + p->n_others, sizeof *all->weighed)) < 0)
 		return err;
-	for (uint32_t i = 0; i < p->n_nodes; i++) all->nodes[base + i] = (c5_piece_node){ p->nodes[i], p->frame, NONE, NONE, 0, 1 };
+	for (uint32_t i = 0; i < p->n_nodes; i++) all->nodes[base + i] = (c5_piece_node){ p->nodes[i], p->frame, NONE, NONE, 0, 1, (float)p->drift_y, (float)p->drift_x };
 	for (uint32_t k = 0; k < p->n_links; k++) {
 		uint32_t from = t->base + p->links[k].from, to = base + p->links[k].to;
 		if (all->nodes[from].next != NONE) return c5_fail(C5_EINPUT, "frame %u: object %u goes on twice", p->frame, all->nodes[from].at.label);
@@ -160,8 +161,8 @@ static int take_candidates(c5_tracks *out, const c5_pieces *p)
 static int take_tracks(c5_tracks *out, const c5_pieces *p)
 {
 	size_t cap = 0, k = 0;
-	int err = c5_alloc(&out->nodes, p->n_nodes + 1, sizeof *out->nodes);
-	if (err < 0) return err;
+	int err;
+	if ((err = c5_alloc(&out->nodes, p->n_nodes + 1, sizeof *out->nodes)) < 0 || (err = c5_alloc(&out->places, p->n_nodes + 1, sizeof *out->places)) < 0) return err;
 	out->n_nodes = p->n_nodes;
 	for (size_t i = 0; i < p->n_nodes; i++) {
 		const c5_piece_node *n = &p->nodes[i];
@@ -181,7 +182,8 @@ static int take_tracks(c5_tracks *out, const c5_pieces *p)
 		}
 		c5_track *t = &out->tracks[track - 1];
 		t->last = n->frame, t->last_label = n->at.label, t->n_nodes++;
-		out->nodes[i] = (c5_track_node){ n->frame, n->at.label, track, n->at.y, n->at.x, n->at.area };
+		out->nodes[i] = (c5_track_node){ n->frame, n->at.label, track, n->at.y + n->drift_y, n->at.x + n->drift_x, n->at.area };
+		out->places[i] = (c5_track_place){ n->at.y, n->at.x };
 	}
 	return C5_OK;
 }

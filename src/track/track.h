@@ -16,6 +16,7 @@ enum c5_link_kind { C5_LINK_STEP = 1, C5_LINK_GAP, C5_LINK_DIVISION };
 
 /* An object in its track. In order of (frame, label). */
 typedef struct c5_track_node { uint32_t frame, label, track; float y, x, area; } c5_track_node;
+typedef struct c5_track_place { float y, x; } c5_track_place;
 
 /* A track: from its birth to its division, death or loss. In order of id, 1..n_tracks, which is the order of (first frame, label). */
 typedef struct c5_track {
@@ -43,7 +44,8 @@ typedef struct c5_track_candidate {
 } c5_track_candidate;
 
 typedef struct c5_tracks {
-	c5_track_node *nodes;
+	c5_track_node *nodes;       /* places in the picture */
+	c5_track_place *places;     /* (n_nodes) places on the sample: less the drift */
 	c5_track *tracks;
 	c5_track_link *links;
 	c5_track_candidate *candidates;
