@@ -49,6 +49,63 @@ def texture():
     check(r.code == 2 and "texture-levels" in r.err, f"one grey level: {r}")
 
 
+# ---- drift ----
+
+def steps(nodes):
+    """Pairs of objects (frame, label) that follow one another in a track."""
+    found, last = set(), {}
+    for row in nodes:
+        here, track = (row["frame"], row["label"]), row["track"]
+        if track in last:
+            found.add((last[track], here))
+        last[track] = here
+    return found
+
+
+def drift():
+    # the sample leaps by more than a cell's length; the cells themselves hardly move; every seventh frame shows nothing
+    works("simulate", "d.h5", "--frames", 15, "--height", 300, "--width", 320, "--cells", 40, "--speed", 0.1, "--drift", 30, "--missed", 7, "--cycle", 0, "--seed", 3)
+    works("objects", "d.h5")
+    shutil.copy("d.h5", "e.h5")
+    works("drift", "d.h5")
+    works("drift", "e.h5", ranks=2)
+    with h5py.File("d.h5") as f, h5py.File("e.h5") as g:
+        truth, found = f[NAME + "/tracks/latest/drift"][()], f[NAME + "/drift/latest"][()]
+        check(np.array_equal(found, g[NAME + "/drift/latest"][()]), "one rank and two find the same drift")
+        true_steps = steps(f[NAME + "/tracks/latest/nodes"])
+    clean("d.h5")
+    worst = 0
+    for row in found:
+        t = row["frame"]
+        if t == 0 or (t + 1) % 7 == 0:
+            check(row["from"] == t and row["dy"] == 0 and row["dx"] == 0, f"frame {t} is compared with {row['from']}")
+            continue
+        check(row["from"] == t - (2 if t % 7 == 0 else 1), f"frame {t} is compared with {row['from']}")
+        way = truth[row["from"] + 1:t + 1]
+        worst = max(worst, abs(row["dy"] - way["dy"].sum()), abs(row["dx"] - way["dx"].sum()))
+    check(worst < 0.2, f"drift is off by up to {worst} px")
+    right = {}
+    for how in ("--no-drift", "--drift"):
+        works("track", "d.h5", how)
+        with h5py.File("d.h5") as f:
+            nodes = f[NAME + "/tracks/latest/nodes"]
+            right[how] = len(steps(nodes) & true_steps) / len(true_steps)
+            check(("drift" in nodes.attrs) == (how == "--drift"), f"{how}: what was taken off")
+            masks = f[NAME + "/masks/latest"][3]
+            inside = [masks[int(round(r["y"])), int(round(r["x"]))] == r["label"] for r in nodes[()] if r["frame"] == 3]
+            check(np.mean(inside) > 0.95, f"{how}: nodes lie on their objects in the picture")
+    check(right["--drift"] > 0.93 and right["--drift"] > right["--no-drift"] + 0.05, f"steps found: {right}")
+    # tracks are made again when the drift is new, and only then
+    pipeline = write("p.yml", "steps:\n  - track\n")
+    for again, said in ((["run", pipeline, "e.h5"], ["1 experiment"]), (["run", pipeline, "e.h5"], ["track again: the drift was measured"])):
+        r = works(*again)
+        check(all(s in r.err for s in said), f"{again}: {r}")
+        works("drift", "e.h5", "--blur", 2.5, "--recompute")
+    r = run("drift", "d.h5", "--channel", "nothing")
+    check(r.code != 0 and "nothing" in r.err, f"a channel that is not there: {r}")
+
+
 with Folder():
     texture()
+    drift()
 done()

@@ -11,6 +11,7 @@ const c5_command *const c5_commands[] = {
 	&c5_cmd_import,
 	/* make */
 	&c5_cmd_run,
+	&c5_cmd_drift,
 	&c5_cmd_segment,
 	&c5_cmd_objects,
 	&c5_cmd_crop,

@@ -81,6 +81,7 @@ static void free_job(c5_job *j)
 	c5_experiment_free(&j->experiment);
 	free(j->input);
 	free(j->numbers);
+	free(j->reals);
 	free(j->error);
 }
 
@@ -106,6 +107,8 @@ void c5_plan_pack(const c5_plan *p, c5_buf *to)
 		c5_buf_put_str(to, j->input);
 		c5_buf_put_u64(to, j->n_numbers);
 		c5_buf_put(to, j->numbers, j->n_numbers * sizeof *j->numbers);
+		c5_buf_put_u64(to, j->n_reals);
+		c5_buf_put(to, j->reals, j->n_reals * sizeof *j->reals);
 		c5_buf_put_u64(to, j->series);
 		c5_buf_put_str(to, j->error);
 		c5_buf_put_f64(to, j->cost);
@@ -116,7 +119,7 @@ void c5_plan_pack(const c5_plan *p, c5_buf *to)
 
 static int unpack_job(c5_job *j, c5_buf *from)
 {
-	uint64_t n, first, series;
+	uint64_t n, n_reals, first, series;
 	int err;
 	if ((err = c5_experiment_unpack(&j->experiment, from)) < 0 || (err = c5_buf_get_u64(from, &n)) < 0) return err;
 	for (uint64_t k = 0; k < n; k++) {
@@ -125,10 +128,12 @@ static int unpack_job(c5_job *j, c5_buf *from)
 	}
 	if ((err = c5_buf_get_u64(from, &first)) < 0 || (err = c5_buf_get_str(from, &j->input)) < 0 || (err = c5_buf_get_u64(from, &n)) < 0 ||
 	    (err = c5_alloc(&j->numbers, n, sizeof *j->numbers)) < 0 || (err = c5_buf_get(from, j->numbers, n * sizeof *j->numbers)) < 0 ||
-	    (err = c5_buf_get_u64(from, &series)) < 0 || (err = c5_buf_get_str(from, &j->error)) < 0)
+	    (err = c5_buf_get_u64(from, &n_reals)) < 0 || (err = c5_alloc(&j->reals, n_reals, sizeof *j->reals)) < 0 ||
+	    (err = c5_buf_get(from, j->reals, n_reals * sizeof *j->reals)) < 0 || (err = c5_buf_get_u64(from, &series)) < 0 ||
+	    (err = c5_buf_get_str(from, &j->error)) < 0)
 		return err;
 	j->first_array = (uint32_t)first;
-	j->n_numbers = n;
+	j->n_numbers = n, j->n_reals = n_reals;
 	j->series = (uint32_t)series;
 	return c5_buf_get_f64(from, &j->cost);
 }

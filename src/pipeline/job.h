@@ -21,6 +21,8 @@ typedef struct c5_job {
 	char *input;                /* path of the array the job is about, NULL if none; its meaning is the step's */
 	uint64_t *numbers;          /* step's own: objects before each frame, frames to read ... */
 	size_t n_numbers;
+	double *reals;              /* step's own: where the picture of each frame lies */
+	size_t n_reals;
 	uint32_t series;            /* ingest: index of the series in the scan */
 	char *error;                /* not NULL: the job cannot be done, and why; it has no units */
 	double cost;                /* sum over its units */

@@ -9,6 +9,7 @@
 #include "container/run.h"
 #include "pipeline/steps.h"
 #include "simulate/simulate.h"
+#include "track/drift.h"
 
 const c5_step_kind c5_kind_simulate = { "simulate", "make movies of cells with everything known", c5_sim_opts, sizeof(c5_sim_params), C5_SIMULATE_VERSION, NULL };
 
@@ -240,7 +241,15 @@ static int plan_truth(const c5_run_context *run, const c5_step *step, c5_plan *p
 }
 
 /* Tracks from cells: a cell that leaves the field and comes back begins a new track; frames missed by the camera do not. */
-typedef struct truth { track_row *rows; size_t n, cap; uint32_t *track_of; size_t cap_cells; node_row *nodes; size_t n_nodes, cap_nodes; } truth;
+typedef struct truth {
+	track_row *rows;
+	size_t n, cap;
+	uint32_t *track_of;
+	size_t cap_cells;
+	node_row *nodes;
+	size_t n_nodes, cap_nodes;
+	c5_drift_row *drift; /* (frames) */
+} truth;
 
 static int note_cell(truth *tr, const c5_sim_params *p, uint32_t t, const c5_sim_cell *c, uint32_t *track)
 {
@@ -276,12 +285,18 @@ static int follow_cells(c5_worker *w, const c5_step *step, const c5_job *job, c5
 	const c5_sim_params *p = step->params;
 	size_t n = (size_t)p->height * (size_t)p->width;
 	uint32_t *labels, seen, *area;
+	double before[2] = { 0, 0 };
 	int err = c5_worker_scratch(w, LABELS, n * sizeof *labels, &labels);
 	(void)job;
+	if (err == C5_OK) err = c5_alloc(&tr->drift, (size_t)p->frames, sizeof *tr->drift);
 	for (uint32_t t = 0; err == C5_OK && t < (uint32_t)p->frames; t++) {
 		const c5_sim_cell *cells;
+		double y, x;
 		if ((err = c5_worker_poll(w)) < 0 || (err = c5_sim_seek(sim, t)) < 0 || (err = c5_sim_labels(sim, labels, &cells, &seen)) < 0) break;
 		if ((err = c5_grow(&tr->nodes, &tr->cap_nodes, tr->n_nodes + seen, sizeof *tr->nodes)) < 0 || (err = c5_worker_scratch(w, NARROW, (seen + 1) * sizeof *area, &area)) < 0) break;
+		c5_sim_drift(sim, &y, &x);
+		tr->drift[t] = (c5_drift_row){ t, t ? t - 1 : 0, t ? y - before[0] : 0, t ? x - before[1] : 0, 1 };
+		before[0] = y, before[1] = x;
 		memset(area, 0, (seen + 1) * sizeof *area);
 		for (size_t i = 0; i < n; i++) area[labels[i]]++;
 		for (uint32_t k = 0; err == C5_OK && k < seen; k++) {
@@ -312,6 +327,20 @@ static int put_track_table(c5_worker *w, const c5_run_context *run, const c5_ste
 	return err;
 }
 
+static int put_drift(c5_worker *w, const c5_run_context *run, const c5_step *step, const c5_job *job, const truth *tr)
+{
+	const c5_sim_params *p = step->params;
+	c5_array_spec s = { 0 };
+	char path[512];
+	snprintf(path, sizeof path, "/experiments/%s/tracks/%s/drift", job->experiment.name, c5_revision_name(run->run));
+	int err = c5_step_drift_table(&s, path, (uint64_t)p->frames);
+	if (err == C5_OK) err = c5_spec_attr_str(&s, "truth", "simulated");
+	if (err == C5_OK) err = c5_step_sign(&s, step, NULL);
+	if (err == C5_OK) err = c5_worker_put_table(w, &s, tr->drift);
+	c5_spec_free(&s);
+	return err;
+}
+
 static int work_truth(c5_worker *w, const c5_run_context *run, const c5_step *step, const c5_job *job, const c5_unit *unit)
 {
 	const c5_array_spec *s = &job->outputs[0];
@@ -323,6 +352,7 @@ static int work_truth(c5_worker *w, const c5_run_context *run, const c5_step *st
 	if (err == C5_OK) err = follow_cells(w, step, job, sim, &tr);
 	if (err == C5_OK && tr.n_nodes != s->dims[0]) err = c5_fail(C5_EFAIL, "%s: %zu cells seen, %llu expected", s->path, tr.n_nodes, (unsigned long long)s->dims[0]);
 	if (err == C5_OK) err = put_track_table(w, run, step, job, &tr);
+	if (err == C5_OK) err = put_drift(w, run, step, job, &tr);
 	if (err == C5_OK) err = c5_worker_scratch(w, PIXELS, c5_spec_chunk_bytes(s), &chunk);
 	for (uint64_t first = 0; err == C5_OK && first < s->dims[0]; first += s->chunk[0]) {
 		uint64_t n = s->dims[0] - first < s->chunk[0] ? s->dims[0] - first : s->chunk[0];
@@ -333,6 +363,7 @@ static int work_truth(c5_worker *w, const c5_run_context *run, const c5_step *st
 	free(tr.nodes);
 	free(tr.rows);
 	free(tr.track_of);
+	free(tr.drift);
 	return err;
 }
 

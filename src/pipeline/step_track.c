@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "container/run.h"
 #include "pipeline/steps.h"
 #include "track/stats.h"
@@ -19,10 +20,11 @@ const c5_step_kind c5_kind_track = { "track", "follow cells through time and fin
 
 enum { LABELS, NARROW, LABELS_BEFORE, NARROW_BEFORE, ROWS, OBJECTS, BYTES };
 #define TRACKS_PER_CHUNK 1024
-#define PAIR_FIXED 512
+#define PAIR_FIXED 528
 #define PAIR_PER_OBJECT 192 /* node 36, link 16, and room for three births and two alternatives */
 
-/* job: input = objects table; numbers = objects before each frame (T + 1). The masks are the objects' own input. */
+/* job: input = objects table; numbers = objects before each frame (T + 1); reals = where each frame's picture lies, y and x (2 T), or none. The
+ * masks are the objects' own input. */
 
 static int plan_base(const c5_run_context *run, c5_job *j, const char *name, char **masks, uint64_t *t, uint64_t *h, uint64_t *w)
 {
@@ -36,6 +38,43 @@ static int plan_base(const c5_run_context *run, c5_job *j, const char *name, cha
 	c5_array_close(a);
 	if ((err = c5_step_counts(run->file, *masks, *t, &j->numbers)) < 0) return err;
 	j->n_numbers = *t + 1;
+	return C5_OK;
+}
+
+/* The drift to be taken off: path (caller frees) NULL when there is none, or it is not wanted. */
+static int find_drift(const c5_run_context *run, const c5_step *step, const char *name, char **path)
+{
+	const c5_track_params *p = step->params;
+	int err;
+	*path = NULL;
+	if (!p->drift) return C5_OK;
+	if ((err = c5_step_input(run, name, "drift", "drift", path)) == C5_ENOTFOUND) {
+		c5_error_clear();
+		return C5_OK;
+	}
+	return err;
+}
+
+/* Whether the newest tracks were made with another drift than there is now. */
+static bool drift_changed(const c5_run_context *run, const char *name, const char *drift)
+{
+	char path[512], *before = NULL;
+	snprintf(path, sizeof path, "/experiments/%s/tracks/latest/nodes", name);
+	if (!c5_exists(run->file, path)) return false;
+	const bool had = c5_attr_get_str(run->file, path, "drift", &before) == C5_OK;
+	const bool changed = had ? !drift || strcmp(before, drift) != 0 : drift != NULL;
+	c5_error_clear();
+	free(before);
+	return changed;
+}
+
+static int take_drift(const c5_run_context *run, c5_job *j, const char *drift)
+{
+	const uint64_t frames = j->n_numbers - 1;
+	int err;
+	if (!drift || !frames) return C5_OK;
+	if ((err = c5_step_read_drift(run->file, drift, frames, &j->reals)) < 0) return err;
+	j->n_reals = 2 * frames;
 	return C5_OK;
 }
 
@@ -79,16 +118,17 @@ static int finished(const c5_run_context *run, const char *nodes, bool *done)
 
 static int plan_pairs_one(const c5_run_context *run, const c5_step *step, c5_plan *plan, c5_job *j, const char *name)
 {
-	char *masks, path[512], nodes[512];
+	char *masks, *drift = NULL, path[512], nodes[512];
 	uint8_t *missing = NULL;
 	uint64_t t = 0, h = 0, w = 0;
 	c5_array_spec *pairs;
-	bool done;
-	bool reused;
+	bool done, reused = false;
 	int err = plan_base(run, j, name, &masks, &t, &h, &w);
-	if (err < 0 || (err = c5_step_reuse(run, step, plan, j, "tracks/latest/nodes", &reused)) < 0 || reused) goto done;
+	if (err < 0 || (err = find_drift(run, step, name, &drift)) < 0) goto done;
+	if (run->reuse && drift_changed(run, name, drift)) c5_log(C5_LOG_INFO, "%s: track again: %s", name, drift ? "the drift was measured" : "without the drift");
+	else if ((err = c5_step_reuse(run, step, plan, j, "tracks/latest/nodes", &reused)) < 0 || reused) goto done;
 	product_path(nodes, run, name, "nodes");
-	if ((err = finished(run, nodes, &done)) < 0 || done) goto done;
+	if ((err = finished(run, nodes, &done)) < 0 || done || (err = take_drift(run, j, drift)) < 0) goto done;
 	product_path(path, run, name, "pairs");
 	uint64_t bytes = PAIR_FIXED + PAIR_PER_OBJECT * most_objects(j);
 	if ((err = c5_job_add_output(j, &pairs)) < 0 || (err = c5_spec_stack(pairs, path, C5_U8, t, 0, 1, bytes)) < 0) goto done;
@@ -98,6 +138,7 @@ static int plan_pairs_one(const c5_run_context *run, const c5_step *step, c5_pla
 done:
 	free(missing);
 	free(masks);
+	free(drift);
 	return err;
 }
 
@@ -149,6 +190,7 @@ static int load_frame(c5_worker *w, const c5_job *job, const char *masks, uint64
 	int err = c5_worker_spec(w, masks, &s);
 	if (err < 0) return err;
 	*frame = (c5_track_frame){ .frame = (uint32_t)t, .n = n, .height = s->dims[1], .width = s->dims[2] };
+	if (job->n_reals) frame->drift_y = job->reals[2 * t], frame->drift_x = job->reals[2 * t + 1];
 	if (n == 0) return C5_OK;
 	if ((err = c5_worker_spec(w, job->input, &s)) < 0 || (err = find_columns(s, &c)) < 0) return err;
 	if ((err = c5_worker_scratch(w, ROWS, n * c.row, &rows)) < 0 || (err = c5_worker_scratch(w, OBJECTS, n * sizeof *objects, &objects)) < 0) return err;
@@ -249,7 +291,7 @@ static size_t bytes_pairs(const c5_step *step, const c5_job *job)
 
 static int plan_tracks_one(const c5_run_context *run, const c5_step *step, c5_plan *plan, c5_job *j, const char *name)
 {
-	char *masks, path[512];
+	char *masks, *drift = NULL, path[512];
 	uint64_t t = 0, h = 0, w = 0;
 	c5_array_spec *nodes;
 	bool done;
@@ -259,10 +301,14 @@ static int plan_tracks_one(const c5_run_context *run, const c5_step *step, c5_pl
 	product_path(path, run, name, "pairs");
 	if (!c5_exists(run->file, path) && t > 0) return C5_OK; /* as before: the first phase left it alone */
 	product_path(path, run, name, "nodes");
-	if ((err = finished(run, path, &done)) < 0) return err;
+	if ((err = finished(run, path, &done)) < 0 || (err = find_drift(run, step, name, &drift)) < 0 || (err = take_drift(run, j, drift)) < 0) goto done;
 	uint64_t n = j->numbers[t];
-	if ((err = c5_job_add_output(j, &nodes)) < 0 || (err = nodes_table(nodes, path, n)) < 0 || (err = c5_step_sign(nodes, step, j->input)) < 0) return err;
-	return done ? C5_OK : c5_plan_add_units(plan, 1, NULL, 1, (double)n + 1);
+	if ((err = c5_job_add_output(j, &nodes)) < 0 || (err = nodes_table(nodes, path, n)) < 0 || (err = c5_step_sign(nodes, step, j->input)) < 0) goto done;
+	if (drift && (err = c5_spec_attr_str(nodes, "drift", drift)) < 0) goto done;
+	err = done ? C5_OK : c5_plan_add_units(plan, 1, NULL, 1, (double)n + 1);
+done:
+	free(drift);
+	return err;
 }
 
 static int plan_tracks(const c5_run_context *run, const c5_step *step, c5_plan *plan) { return c5_step_plan_each(run, step, plan, plan_tracks_one); }

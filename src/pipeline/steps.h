@@ -34,7 +34,7 @@ struct c5_step_ops {
 	const c5_step_ops *then;    /* second phase of the same step, after a commit; NULL: none */
 };
 
-extern const c5_step_ops c5_step_ingest, c5_step_simulate, c5_step_segment, c5_step_objects, c5_step_crop, c5_step_track, c5_step_stain, c5_step_score, c5_step_explain, c5_step_import;
+extern const c5_step_ops c5_step_ingest, c5_step_simulate, c5_step_drift, c5_step_segment, c5_step_objects, c5_step_crop, c5_step_track, c5_step_stain, c5_step_score, c5_step_explain, c5_step_import;
 
 /* All of them, in the order of a pipeline; NULL-ended. And their kinds alone, for c5_pipeline_read. */
 extern const c5_step_ops *const c5_steps[];
@@ -59,6 +59,9 @@ int c5_step_read_labels(c5_worker *w, const char *masks, uint64_t t, int k, uint
 /* Whether the newest result at `latest` ("masks/latest", "tracks/latest/nodes") is what this step would make again, or was corrected by hand.
  * If so the job is left without outputs and counted as skipped; if not, and there is one, it is told what changed. */
 int c5_step_reuse(const c5_run_context *run, const c5_step *step, c5_plan *plan, const c5_job *j, const char *latest, bool *reused);
+/* A table of drift (track/drift.h), and where the picture of each frame lies against the first: (frames, 2), y and x, px. Caller frees. */
+int c5_step_drift_table(c5_array_spec *s, const char *path, uint64_t frames);
+int c5_step_read_drift(c5_file *f, const char *path, uint64_t frames, double **places);
 /* Time and space axes of a stack of this experiment. */
 void c5_step_axes(c5_array_spec *s, const c5_experiment *e);
 /* Notes on an output what made it: step, method version, settings, input. */

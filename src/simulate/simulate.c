@@ -246,6 +246,8 @@ int c5_sim_labels(c5_sim *s, uint32_t *labels, const c5_sim_cell **cells, uint32
 	return C5_OK;
 }
 
+void c5_sim_drift(const c5_sim *s, double *y, double *x) { *y = s->w.drift_y, *x = s->w.drift_x; }
+
 /* ---- light ---- */
 
 /* What a channel shows of a cell: body (follows thickness), nucleus, and granules, relative to the channel's scale. */

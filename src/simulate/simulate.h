@@ -60,6 +60,8 @@ size_t c5_sim_bytes(const c5_sim_params *params);
 int c5_sim_seek(c5_sim *s, uint64_t t);
 /* The frame's mask (H, W), labels 1..n in raster order of their first pixel. *cells: n entries, the sim's own until the next call. */
 int c5_sim_labels(c5_sim *s, uint32_t *labels, const c5_sim_cell **cells, uint32_t *n);
+/* How far the picture of the present frame lies from where the world is, px. */
+void c5_sim_drift(const c5_sim *s, double *y, double *x);
 /* The frame as a camera sees it, (H, W); after c5_sim_labels of the same frame. */
 int c5_sim_render(c5_sim *s, int channel, uint16_t *pixels);
 
