@@ -15,6 +15,27 @@
 #include "pipeline/trained.h"
 #include "train/prepare.h"
 
+/* What each of these commands holds while it runs. */
+typedef struct held { c5_cli cli; c5_model *m; c5_weights *w; c5_model_address to; c5_stored_model s; } held;
+
+static void let_go(held *h, const c5_opt_group *groups)
+{
+	c5_stored_model_free(&h->s);
+	c5_model_address_free(&h->to);
+	c5_weights_free(h->w);
+	c5_model_free(h->m);
+	c5_cli_close(&h->cli, groups);
+}
+
+/* The command line of a command that makes the model its second word names. */
+static int open_made(held *h, const c5_command *command, const c5_opt_group *groups, int argc, char **argv)
+{
+	c5_stored_model_init(&h->s);
+	int err = c5_cli_open(&h->cli, command, groups, argc, argv, 2, 2);
+	if (err < 0 || h->cli.helped || (err = c5_model_address_parse(&h->to, h->cli.words[1])) < 0) return err;
+	return h->to.number ? c5_fail(C5_EUSAGE, "%s: revisions number themselves; leave the @ out", h->cli.words[1]) : C5_OK;
+}
+
 /* ---- import ---- */
 
 struct import { char *architecture, *labels, *kind, *licence, *note, *names; bool by_name; double subtract, divide; };
@@ -146,28 +167,18 @@ static int import(int argc, char **argv)
 	struct import set = { 0 };
 	c5_model_wish wish = { 0 };
 	const c5_opt_group groups[] = { { "Import", import_opts, &set }, { "Architecture", c5_model_wish_opts, &wish }, { NULL, NULL, NULL } };
-	c5_cli cli;
-	c5_model *m = NULL;
-	c5_weights *w = NULL;
-	c5_model_address to = { 0 };
 	c5_keras_told told = { 0 };
-	c5_stored_model s;
 	char count[C5_SIZE_TEXT];
-	c5_stored_model_init(&s);
-	int err = c5_cli_open(&cli, &c5_cmd_model_import, groups, argc, argv, 2, 2);
-	if (err < 0 || cli.helped || (err = c5_model_address_parse(&to, cli.words[1])) < 0) goto done;
-	if (to.number) err = c5_fail(C5_EUSAGE, "%s: revisions number themselves; leave the @ out", cli.words[1]);
-	if (err < 0 || (err = read_network(&m, &w, cli.words[0], &set, &wish, &told)) < 0) goto done;
-	if (told.left) c5_log(C5_LOG_WARN, "%s: %d layers were not found and keep first values; %d were", cli.words[0], told.left, told.taken);
-	if ((err = fill(&s, m, w, cli.words[0], &set, &told)) < 0) goto done;
-	if ((err = c5_model_store(to.file, to.name, &s, "model import", argc, argv)) == C5_OK)
-		printf("%s:%s %s: %d layers, %s parameters\n", to.file, to.name, c5_revision_name(s.revision), m->n_layers, c5_count_text(count, s.count));
+	held h = { 0 };
+	int err = open_made(&h, &c5_cmd_model_import, groups, argc, argv);
+	if (err < 0 || h.cli.helped || (err = read_network(&h.m, &h.w, h.cli.words[0], &set, &wish, &told)) < 0) goto done;
+	if (told.left) c5_log(C5_LOG_WARN, "%s: %d layers were not found and keep first values; %d were", h.cli.words[0], told.left, told.taken);
+	if ((err = fill(&h.s, h.m, h.w, h.cli.words[0], &set, &told)) < 0) goto done;
+	if ((err = c5_model_store(h.to.file, h.to.name, &h.s, "model import", argc, argv)) == C5_OK)
+		printf("%s:%s %s: %d layers, %s parameters\n", h.to.file, h.to.name, c5_revision_name(h.s.revision), h.m->n_layers,
+			c5_count_text(count, h.s.count));
 done:
-	c5_stored_model_free(&s);
-	c5_model_address_free(&to);
-	c5_weights_free(w);
-	c5_model_free(m);
-	c5_cli_close(&cli, groups);
+	let_go(&h, groups);
 	return err;
 }
 
@@ -192,28 +203,19 @@ static int make_new(int argc, char **argv)
 	struct fresh set = { 0 };
 	c5_model_wish wish = { 0 };
 	const c5_opt_group groups[] = { { "Model", c5_model_wish_opts, &wish }, { "New", new_opts, &set }, { NULL, NULL, NULL } };
-	c5_cli cli;
-	c5_model *m = NULL;
-	c5_weights *w = NULL;
-	c5_model_address to = { 0 };
-	c5_stored_model s;
 	bool stored = false;
-	c5_stored_model_init(&s);
-	int err = c5_cli_open(&cli, &c5_cmd_model_new, groups, argc, argv, 2, 2);
-	if (err < 0 || cli.helped || (err = c5_model_address_parse(&to, cli.words[1])) < 0) goto done;
-	if ((err = c5_model_pick(&m, &s, &stored, cli.words[0], &wish)) < 0 || (err = c5_weights_new(&w, m)) < 0) goto done;
-	c5_weights_init(w, m, (uint64_t)set.seed);
-	c5_stored_model_free(&s); /* of another one its layers alone */
-	c5_stored_model_init(&s);
-	s.origin = c5_strdup("new");
-	if ((err = c5_trained_pack(&s, m, w)) == C5_OK && (err = c5_model_store(to.file, to.name, &s, "model new", argc, argv)) == C5_OK)
-		printf("%s:%s %s\n", to.file, to.name, c5_revision_name(s.revision));
+	held h = { 0 };
+	int err = open_made(&h, &c5_cmd_model_new, groups, argc, argv);
+	if (err < 0 || h.cli.helped || (err = c5_model_pick(&h.m, &h.s, &stored, h.cli.words[0], &wish)) < 0 || (err = c5_weights_new(&h.w, h.m)) < 0)
+		goto done;
+	c5_weights_init(h.w, h.m, (uint64_t)set.seed);
+	c5_stored_model_free(&h.s); /* of another one its layers alone */
+	c5_stored_model_init(&h.s);
+	h.s.origin = c5_strdup("new");
+	if ((err = c5_trained_pack(&h.s, h.m, h.w)) == C5_OK && (err = c5_model_store(h.to.file, h.to.name, &h.s, "model new", argc, argv)) == C5_OK)
+		printf("%s:%s %s\n", h.to.file, h.to.name, c5_revision_name(h.s.revision));
 done:
-	c5_stored_model_free(&s);
-	c5_model_address_free(&to);
-	c5_weights_free(w);
-	c5_model_free(m);
-	c5_cli_close(&cli, groups);
+	let_go(&h, groups);
 	return err;
 }
 
@@ -237,21 +239,16 @@ static int export(int argc, char **argv)
 {
 	struct export set = { 0 };
 	const c5_opt_group groups[] = { { "Export", export_opts, &set }, { NULL, NULL, NULL } };
-	c5_cli cli;
-	c5_model *m = NULL;
-	c5_weights *w = NULL;
-	c5_stored_model s;
-	c5_stored_model_init(&s);
-	int err = c5_cli_open(&cli, &c5_cmd_model_export, groups, argc, argv, 2, 2);
-	if (err < 0 || cli.helped) goto done;
+	held h = { 0 };
+	c5_stored_model_init(&h.s);
+	int err = c5_cli_open(&h.cli, &c5_cmd_model_export, groups, argc, argv, 2, 2);
+	if (err < 0 || h.cli.helped) goto done;
+	const char *from = h.cli.words[0], *to = h.cli.words[1];
 	if (!set.keras) err = c5_fail(C5_EUSAGE, "--no-keras: no other form is known");
-	if (err == C5_OK && (err = c5_trained_read(&m, &w, &s, cli.words[0])) == C5_OK && (err = c5_keras_write(cli.words[1], m, w, set.force)) == C5_OK)
-		printf("%s\n", cli.words[1]);
+	if (err == C5_OK && (err = c5_trained_read(&h.m, &h.w, &h.s, from)) == C5_OK && (err = c5_keras_write(to, h.m, h.w, set.force)) == C5_OK)
+		printf("%s\n", to);
 done:
-	c5_stored_model_free(&s);
-	c5_weights_free(w);
-	c5_model_free(m);
-	c5_cli_close(&cli, groups);
+	let_go(&h, groups);
 	return err;
 }
 
