@@ -102,7 +102,7 @@ int c5_split_share(uint8_t *part, const c5_dataset *d, double share, uint64_t se
 	double *have = NULL;
 	int err = groups_of(&g, d, seed);
 	if (err < 0 || (err = c5_alloc(&side, g.n + 1, 1)) < 0 || (err = c5_alloc(&have, g.n_classes + 1, sizeof *have)) < 0) goto done;
-	for (int pass = 0; pass < 2; pass++)
+	for (int pass = 0; pass < 1 + (share > 0); pass++)
 		for (size_t i = 0; i < g.n; i++) {
 			size_t k = g.order[i];
 			bool nearer = distance(&g, have, share, k) < distance(&g, have, share, g.n), wanted = false;
@@ -130,7 +130,8 @@ int c5_split_fold(uint8_t *part, const c5_dataset *d, int folds, int fold, uint6
 	if (err < 0) goto done;
 	for (size_t i = 0; i < g.n; i++) used += g.size[i] > 0;
 	if (folds < 2 || fold < 0 || fold >= folds) err = c5_fail(C5_EUSAGE, "fold %d of %d: folds are numbered from 1, and at least two", fold + 1, folds);
-	else if (used < (size_t)folds) err = c5_fail(C5_EINPUT, "%d folds of %zu groups (by %s): at most as many folds as groups", folds, used, d->group_by ? d->group_by : "group");
+	else if (used < (size_t)folds)
+		err = c5_fail(C5_EINPUT, "%d folds of %zu groups (by %s): at most as many folds as groups", folds, used, d->group_by ? d->group_by : "group");
 	if (err < 0 || (err = c5_alloc(&side, g.n + 1, 1)) < 0 || (err = c5_alloc(&have, (size_t)folds * (g.n_classes + 1), sizeof *have)) < 0) goto done;
 	for (size_t i = 0; i < g.n; i++) {
 		size_t k = g.order[i];
@@ -178,7 +179,8 @@ int c5_split_named(uint8_t *part, const c5_dataset *d, const char *globs)
 	for (size_t i = 0; !found && i < d->n_groups && i < 12; i++) c5_text_addf(&b, "%s%s", i ? ", " : "", d->groups[i]);
 	if (!found) {
 		char *list = c5_text_take(&b);
-		err = c5_fail(C5_ENOTFOUND, "no group matches '%s'; groups by %s: %s%s", globs, d->group_by ? d->group_by : "group", list ? list : "", d->n_groups > 12 ? " ..." : "");
+		err = c5_fail(C5_ENOTFOUND, "no group matches '%s'; groups by %s: %s%s", globs, d->group_by ? d->group_by : "group", list ? list : "",
+			d->n_groups > 12 ? " ..." : "");
 		free(list);
 	}
 	free(side);
@@ -191,7 +193,8 @@ int c5_split_crops(uint8_t *part, const c5_dataset *d, double share, uint64_t se
 	size_t *counts = NULL, *taken = NULL;
 	c5_random r;
 	int err = c5_alloc(&order, d->n, sizeof *order);
-	if (err < 0 || (err = c5_alloc(&counts, (size_t)d->n_classes + 1, sizeof *counts)) < 0 || (err = c5_alloc(&taken, (size_t)d->n_classes + 1, sizeof *taken)) < 0) goto done;
+	if (err < 0 || (err = c5_alloc(&counts, (size_t)d->n_classes + 1, sizeof *counts)) < 0 ||
+	    (err = c5_alloc(&taken, (size_t)d->n_classes + 1, sizeof *taken)) < 0) goto done;
 	c5_dataset_count(d, counts, NULL, 0);
 	c5_random_start(&r, seed, ORDER_KEY + 1);
 	c5_random_order(&r, order, d->n);
@@ -252,7 +255,9 @@ static int places_apart(const uint8_t *part, const c5_dataset *d, const char *wh
 	qsort(all, n, sizeof *all, by_name);
 	for (size_t i = 0; i < n && err == C5_OK; i++) {
 		if (i > 0 && strcmp(all[i].name, all[i - 1].name) == 0) all[i].seen |= all[i - 1].seen;
-		if (all[i].seen == 3) err = c5_fail(C5_EINPUT, "the split leaks: %s %s is in training and in validation; split by %s, or insist with --force-leak", what, all[i].name, what);
+		if (all[i].seen == 3)
+			err = c5_fail(C5_EINPUT, "the split leaks: %s %s is in training and in validation; split by %s, or insist with --force-leak", what, all[i].name,
+				what);
 	}
 done:
 	for (size_t i = 0; all && i < n; i++) free(all[i].name);
@@ -298,8 +303,10 @@ static int pixels_apart(const uint8_t *part, c5_dataset *d)
 		uint32_t a = all[i - 1].item, b = all[i].item;
 		if (memcmp(all[i].sum, all[i - 1].sum, sizeof all[i].sum) != 0 || part[a] == part[b]) continue;
 		const c5_crops *x = &d->sources[d->items[a].source], *y = &d->sources[d->items[b].source];
-		err = c5_fail(C5_EINPUT, "the split leaks: crop %llu of %s (%s) and crop %llu of %s (%s) have the same pixels; take one out, or insist with --force-leak",
-			(unsigned long long)d->items[a].row, x->experiment, part[a] == C5_PART_TRAIN ? "training" : "validation", (unsigned long long)d->items[b].row, y->experiment,
+		err = c5_fail(C5_EINPUT, "the split leaks: crop %llu of %s (%s) and crop %llu of %s (%s) have the same pixels; "
+			"take one out, or insist with --force-leak",
+			(unsigned long long)d->items[a].row, x->experiment, part[a] == C5_PART_TRAIN ? "training" : "validation",
+			(unsigned long long)d->items[b].row, y->experiment,
 			part[b] == C5_PART_TRAIN ? "training" : "validation");
 	}
 done:

@@ -39,7 +39,8 @@ int c5_model_adapt(c5_model **out, const c5_model *m, int channels, int height, 
 {
 	c5_model *n;
 	int in = only_input(m), head = head_of(m), err;
-	if (in < 0 || head < 0 || !c5_model_classes(m)) return c5_fail(C5_EINPUT, "%s is no classifier of one image: one image in, a softmax over classes out", m->name);
+	if (in < 0 || head < 0 || !c5_model_classes(m))
+		return c5_fail(C5_EINPUT, "%s is no classifier of one image: one image in, a softmax over classes out", m->name);
 	if ((err = c5_model_copy(&n, m)) < 0) return err;
 	if (channels) n->layers[in].shape[0] = channels;
 	if (height) n->layers[in].shape[1] = height;
@@ -59,7 +60,8 @@ int c5_model_adapt(c5_model **out, const c5_model *m, int channels, int height, 
 static int add_branch(c5_model *n, const c5_model *m, int i, int b, const int (*at)[C5_LAYER_INPUTS_MAX])
 {
 	c5_layer l = m->layers[i];
-	if (snprintf(l.name, sizeof l.name, "b%d/%s", b + 1, m->layers[i].name) >= (int)sizeof l.name) return c5_fail(C5_EINPUT, "layer %s: its name is too long for a branch", m->layers[i].name);
+	if (snprintf(l.name, sizeof l.name, "b%d.%s", b + 1, m->layers[i].name) >= (int)sizeof l.name)
+		return c5_fail(C5_EINPUT, "layer %s: its name is too long for a branch", m->layers[i].name);
 	for (int k = 0; k < l.n_inputs; k++) l.inputs[k] = at[l.inputs[k]][b];
 	return c5_model_add(n, &l);
 }
@@ -69,8 +71,10 @@ int c5_model_fuse(c5_model **out, const c5_model *m, int branches)
 	int at[1024][C5_LAYER_INPUTS_MAX], head = head_of(m), err = C5_OK, last;
 	c5_model *n = NULL;
 	c5_layer join = { .kind = C5_LAYER_CONCAT, .n_inputs = branches, .name = "fused" };
-	if (only_input(m) < 0 || head < 0 || !c5_model_classes(m)) return c5_fail(C5_EINPUT, "%s is no classifier of one image, which late fusion needs", m->name);
-	if (branches < 2 || branches > C5_LAYER_INPUTS_MAX) return c5_fail(C5_EUSAGE, "late fusion of %d channels: 2 to %d are taken", branches, C5_LAYER_INPUTS_MAX);
+	if (only_input(m) < 0 || head < 0 || !c5_model_classes(m))
+		return c5_fail(C5_EINPUT, "%s is no classifier of one image, which late fusion needs", m->name);
+	if (branches < 2 || branches > C5_LAYER_INPUTS_MAX)
+		return c5_fail(C5_EUSAGE, "late fusion of %d channels: 2 to %d are taken", branches, C5_LAYER_INPUTS_MAX);
 	if (m->n_layers > 1024) return c5_fail(C5_EINPUT, "%s: %d layers, late fusion takes up to 1024", m->name, m->n_layers);
 	if ((err = c5_model_new(&n, m->name)) < 0) return err;
 	for (int i = 0; i < head && err >= 0; i++)
@@ -95,9 +99,9 @@ int c5_model_fuse(c5_model **out, const c5_model *m, int branches)
 
 static const char *plain_name(const char *name)
 {
-	const char *slash = strchr(name, '/');
+	const char *dot = strchr(name, '.');
 	size_t digits = name[0] == 'b' ? strspn(name + 1, "0123456789") : 0;
-	return slash && digits && name + 1 + digits == slash ? slash + 1 : name;
+	return dot && digits && name + 1 + digits == dot ? dot + 1 : name;
 }
 
 int c5_model_upto(const c5_model *m, const char *name)
@@ -122,7 +126,8 @@ static bool same_shape(const c5_layer *a, const c5_layer *b, int p)
 static bool take_stem(float *to, const c5_layer *a, const float *from, const c5_layer *b)
 {
 	const int *s = a->params[0].shape, *t = b->params[0].shape;
-	if (a->kind != C5_LAYER_CONV || b->kind != C5_LAYER_CONV || a->groups > 1 || b->groups > 1 || s[0] != t[0] || s[2] != t[2] || s[3] != t[3]) return false;
+	if (a->kind != C5_LAYER_CONV || b->kind != C5_LAYER_CONV || a->groups > 1 || b->groups > 1 || s[0] != t[0] || s[2] != t[2] || s[3] != t[3])
+		return false;
 	int area = s[2] * s[3];
 	for (int o = 0; o < s[0]; o++)
 		for (int k = 0; k < area; k++) {
