@@ -62,10 +62,11 @@ static int begin_run(trainer *r, char *hosts)
 	if (err == C5_OK && t->resume) {
 		if ((err = c5_run_read(r->file, number, i)) < 0) return err;
 		if (!i->configuration || strcmp(i->configuration, t->configuration) != 0 || !i->command || strcmp(i->command, t->command) != 0)
-			return c5_fail(C5_EUSAGE, "%s: the settings differ from those of the unfinished %s; go on with the same ones, or start a new run without --resume", t->container,
-				c5_revision_name(number));
+			return c5_fail(C5_EUSAGE, "%s: the settings differ from those of the unfinished %s; go on with the same ones, or start a new run without --resume",
+				t->container, c5_revision_name(number));
 		t->resumed = true;
-	} else if (err == C5_OK) c5_log(C5_LOG_WARN, "%s was interrupted and is left as it is; --resume would have gone on with it", c5_revision_name(number));
+	} else if (err == C5_OK)
+		c5_log(C5_LOG_WARN, "%s was interrupted and is left as it is; --resume would have gone on with it", c5_revision_name(number));
 	free(i->hosts);
 	free(i->devices);
 	i->hosts = hosts;
@@ -233,7 +234,8 @@ static int take_failed(trainer *r, c5_buf *b)
 		c5_checkpoint c = { 0 };
 		c5_train_state s = { 0 };
 		int same;
-		if ((err = get_checkpoint(b, &same, &c)) == C5_OK && (err = c5_train_state_from_checkpoint(&s, &c, r->t->model)) == C5_OK) err = keep_model(r, (int)k, &s, why);
+		if ((err = get_checkpoint(b, &same, &c)) == C5_OK && (err = c5_train_state_from_checkpoint(&s, &c, r->t->model)) == C5_OK)
+			err = keep_model(r, (int)k, &s, why);
 		c5_train_state_free(&s);
 		c5_checkpoint_free(&c);
 	}
@@ -462,8 +464,8 @@ static int do_training(trainer *r, int k)
 	training g = { .r = r, .k = k };
 	int err = r->t->open(r->t, k, &g.it);
 	g.keeper = (c5_keeper){ &g, keeper_save, keeper_told, keeper_step };
-	g.job = (c5_train_job){ .model = r->t->model, .feed = g.it.feed, .losses = g.it.losses, .n_losses = g.it.n_losses, .params = &g.it.params, .layer_rate = r->t->layer_rate,
-		.freeze_upto = r->t->freeze_upto, .together = &r->together, .device = r->device, .keeper = &g.keeper };
+	g.job = (c5_train_job){ .model = r->t->model, .feed = g.it.feed, .losses = g.it.losses, .n_losses = g.it.n_losses, .params = &g.it.params,
+		.layer_rate = r->t->layer_rate, .freeze_upto = r->t->freeze_upto, .together = &r->together, .device = r->device, .keeper = &g.keeper };
 	err = r->together.agree(&r->together, err);
 	if (err == C5_OK && r->t->resumed) err = take_up(&g);
 	if (err == C5_OK && !g.state.weights) {

@@ -21,14 +21,17 @@ typedef struct train_set { char *name, *config, *augment, *device, *predictions;
 
 static const c5_opt set_opts[] = {
 	{ "name", C5_OPT_TEXT, offsetof(train_set, name), NULL, 0, 0, NULL, "NAME", "of the model in the container; default: the network's" },
-	{ "config", C5_OPT_TEXT, offsetof(train_set, config), NULL, 0, 0, NULL, "FILE.yml", "settings, as KEY: VALUE lines; the command line goes before them" },
-	{ "device", C5_OPT_TEXT, offsetof(train_set, device), "auto", 0, 0, NULL, "auto|cpu|cuda[:N]", "what computes; each rank of a node takes a GPU of its own" },
+	{ "config", C5_OPT_TEXT, offsetof(train_set, config), NULL, 0, 0, NULL, "FILE.yml",
+		"settings, as KEY: VALUE lines; the command line goes before them" },
+	{ "device", C5_OPT_TEXT, offsetof(train_set, device), "auto", 0, 0, NULL, "auto|cpu|cuda[:N]",
+		"what computes; each rank of a node takes a GPU of its own" },
 	{ "resume", C5_OPT_BOOL, offsetof(train_set, resume), "false", 0, 0, NULL, NULL, "go on with the unfinished run if there is one, else start" },
 	{ "predictions", C5_OPT_TEXT, offsetof(train_set, predictions), NULL, 0, 0, NULL, "FILE.tsv", "write what the validation crops were taken for" },
 	{ 0 },
 };
 static const c5_opt augment_opts[] = {
-	{ "augment", C5_OPT_TEXT, offsetof(train_set, augment), "standard", 0, 0, NULL, "PRESET", "none, published (Kusumoto et al. 2021), standard or strong: the defaults of what follows" },
+	{ "augment", C5_OPT_TEXT, offsetof(train_set, augment), "standard", 0, 0, NULL, "PRESET",
+		"none, published (Kusumoto et al. 2021), standard or strong: the defaults of what follows" },
 	{ 0 },
 };
 
@@ -142,7 +145,8 @@ static void told(c5_trainer *t, int k, const c5_train_state *s, double items_per
 	command *c = t->ctx;
 	const c5_epoch *e = &s->history[s->epoch - 1];
 	c5_curve_epoch(&c->curve, shown_name(t, k), s, items_per_s, better);
-	c5_event("epoch", "siffff", "model", t->names[k], "epoch", (int64_t)e->epoch, "loss", e->loss, "validation_loss", e->validation_loss, "rate", e->rate, "items_per_s", items_per_s, (char *)NULL);
+	c5_event("epoch", "siffff", "model", t->names[k], "epoch", (int64_t)e->epoch, "loss", e->loss, "validation_loss", e->validation_loss, "rate",
+		e->rate, "items_per_s", items_per_s, (char *)NULL);
 }
 
 static void step(c5_trainer *t, int k, const c5_train_state *s, uint32_t steps, double loss)
@@ -179,8 +183,9 @@ static void tell_begin(const command *c)
 	if (shown) c5_dataset_count(l->data, counts, NULL, 0);
 	for (int k = 0; k < shown; k++) c5_text_addf(&b, "%s%s %zu", k ? ", " : "", l->data->classes[k], counts[k]);
 	char *classes = c5_text_take(&b);
-	c5_log(C5_LOG_INFO, "%s for %d channel%s of %dx%d px; crops by %s: %s; %zu group%s by %s", l->model->name, l->prepare.channels, l->prepare.channels == 1 ? "" : "s", l->prepare.height,
-		l->prepare.width, l->data->label, classes ? classes : "", l->data->n_groups, l->data->n_groups == 1 ? "" : "s", l->data->group_by);
+	c5_log(C5_LOG_INFO, "%s for %d channel%s of %dx%d px; crops by %s: %s; %zu group%s by %s", l->model->name, l->prepare.channels,
+		l->prepare.channels == 1 ? "" : "s", l->prepare.height, l->prepare.width, l->data->label, classes ? classes : "", l->data->n_groups,
+			l->data->n_groups == 1 ? "" : "s", l->data->group_by);
 	free(classes);
 }
 
@@ -188,8 +193,9 @@ static int run_trainings(command *c, c5_comm *comm, const char *line)
 {
 	bool first = c5_comm_rank(comm) == 0;
 	double start = c5_clock_s();
-	c5_trainer t = { .command = "train", .command_line = line, .container = c->container, .resume = c->set.resume, .device = c->set.device, .seed = c->learn.train.seed,
-		.ctx = c, .open = open_training, .close = close_training, .describe = describe, .told = told, .step = step, .finished = finished };
+	c5_trainer t = { .command = "train", .command_line = line, .container = c->container, .resume = c->set.resume, .device = c->set.device,
+		.seed = c->learn.train.seed, .ctx = c, .open = open_training, .close = close_training, .describe = describe, .told = told, .step = step,
+			.finished = finished };
 	char *settings = settings_text(c), *inputs = NULL;
 	int err = settings ? c5_learn_open(&c->what, c->container, &c->learn) : C5_ENOMEM;
 	if (err == C5_OK) err = make_names(c, &t);

@@ -103,7 +103,8 @@ void c5_curve_step(c5_curve *c, const char *name, const c5_train_state *s, uint3
 {
 	if (!c->live) return;
 	if (c->lines) fprintf(stderr, "\033[1A\r");
-	fprintf(stderr, "\033[K%s%sepoch %u/%d: step %u of %u, loss %.4f\n", name ? name : "", name ? ": " : "", s->epoch + 1, c->epochs, s->step, steps, loss);
+	fprintf(stderr, "\033[K%s%sepoch %u/%d: step %u of %u, loss %.4f\n", name ? name : "", name ? ": " : "", s->epoch + 1, c->epochs, s->step, steps,
+		loss);
 	if (!c->lines) c->lines = 1;
 }
 

@@ -75,7 +75,8 @@ int c5_shifted_read(c5_opt *const *tables, const c5_yaml_node *map)
 			row = c5_opt_find(*t, key);
 			if (!near) near = c5_opt_nearest(*t, key);
 		}
-		if (!row) return c5_yaml_fail(C5_EUSAGE, map->keys[i], "%s: unknown key%s%s%s", key, near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
+		if (!row)
+			return c5_yaml_fail(C5_EUSAGE, map->keys[i], "%s: unknown key%s%s%s", key, near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
 		for (c5_opt *const *t = tables; *t; t++) {
 			c5_opt *own = *t;
 			while (own->name && own != row) own++;

@@ -30,7 +30,8 @@ int c5_pooled_add(c5_pooled *p, const c5_learn *l, int k, const float *prob, siz
 	int err = C5_OK;
 	if (!p->prob) {
 		p->n = l->data->n, p->classes = (size_t)l->data->n_classes, p->members = (size_t)l->members;
-		if ((err = c5_alloc(&p->prob, p->members * p->n * p->classes + 1, sizeof *p->prob)) < 0 || (err = c5_alloc(&p->have, p->members * p->n + 1, 1)) < 0) return err;
+		if ((err = c5_alloc(&p->prob, p->members * p->n * p->classes + 1, sizeof *p->prob)) < 0 || (err = c5_alloc(&p->have, p->members * p->n + 1, 1)) < 0)
+			return err;
 	}
 	if ((err = c5_alloc(&part, p->n + 1, 1)) == C5_OK) err = c5_learn_part(l, k, part);
 	for (size_t i = 0; err == C5_OK && i < p->n && at + p->classes <= count; i++) {
@@ -122,7 +123,8 @@ static int write_table(const char *path, const c5_pooled *p, const c5_learn *l, 
 	for (size_t k = 0; k < p->classes; k++) fprintf(f, "\tp_%s", l->data->classes[k]);
 	for (size_t i = 0; i < g->n; i++) {
 		const c5_item *it = &l->data->items[g->item[i]];
-		fprintf(f, "\n%s\t%llu\t%s\t%s", l->data->sources[it->source].experiment, (unsigned long long)it->row, l->data->groups[it->group], l->data->classes[it->label]);
+		fprintf(f, "\n%s\t%llu\t%s\t%s", l->data->sources[it->source].experiment, (unsigned long long)it->row, l->data->groups[it->group],
+			l->data->classes[it->label]);
 		for (size_t k = 0; k < p->classes; k++) fprintf(f, "\t%.6g", g->prob[i * p->classes + k]);
 	}
 	fputc('\n', f);
@@ -141,10 +143,11 @@ static int tell_all(const c5_pooled *p, const c5_learn *l, const c5_trainer *t, 
 	int n, err = gather(&g, p, l, 0, p->members);
 	if (err < 0 || (n = err = c5_class_figures(g.prob, g.label, g.n, p->classes, names, values)) < 0) goto done;
 	if (p->classes == 2 && (err = intervals(&g, l, &with)) < 0) goto done;
-	snprintf(title, sizeof title, "validation, %zu crops%s%s", g.n, l->folds > 1 ? ", each by the fold that did not see it" : "", p->members > 1 ? ", mean of the members" : "");
+	snprintf(title, sizeof title, "validation, %zu crops%s%s", g.n, l->folds > 1 ? ", each by the fold that did not see it" : "",
+		p->members > 1 ? ", mean of the members" : "");
 	print_figures(title, names, values, n, p->classes == 2 ? &with : NULL);
-	c5_event("trained", "ssifffff", "run", c5_revision_name(t->run), "what", "all", "crops", (int64_t)g.n, names[0], values[0], names[1], values[1], names[2], values[2], names[3], values[3],
-		names[4], values[4], (char *)NULL);
+	c5_event("trained", "ssifffff", "run", c5_revision_name(t->run), "what", "all", "crops", (int64_t)g.n, names[0], values[0], names[1], values[1],
+		names[2], values[2], names[3], values[3], names[4], values[4], (char *)NULL);
 	if (table) err = write_table(table, p, l, &g);
 done:
 	c5_figures_free(&with);
@@ -161,8 +164,8 @@ static int tell_member(const c5_pooled *p, const c5_learn *l, const c5_trainer *
 	if (err == C5_OK) err = c5_class_figures(g.prob, g.label, g.n, p->classes, names, values);
 	if (err >= 0) {
 		printf("  member %zu: accuracy %.4f, auc %.4f, log loss %.4f\n", member + 1, values[0], values[2], values[3]);
-		c5_event("trained", "ssifffff", "run", c5_revision_name(t->run), "what", "member", "member", (int64_t)member + 1, names[0], values[0], names[1], values[1], names[2], values[2], names[3],
-			values[3], names[4], values[4], (char *)NULL);
+		c5_event("trained", "ssifffff", "run", c5_revision_name(t->run), "what", "member", "member", (int64_t)member + 1, names[0], values[0], names[1],
+			values[1], names[2], values[2], names[3], values[3], names[4], values[4], (char *)NULL);
 	}
 	gathered_free(&g);
 	return err < 0 ? err : C5_OK;
@@ -172,8 +175,8 @@ int c5_pooled_tell(const c5_pooled *p, const c5_learn *l, const c5_trainer *t, d
 {
 	char span[C5_SPAN_TEXT];
 	int err = C5_OK;
-	c5_log(C5_LOG_INFO, "%s: %s: %d model%s%s in %s on %s", t->container, c5_revision_name(t->run), t->n, t->n == 1 ? "" : "s", t->resumed ? ", resumed" : "", c5_clock_span(span, seconds),
-		t->device_name);
+	c5_log(C5_LOG_INFO, "%s: %s: %d model%s%s in %s on %s", t->container, c5_revision_name(t->run), t->n, t->n == 1 ? "" : "s",
+		t->resumed ? ", resumed" : "", c5_clock_span(span, seconds), t->device_name);
 	for (int k = 0; k < t->n; k++) printf("/models/%s/%s\n", t->names[k], c5_revision_name(t->run));
 	if (!p->prob) return C5_OK;
 	if ((err = tell_all(p, l, t, table)) < 0) return err;

@@ -15,9 +15,12 @@
 
 #define F(member) offsetof(c5_labelled_params, member)
 const c5_opt c5_labelled_opts[] = {
-	{ "label", C5_OPT_TEXT, F(label), NULL, 0, 0, NULL, "WHAT", "what says the class: condition, compound, dose ...; index.COLUMN, objects.COLUMN or tracks.COLUMN; default: the only one there is" },
-	{ "classes", C5_OPT_TEXT, F(classes), NULL, 0, 0, NULL, "A,B", "classes in their order, as values of the label or NAME=VALUE; crops of other values are left out; default: all values" },
-	{ "group", C5_OPT_TEXT, F(group), "auto", 0, 0, NULL, "WHAT", "what a split never cuts in two: experiment, well, plate, condition ...; auto: the well where all have one, else the experiment" },
+	{ "label", C5_OPT_TEXT, F(label), NULL, 0, 0, NULL, "WHAT",
+		"what says the class: condition, compound, dose ...; index.COLUMN, objects.COLUMN or tracks.COLUMN; default: the only one there is" },
+	{ "classes", C5_OPT_TEXT, F(classes), NULL, 0, 0, NULL, "A,B",
+		"classes in their order, as values of the label or NAME=VALUE; crops of other values are left out; default: all values" },
+	{ "group", C5_OPT_TEXT, F(group), "auto", 0, 0, NULL, "WHAT",
+		"what a split never cuts in two: experiment, well, plate, condition ...; auto: the well where all have one, else the experiment" },
 	{ "experiments", C5_OPT_TEXT, F(experiments), NULL, 0, 0, NULL, "GLOB", "experiments of these names only" },
 	{ "crops", C5_OPT_TEXT, F(revision), NULL, 0, 0, NULL, "rNNNNNN", "revision of the crops; default the latest" },
 	{ "per-class", C5_OPT_INT, F(per_class), "0", 0, 1e9, NULL, "N", "at most so many crops of each class, spread evenly; 0: all" },
@@ -89,7 +92,8 @@ static int open_crops(gather *g, const char *name)
 		err = c5_fail(C5_ESCHEMA, "%s:%s: %d dimensions, crops have 4", g->r->container, path, s->rank);
 		goto done;
 	}
-	c5_crops crops = { .dtype = s->dtype, .n = s->dims[0], .n_channels = (int)s->dims[1], .height = (int)s->dims[2], .width = (int)s->dims[3], .pixel_um = e.pixel_size_um };
+	c5_crops crops = { .dtype = s->dtype, .n = s->dims[0], .n_channels = (int)s->dims[1], .height = (int)s->dims[2], .width = (int)s->dims[3],
+		.pixel_um = e.pixel_size_um };
 	if ((err = c5_grow(&g->experiments, &g->cap, g->n + 1, sizeof e)) < 0) goto done;
 	char *channels = NULL;
 	if (c5_attr_get_str(g->file, path, "channels", &channels) < 0) c5_error_clear();
@@ -130,7 +134,8 @@ static int open_all(gather *g)
 	if (!met)
 		return g->p->experiments ? c5_fail(C5_ENOTFOUND, "%s: no experiment matches '%s'", g->r->container, g->p->experiments)
 		                         : c5_fail(C5_ENOTFOUND, "%s: no experiments; take some in with `cyto5 ingest`", g->r->container);
-	return c5_fail(C5_ENOTFOUND, "%s: no crops%s%s; cut them with `cyto5 crop`", g->r->container, g->p->revision ? " of revision " : "", g->p->revision ? g->p->revision : "");
+	return c5_fail(C5_ENOTFOUND, "%s: no crops%s%s; cut them with `cyto5 crop`", g->r->container, g->p->revision ? " of revision " : "",
+		g->p->revision ? g->p->revision : "");
 }
 
 /* ---- groups ---- */
@@ -206,7 +211,8 @@ static int settle_classes(gather *g, int32_t *class_of)
 	if (err < 0) return err;
 	for (size_t i = 0; i < g->labels.n; i++) sorted[i] = g->labels.values[i];
 	qsort(sorted, g->labels.n, sizeof *sorted, by_text);
-	if (g->labels.n > 1000) err = c5_fail(C5_EINPUT, "%s: %zu different values, these are no classes; name some with --classes", g->d->label, g->labels.n);
+	if (g->labels.n > 1000)
+		err = c5_fail(C5_EINPUT, "%s: %zu different values, these are no classes; name some with --classes", g->d->label, g->labels.n);
 	for (size_t i = 0; i < g->labels.n && err == C5_OK; i++) err = class_add(g, sorted[i], sorted[i], class_of);
 	free(sorted);
 	return err;
@@ -220,14 +226,16 @@ static int add_items(gather *g, bool unlabelled)
 	int err = C5_OK;
 	if (g->labels.what) { /* once to learn the values, once to give them */
 		for (size_t s = 0; s < g->n && err == C5_OK; s++) {
-			if ((err = c5_grow(&values, &cap, g->d->sources[s].n + 1, sizeof *values)) == C5_OK) err = c5_labels_of(&g->labels, &g->d->sources[s], &g->experiments[s], values);
+			if ((err = c5_grow(&values, &cap, g->d->sources[s].n + 1, sizeof *values)) == C5_OK)
+				err = c5_labels_of(&g->labels, &g->d->sources[s], &g->experiments[s], values);
 		}
 		if (err == C5_OK && (err = c5_alloc(&class_of, g->labels.n + 1, sizeof *class_of)) == C5_OK) err = settle_classes(g, class_of);
 	}
 	for (size_t s = 0; s < g->n && err == C5_OK; s++) {
 		uint64_t n = g->d->sources[s].n;
 		if ((err = group_of(g, s, &group)) < 0) break;
-		if (g->labels.what && ((err = c5_grow(&values, &cap, n + 1, sizeof *values)) < 0 || (err = c5_labels_of(&g->labels, &g->d->sources[s], &g->experiments[s], values)) < 0)) break;
+		if (g->labels.what && ((err = c5_grow(&values, &cap, n + 1, sizeof *values)) < 0 ||
+		    (err = c5_labels_of(&g->labels, &g->d->sources[s], &g->experiments[s], values)) < 0)) break;
 		for (uint64_t i = 0; i < n && err == C5_OK; i++) {
 			int32_t k = g->labels.what && values[i] != C5_LABEL_NONE ? class_of[values[i]] : -1;
 			if (k >= 0 || unlabelled) err = c5_dataset_add_item(g->d, &(c5_item){ .source = (uint32_t)s, .group = group, .row = i, .label = k, .weight = 1 });

@@ -24,31 +24,38 @@ const c5_opt c5_learn_split_opts[] = {
 	{ "validate", C5_OPT_TEXT, F(validate), NULL, 0, 0, NULL, "GLOB,GLOB", "groups kept back, by name" },
 	{ "folds", C5_OPT_INT, F(folds), "0", 0, 1000, NULL, "N", "cross-validation: groups dealt into so many parts, each kept back once" },
 	{ "fold", C5_OPT_INT, F(fold), "0", 0, 1000, NULL, "N", "of the folds only this one, from 1; 0: all" },
-	{ "split", C5_OPT_CHOICE, F(split), "group", 0, 0, NULL, "group|crop", "what is dealt out; by crop a net is checked on cells of wells it has seen, which is refused without --force-leak" },
+	{ "split", C5_OPT_CHOICE, F(split), "group", 0, 0, NULL, "group|crop",
+		"what is dealt out; by crop a net is checked on cells of wells it has seen, which is refused without --force-leak" },
 	{ "force-leak", C5_OPT_BOOL, F(force_leak), "false", 0, 0, NULL, NULL, "train although the same experiment, well or crop is on both sides" },
 	{ 0 },
 };
 const c5_opt c5_learn_model_opts[] = {
-	{ "model", C5_OPT_TEXT, F(model), NULL, 0, 0, NULL, "NAME|FILE.yml", "network: sesmo, lenet, resnet18, resnet34, mobilenet_v1, mobilenet_v2, or a description; default sesmo, or that of --from" },
+	{ "model", C5_OPT_TEXT, F(model), NULL, 0, 0, NULL, "NAME|FILE.yml",
+		"network: sesmo, lenet, resnet18, resnet34, mobilenet_v1, mobilenet_v2, or a description; default sesmo, or that of --from" },
 	{ "width", C5_OPT_REAL, F(width), "0", 0, 16, NULL, NULL, "filters of a mobilenet, as a multiple; 0: 1" },
 	{ "from", C5_OPT_TEXT, F(from), NULL, 0, 0, NULL, "FILE.h5:NAME", "begin with the weights of a trained model; layers that do not fit begin anew" },
 	{ "freeze", C5_OPT_TEXT, F(freeze), NULL, 0, 0, NULL, "LAYER", "layers up to this one stay as they are" },
 	{ "layer-rates", C5_OPT_TEXT, F(layer_rates), NULL, 0, 0, NULL, "GLOB=X,...", "learning rate of layers of these names, as a multiple" },
 	{ "channels", C5_OPT_TEXT, F(channels), NULL, 0, 0, NULL, "A,B", "channels of the crops to look at; default all" },
-	{ "fusion", C5_OPT_CHOICE, F(fusion), "early", 0, 0, NULL, "early|late", "several channels: together from the first layer, or each through a branch of its own" },
+	{ "fusion", C5_OPT_CHOICE, F(fusion), "early", 0, 0, NULL, "early|late",
+		"several channels: together from the first layer, or each through a branch of its own" },
 	{ "size", C5_OPT_INT, F(size), "0", 0, 4096, "px", NULL, "crops are resized to this; 0: as they are, or as the model takes them" },
 	{ "resize", C5_OPT_BOOL, F(resize), "false", 0, 0, NULL, NULL, "resize crops that are of another size than the model takes" },
-	{ "scaling", C5_OPT_CHOICE, F(scaling), "auto", 0, 0, NULL, "auto|channel|range|percentile|crop", "of pixels, by: mean and deviation of each channel over the training crops; the range of the type; percentiles of each crop; mean and deviation of each crop; auto: channel, or as --from was" },
+	{ "scaling", C5_OPT_CHOICE, F(scaling), "auto", 0, 0, NULL, "auto|channel|range|percentile|crop",
+		"of pixels, by: mean and deviation of each channel over the training crops; the range of the type; percentiles of each crop; "
+		"mean and deviation of each crop; auto: channel, or as --from was" },
 	{ "low", C5_OPT_REAL, F(low), "1", 0, 100, "%", NULL, "lower percentile" },
 	{ "high", C5_OPT_REAL, F(high), "99", 0, 100, "%", NULL, "upper percentile" },
 	{ 0 },
 };
 const c5_opt c5_learn_goal_opts[] = {
-	{ "members", C5_OPT_INT, F(members), "1", 1, 1000, NULL, "K", "an ensemble of so many, trained from different seeds, side by side when there are ranks" },
+	{ "members", C5_OPT_INT, F(members), "1", 1, 1000, NULL, "K",
+		"an ensemble of so many, trained from different seeds, side by side when there are ranks" },
 	{ "loss", C5_OPT_CHOICE, F(loss), "cross-entropy", 0, 0, NULL, "cross-entropy|focal", "what is made small" },
 	{ "gamma", C5_OPT_REAL, F(gamma), "2", 0, 10, NULL, NULL, "of the focal loss" },
 	{ "smoothing", C5_OPT_REAL, F(smoothing), "0", 0, 0.9, NULL, NULL, "share of each target spread over all classes" },
-	{ "balance", C5_OPT_CHOICE, F(balance), "weight", 0, 0, NULL, "none|weight|sample", "rare classes: as they are, weighing more, or drawn more often" },
+	{ "balance", C5_OPT_CHOICE, F(balance), "weight", 0, 0, NULL, "none|weight|sample",
+		"rare classes: as they are, weighing more, or drawn more often" },
 	{ "per-epoch", C5_OPT_INT, F(per_epoch), "0", 0, 1e9, NULL, "N", "crops drawn an epoch; 0: as many as there are" },
 	{ 0 },
 };
@@ -134,8 +141,8 @@ static int base_model(c5_learn *l, int channels, c5_model **out)
 	const c5_layer *in = input_of(given);
 	if (!p->model && in->shape[0] != channels && p->fusion && strcmp(p->fusion, "early") == 0) err = C5_OK; /* its first layer is adapted */
 	else if (p->model && in->shape[0] != channels)
-		err = c5_fail(C5_EINPUT, "%s: its input has %d channels, the crops give it %d (%s%s); choose with --channels", name, in->shape[0], channels, l->prepare.names[0],
-			l->prepare.channels > 1 ? ", ..." : "");
+		err = c5_fail(C5_EINPUT, "%s: its input has %d channels, the crops give it %d (%s%s); choose with --channels", name, in->shape[0], channels,
+			l->prepare.names[0], l->prepare.channels > 1 ? ", ..." : "");
 	if (err == C5_OK && p->model && c5_model_classes(given) && c5_model_classes(given) != l->data->n_classes)
 		err = c5_fail(C5_EINPUT, "%s: its output has %d classes, the crops have %d", name, c5_model_classes(given), l->data->n_classes);
 	if (err == C5_OK) err = c5_model_adapt(out, given, channels, p->size ? height : in->shape[1], p->size ? width : in->shape[2], l->data->n_classes);
@@ -155,7 +162,8 @@ static int make_model(c5_learn *l)
 	l->n_inputs = late ? l->prepare.channels : 1;
 	for (int i = 0; i < l->n_inputs; i++) l->input_channels[i] = late ? 1 : l->prepare.channels;
 	if (late) {
-		if (l->prepare.channels > C5_FEED_PORTS) err = c5_fail(C5_EUSAGE, "late fusion of %d channels: up to %d are taken", l->prepare.channels, C5_FEED_PORTS);
+		if (l->prepare.channels > C5_FEED_PORTS)
+			err = c5_fail(C5_EUSAGE, "late fusion of %d channels: up to %d are taken", l->prepare.channels, C5_FEED_PORTS);
 		else err = c5_model_fuse(&l->model, base, l->prepare.channels);
 		c5_model_free(base);
 	} else l->model = base;
@@ -236,8 +244,8 @@ static int check_sizes(const c5_learn *l)
 	for (size_t s = 0; s < l->data->n_sources && !l->resize; s++) {
 		const c5_crops *c = &l->data->sources[s];
 		if (c->height != l->prepare.height || c->width != l->prepare.width)
-			return c5_fail(C5_EINPUT, "%s: crops of %dx%d px, %s takes %dx%d; resize them with --resize, or cut others", c->path, c->height, c->width, l->model->name, l->prepare.height,
-				l->prepare.width);
+			return c5_fail(C5_EINPUT, "%s: crops of %dx%d px, %s takes %dx%d; resize them with --resize, or cut others", c->path, c->height, c->width,
+				l->model->name, l->prepare.height, l->prepare.width);
 	}
 	return C5_OK;
 }
@@ -266,8 +274,8 @@ static int split(const c5_learn *l, int fold, bool look_for_leaks, uint8_t *part
 	else err = c5_split_share(part, l->data, p->share, seed);
 	if (err == C5_OK) err = c5_dataset_check(l->data, part, C5_PART_TRAIN, "training");
 	if (err == C5_OK && (p->validate || p->share > 0 || p->folds) && !c5_dataset_count(l->data, NULL, part, C5_PART_VALIDATE))
-		err = c5_fail(C5_EINPUT, "no group can be kept back for validation without a class losing all its examples; there are %zu groups (by %s): add experiments, choose --group, or go without with --validation 0",
-			l->data->n_groups, l->data->group_by);
+		err = c5_fail(C5_EINPUT, "no group can be kept back for validation without a class losing all its examples; there are %zu groups (by %s): "
+			"add experiments, choose --group, or go without with --validation 0", l->data->n_groups, l->data->group_by);
 	return err < 0 || p->force_leak || !look_for_leaks ? err : c5_split_leaks(part, l->data);
 }
 
@@ -293,9 +301,10 @@ int c5_learn_open(c5_learn **out, const char *container, const c5_learn_settings
 	c5_stored_model_init(&from);
 	l->set = set;
 	l->resize = set->learn.resize || set->learn.size > 0;
-	if ((err = count_trainings(l)) < 0 || (err = c5_labelled_open(&l->data, container, &set->labelled, false)) < 0 || (err = c5_dataset_check(l->data, NULL, 0, NULL)) < 0 ||
-	    (err = choose_channels(l)) < 0 || (err = read_from(l, &from)) < 0 || (err = make_model(l)) < 0 || (err = check_sizes(l)) < 0 || (err = choose_scaling(l, &from)) < 0 ||
-	    (err = choose_layers(l)) < 0 || (err = c5_dataset_cache(l->data)) < 0)
+	if ((err = count_trainings(l)) < 0 || (err = c5_labelled_open(&l->data, container, &set->labelled, false)) < 0 ||
+	    (err = c5_dataset_check(l->data, NULL, 0, NULL)) < 0 || (err = choose_channels(l)) < 0 || (err = read_from(l, &from)) < 0 ||
+	    (err = make_model(l)) < 0 || (err = check_sizes(l)) < 0 || (err = choose_scaling(l, &from)) < 0 || (err = choose_layers(l)) < 0 ||
+	    (err = c5_dataset_cache(l->data)) < 0)
 		goto done;
 	err = check_splits(l);
 done:
@@ -345,7 +354,8 @@ int c5_learn_begin(c5_learn *l, int k, c5_learnt *t)
 		.balance = strcmp(p->balance, "sample") == 0 ? C5_BALANCE_SAMPLE : strcmp(p->balance, "weight") == 0 ? C5_BALANCE_WEIGHT : C5_BALANCE_NONE };
 	memcpy(t->how.input_channels, l->input_channels, sizeof l->input_channels);
 	if ((err = c5_feed_crops(&t->feed, &t->how, l->data, t->part, l->resize)) < 0) return err;
-	t->loss = (c5_loss){ .kind = strcmp(p->loss, "focal") == 0 ? C5_LOSS_FOCAL : C5_LOSS_CROSS_ENTROPY, .smoothing = (float)p->smoothing, .gamma = (float)p->gamma, .share = 1 };
+	t->loss = (c5_loss){ .kind = strcmp(p->loss, "focal") == 0 ? C5_LOSS_FOCAL : C5_LOSS_CROSS_ENTROPY, .smoothing = (float)p->smoothing,
+		.gamma = (float)p->gamma, .share = 1 };
 	if ((err = c5_weights_new(&t->weights, l->model)) < 0) return err;
 	c5_weights_init(t->weights, l->model, t->seed);
 	return l->from ? c5_transfer(t->weights, l->model, l->from, l->from_model, &l->taken, &l->left) : C5_OK;

@@ -14,7 +14,8 @@
 
 /* Numbers of an epoch, as the history keeps them; the figures follow. */
 static const struct { const char *name; size_t field; } columns[] = {
-	{ "rate", offsetof(c5_epoch, rate) }, { "loss", offsetof(c5_epoch, loss) }, { "validation_loss", offsetof(c5_epoch, validation_loss) }, { "gradient_norm", offsetof(c5_epoch, norm) },
+	{ "rate", offsetof(c5_epoch, rate) }, { "loss", offsetof(c5_epoch, loss) }, { "validation_loss", offsetof(c5_epoch, validation_loss) },
+		{ "gradient_norm", offsetof(c5_epoch, norm) },
 };
 #define COLUMNS (sizeof columns / sizeof *columns)
 
@@ -22,10 +23,13 @@ static double *number_of(const c5_epoch *e, size_t column) { return (double *)((
 
 /* Scalars of the state, as they are named in the text. */
 static const struct { const char *name; size_t field; char type; } scalars[] = { /* r real, w 32-bit whole, l 64-bit whole, b yes or no */
-	{ "epoch", offsetof(c5_train_state, epoch), 'w' }, { "step", offsetof(c5_train_state, step), 'w' }, { "micro", offsetof(c5_train_state, micro), 'l' },
-	{ "loss_sum", offsetof(c5_train_state, loss_sum), 'r' }, { "norm", offsetof(c5_train_state, norm), 'r' }, { "best", offsetof(c5_train_state, best), 'r' },
+	{ "epoch", offsetof(c5_train_state, epoch), 'w' }, { "step", offsetof(c5_train_state, step), 'w' }, { "micro", offsetof(c5_train_state, micro),
+		'l' },
+	{ "loss_sum", offsetof(c5_train_state, loss_sum), 'r' }, { "norm", offsetof(c5_train_state, norm), 'r' }, { "best", offsetof(c5_train_state, best),
+		'r' },
 	{ "best_epoch", offsetof(c5_train_state, best_epoch), 'w' }, { "since_best", offsetof(c5_train_state, since_best), 'w' },
-	{ "plateaus", offsetof(c5_train_state, plateaus), 'w' }, { "since_plateau", offsetof(c5_train_state, since_plateau), 'w' }, { "finished", offsetof(c5_train_state, finished), 'b' },
+	{ "plateaus", offsetof(c5_train_state, plateaus), 'w' }, { "since_plateau", offsetof(c5_train_state, since_plateau), 'w' },
+		{ "finished", offsetof(c5_train_state, finished), 'b' },
 };
 #define SCALARS (sizeof scalars / sizeof *scalars)
 
@@ -162,7 +166,8 @@ static int take_history(c5_train_state *s, const c5_checkpoint *c)
 	const float *data;
 	uint64_t count;
 	int err;
-	if (take_array(c, "history", &data, &count) < 0 || count < (uint64_t)s->epoch * WIDE * 2) return c5_fail(C5_EINPUT, "the checkpoint's history is not that of %u epochs", s->epoch);
+	if (take_array(c, "history", &data, &count) < 0 || count < (uint64_t)s->epoch * WIDE * 2)
+		return c5_fail(C5_EINPUT, "the checkpoint's history is not that of %u epochs", s->epoch);
 	if ((err = c5_grow(&s->history, &s->cap_history, s->epoch + 1, sizeof *s->history)) < 0) return err;
 	for (uint32_t e = 0; e < s->epoch; e++) {
 		double row[WIDE];
@@ -178,7 +183,8 @@ static int take_weights(c5_weights **out, const c5_model *m, const float *data, 
 {
 	int err = c5_weights_new(out, m);
 	if (err < 0) return err;
-	if ((*out)->count != count) return c5_fail(C5_EINPUT, "the checkpoint has %llu weights, the model %zu: it is of another model", (unsigned long long)count, (*out)->count);
+	if ((*out)->count != count)
+		return c5_fail(C5_EINPUT, "the checkpoint has %llu weights, the model %zu: it is of another model", (unsigned long long)count, (*out)->count);
 	memcpy((*out)->data, data, count * sizeof *data);
 	return C5_OK;
 }
@@ -219,7 +225,8 @@ static int tell_history(c5_stored_model *m, const c5_train_state *s)
 		const char *name = c == 0 ? "epoch" : c <= COLUMNS ? columns[c - 1].name : s->figures[c - 1 - COLUMNS];
 		if (!(m->history_names[c] = c5_strdup(name))) return c5_fail(C5_ENOMEM, "out of memory");
 		for (uint32_t e = 0; e < s->epoch; e++)
-			m->history[e * wide + c] = c == 0 ? s->history[e].epoch : c <= COLUMNS ? *number_of(&s->history[e], c - 1) : s->history[e].figures[c - 1 - COLUMNS];
+			m->history[e * wide + c] = c == 0 ? s->history[e].epoch : c <= COLUMNS ? *number_of(&s->history[e], c - 1)
+				: s->history[e].figures[c - 1 - COLUMNS];
 	}
 	return C5_OK;
 }

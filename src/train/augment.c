@@ -27,7 +27,8 @@ const c5_opt c5_augment_opts[] = {
 	{ "blur", C5_OPT_REAL, F(blur), "0", 0, 20, "px", NULL, "blurred up to this" },
 	{ "noise", C5_OPT_REAL, F(noise), "0", 0, 10, NULL, NULL, "noise up to this" },
 	{ "cutout", C5_OPT_REAL, F(cutout), "0", 0, 1, NULL, NULL, "a square of this share of the side set to 0 in half of the crops" },
-	{ "drop-channel", C5_OPT_REAL, F(drop_channel), "0", 0, 0.9, NULL, NULL, "chance of each of several channels to be missing; the net learns to do without" },
+	{ "drop-channel", C5_OPT_REAL, F(drop_channel), "0", 0, 0.9, NULL, NULL,
+		"chance of each of several channels to be missing; the net learns to do without" },
 	{ "mixup", C5_OPT_REAL, F(mixup), "0", 0, 10, NULL, NULL, "pairs of crops and their classes mixed, shares from Beta(a, a)" },
 	{ 0 },
 };
@@ -38,7 +39,8 @@ int c5_augment_preset(c5_augment *a, const char *name)
 		{ "none", { .rotate = 0 } },
 		{ "published", { .rotate = 180, .shift = 0.2, .flip = true } },
 		{ "standard", { .rotate = 180, .shift = 0.1, .flip = true, .scale = 0.1, .brightness = 0.1, .contrast = 0.1 } },
-		{ "strong", { .rotate = 180, .shift = 0.1, .flip = true, .scale = 0.2, .shear = 5, .brightness = 0.4, .contrast = 0.4, .shading = 0.3, .blur = 1.5, .noise = 0.15, .cutout = 0.25 } },
+		{ "strong", { .rotate = 180, .shift = 0.1, .flip = true, .scale = 0.2, .shear = 5, .brightness = 0.4, .contrast = 0.4, .shading = 0.3, .blur = 1.5,
+			.noise = 0.15, .cutout = 0.25 } },
 	};
 	for (size_t i = 0; i < sizeof presets / sizeof *presets; i++)
 		if (strcmp(name, presets[i].name) == 0) {
@@ -54,7 +56,8 @@ static bool bends(const c5_augment *a) { return a->rotate > 0 || a->shift > 0 ||
 
 void c5_augment_map(double m[6], const c5_augment *a, c5_random *r, int height, int width)
 {
-	double turn = c5_random_range(r, -1, 1) * a->rotate * PI / 180, size = exp(c5_random_range(r, -1, 1) * log(1 + a->scale)), shear = tan(c5_random_range(r, -1, 1) * a->shear * PI / 180);
+	double turn = c5_random_range(r, -1, 1) * a->rotate * PI / 180, size = exp(c5_random_range(r, -1, 1) * log(1 + a->scale)),
+		shear = tan(c5_random_range(r, -1, 1) * a->shear * PI / 180);
 	double dy = c5_random_range(r, -1, 1) * a->shift * height, dx = c5_random_range(r, -1, 1) * a->shift * width;
 	uint32_t flips = c5_random_u32(r);
 	double fy = a->flip && (flips & 1) ? -1 : 1, fx = a->flip && (flips & 2) ? -1 : 1;
@@ -107,7 +110,8 @@ void c5_augment_shape(const c5_augment *a, uint64_t seed, uint64_t draw, float *
 
 size_t c5_augment_scratch(const c5_augment *a, int channels, int height, int width)
 {
-	size_t n = (size_t)height * (size_t)width, blur = a->blur > 0 ? c5_filter_gaussian_bytes((size_t)height, (size_t)width, a->blur) / sizeof(float) + 16 : 0;
+	size_t n = (size_t)height * (size_t)width, blur = a->blur > 0 ? c5_filter_gaussian_bytes((size_t)height, (size_t)width,
+		a->blur) / sizeof(float) + 16 : 0;
 	(void)channels;
 	return blur > n ? blur : n;
 }
@@ -134,7 +138,8 @@ void c5_augment_light(const c5_augment *a, uint64_t seed, uint64_t draw, float *
 	size_t n = (size_t)height * (size_t)width;
 	c5_random r;
 	c5_random_start(&r, seed ^ KEY_LIGHT, draw);
-	double blur = c5_random_uniform(&r) * a->blur, noise = c5_random_uniform(&r) * a->noise, way = c5_random_range(&r, 0, 2 * PI), ramp = c5_random_uniform(&r) * a->shading;
+	double blur = c5_random_uniform(&r) * a->blur, noise = c5_random_uniform(&r) * a->noise, way = c5_random_range(&r, 0, 2 * PI),
+		ramp = c5_random_uniform(&r) * a->shading;
 	double ry = height > 1 ? ramp * sin(way) * 2 / (height - 1) : 0, rx = width > 1 ? ramp * cos(way) * 2 / (width - 1) : 0;
 	for (int c = 0; c < channels; c++) {
 		float *x = crop + (size_t)c * n;

@@ -1,5 +1,5 @@
-/* augment.h – crops turned, moved, bent, lit and blurred anew each time they are learnt from. What is drawn for a crop depends on the seed and the number
- * of its draw alone (base/random.h), so the same batch comes out for any number of threads and ranks, and after a restart.
+/* augment.h – crops turned, moved, bent, lit and blurred anew each time they are learnt from. What is drawn for a crop depends on the seed and the
+ * number of its draw alone (base/random.h), so the same batch comes out for any number of threads and ranks, and after a restart.
  *
  * All geometry is one affine map, resampled once: bilinear, with the crop mirrored at its borders. Light comes after scaling (prepare.h), so its
  * strengths are in the net's units. */
@@ -33,7 +33,8 @@ extern const c5_opt c5_augment_opts[];
 /* Presets for --augment: "none", "published" (Kusumoto et al. 2021: any rotation, shift 0.2, flips), "standard", "strong". C5_EUSAGE lists them. */
 int c5_augment_preset(c5_augment *a, const char *name);
 
-/* The map from places of the output to places of the input, as drawn: y_in = m[0] y + m[1] x + m[2], x_in = m[3] y + m[4] x + m[5]; places are pixel centres. */
+/* The map from places of the output to places of the input, as drawn: y_in = m[0] y + m[1] x + m[2], x_in = m[3] y + m[4] x + m[5]; places are pixel
+ * centres. */
 void c5_augment_map(double m[6], const c5_augment *a, c5_random *r, int height, int width);
 /* in, out: (height, width), disjoint. */
 void c5_augment_warp(float *out, const float *in, int height, int width, const double m[6]);

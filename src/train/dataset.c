@@ -55,7 +55,8 @@ int c5_dataset_add_crops(c5_dataset *d, c5_crops *crops, uint32_t *source)
 {
 	int err = c5_grow(&d->sources, &d->cap_sources, d->n_sources + 1, sizeof *d->sources);
 	if (err == C5_OK && (crops->n_channels < 1 || crops->height < 1 || crops->width < 1 || !c5_dtype_size(crops->dtype)))
-		err = c5_fail(C5_EINPUT, "%s: crops of %d x %d x %d pixels of type %d cannot be used", crops->path, crops->n_channels, crops->height, crops->width, crops->dtype);
+		err = c5_fail(C5_EINPUT, "%s: crops of %d x %d x %d pixels of type %d cannot be used", crops->path, crops->n_channels, crops->height, crops->width,
+			crops->dtype);
 	if (err < 0) {
 		close_crops(crops);
 		return err;
@@ -155,8 +156,8 @@ int c5_dataset_check(const c5_dataset *d, const uint8_t *part, uint8_t which, co
 	int err;
 	const char *of = d->label ? d->label : "label";
 	if (d->n_classes < 2)
-		return c5_fail(C5_EINPUT, "%s: %s%s%s; at least two classes are needed to learn from", of, d->n_classes ? "one class only, " : "no class", d->n_classes ? d->classes[0] : "",
-			d->n_classes ? "" : " found");
+		return c5_fail(C5_EINPUT, "%s: %s%s%s; at least two classes are needed to learn from", of, d->n_classes ? "one class only, " : "no class",
+			d->n_classes ? d->classes[0] : "", d->n_classes ? "" : " found");
 	if ((err = c5_alloc(&counts, (size_t)d->n_classes, sizeof *counts)) < 0) return err;
 	if (!c5_dataset_count(d, counts, part, which)) err = c5_fail(C5_EINPUT, "%s: no crop has a class%s%s", of, part ? " in " : "", part ? what : "");
 	for (int k = 0; err == C5_OK && k < d->n_classes; k++)

@@ -1,7 +1,7 @@
 /* dataset.h – what there is to learn from: crops with a class, a group and a weight, read through tables of functions by whoever knows the file.
  *
- * Items are numbered in the order they were added, which must not depend on ranks or threads. Crops are kept in memory in their stored type up to a bound
- * and read again beyond it. A class is a number from 0; an item without one (label -1) can be predicted but not learnt from. */
+ * Items are numbered in the order they were added, which must not depend on ranks or threads. Crops are kept in memory in their stored type up to a
+ * bound and read again beyond it. A class is a number from 0; an item without one (label -1) can be predicted but not learnt from. */
 #ifndef C5_TRAIN_DATASET_H
 #define C5_TRAIN_DATASET_H
 

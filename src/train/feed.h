@@ -21,13 +21,14 @@ struct c5_feed {
 	size_t target_count[C5_FEED_PORTS];
 	/* Fills `n` places: inputs[i] (n, input_count[i]), targets[t] (n, target_count[t]), weight (n). `draws` (n): augmented as (seed, item, draw) say;
 	 * NULL: as it is. Called by one thread at a time (it may be another than the trainer's); uses threads inside. */
-	int (*fill)(c5_feed *f, const size_t *items, const uint64_t *draws, size_t n, uint64_t seed, float *const *inputs, float *const *targets, float *weight);
+	int (*fill)(c5_feed *f, const size_t *items, const uint64_t *draws, size_t n, uint64_t seed, float *const *inputs, float *const *targets,
+		float *weight);
 	/* The order of training items in an epoch: `order` (per_epoch) item numbers, with balanced drawing where the feed has classes. per_epoch: 0 means
 	 * n_train, every item once in an order drawn by (seed, epoch); then `draw` may be NULL. */
 	size_t per_epoch;
 	int (*draw)(c5_feed *f, uint64_t seed, uint64_t epoch, size_t *order);
-	/* Figures of the validation part from its outputs, in item order, added to the epoch's history: outputs[t] (n_validate, target_count[t]), targets alike.
-	 * NULL: the loss alone. names[] and values[] have room for 8; returns how many. */
+	/* Figures of the validation part from its outputs, in item order, added to the epoch's history: outputs[t] (n_validate, target_count[t]), targets
+	 * alike. NULL: the loss alone. names[] and values[] have room for 8; returns how many. */
 	int (*judge)(c5_feed *f, const float *const *outputs, const float *const *targets, const char *names[8], double values[8]);
 	void *ctx;
 };

@@ -100,7 +100,8 @@ static int make_room(crops *c, size_t places)
 }
 
 /* One place of a batch; the pixels are read already. */
-static int fill_place(const crops *c, size_t place, size_t item, const uint64_t *draw, uint64_t seed, float *room, float *const *inputs, float *target, float *weight)
+static int fill_place(const crops *c, size_t place, size_t item, const uint64_t *draw, uint64_t seed, float *room, float *const *inputs,
+	float *target, float *weight)
 {
 	const uint8_t *raw = c->raw + 2 * place * c->most_bytes;
 	float *crop = room, *other = room + c->crop, *scratch = other + c->crop, share = 1;
@@ -120,7 +121,8 @@ static int fill_place(const crops *c, size_t place, size_t item, const uint64_t 
 	return C5_OK;
 }
 
-static int fill(c5_feed *f, const size_t *items, const uint64_t *draws, size_t n, uint64_t seed, float *const *inputs, float *const *targets, float *weight)
+static int fill(c5_feed *f, const size_t *items, const uint64_t *draws, size_t n, uint64_t seed, float *const *inputs, float *const *targets,
+	float *weight)
 {
 	crops *c = f->ctx;
 	size_t classes = (size_t)c->d->n_classes, partner;
@@ -129,12 +131,14 @@ static int fill(c5_feed *f, const size_t *items, const uint64_t *draws, size_t n
 	for (size_t i = 0; i < n && err == C5_OK; i++) {
 		uint8_t *raw = c->raw + 2 * i * c->most_bytes;
 		err = c5_dataset_read(c->d, c->items[items[i]], raw);
-		if (err == C5_OK && draws && c5_augment_mix(c->how.augment, seed, draws[i], f->n_train, &partner, &share)) err = c5_dataset_read(c->d, c->items[partner], raw + c->most_bytes);
+		if (err == C5_OK && draws && c5_augment_mix(c->how.augment, seed, draws[i], f->n_train, &partner, &share))
+			err = c5_dataset_read(c->d, c->items[partner], raw + c->most_bytes);
 	}
 	if (err < 0) return err;
 #pragma omp parallel for schedule(dynamic, 4) reduction(min : err)
 	for (size_t i = 0; i < n; i++) {
-		int mine = fill_place(c, i, items[i], draws ? &draws[i] : NULL, seed, c->prepared + (size_t)omp_get_thread_num() * c->per_thread, inputs, targets[0] + i * classes, &weight[i]);
+		int mine = fill_place(c, i, items[i], draws ? &draws[i] : NULL, seed, c->prepared + (size_t)omp_get_thread_num() * c->per_thread, inputs,
+			targets[0] + i * classes, &weight[i]);
 		if (mine < err) err = mine;
 	}
 	return err;
@@ -246,7 +250,8 @@ int c5_class_figures(const float *prob, const int32_t *label, size_t n, size_t c
 	float *score = NULL;
 	double balanced = 0, auc = 0, loss = 0;
 	int err = c5_alloc(&of, classes, sizeof *of), curves = 0;
-	if (err < 0 || (err = c5_alloc(&hit, classes, sizeof *hit)) < 0 || (err = c5_alloc(&truth, n, 1)) < 0 || (err = c5_alloc(&score, n, sizeof *score)) < 0) goto done;
+	if (err < 0 || (err = c5_alloc(&hit, classes, sizeof *hit)) < 0 || (err = c5_alloc(&truth, n, 1)) < 0 ||
+	    (err = c5_alloc(&score, n, sizeof *score)) < 0) goto done;
 	for (size_t i = 0; i < n; i++) {
 		const float *p = prob + i * classes;
 		size_t best = 0;
@@ -305,12 +310,14 @@ static int bind_sources(crops *c, const uint8_t *part, bool resize)
 	for (size_t s = 0; s < c->d->n_sources && err == C5_OK; s++) {
 		const c5_crops *x = &c->d->sources[s];
 		if (!used[s]) continue;
-		size_t bytes = (size_t)x->n_channels * (size_t)x->height * (size_t)x->width * c5_dtype_size(x->dtype), scratch = c5_prepare_scratch(p, x->height, x->width);
+		size_t bytes = (size_t)x->n_channels * (size_t)x->height * (size_t)x->width * c5_dtype_size(x->dtype), scratch = c5_prepare_scratch(p, x->height,
+			x->width);
 		if (bytes > c->most_bytes) c->most_bytes = bytes;
 		if (scratch > c->per_thread) c->per_thread = scratch;
 		if ((err = c5_prepare_bind(c->from[s], p, x->channels)) < 0) c5_fail_in(err, "%s", x->path);
 		else if (!resize && (x->height != p->height || x->width != p->width))
-			err = c5_fail(C5_EINPUT, "%s: crops of %dx%d px, the model takes %dx%d; resize them with --resize, or cut others", x->path, x->height, x->width, p->height, p->width);
+			err = c5_fail(C5_EINPUT, "%s: crops of %dx%d px, the model takes %dx%d; resize them with --resize, or cut others", x->path, x->height, x->width,
+				p->height, p->width);
 	}
 done:
 	free(used);
@@ -348,7 +355,8 @@ static int list_classes(crops *c)
 		c->by_class[k][c->n_by_class[k]++] = i;
 	}
 	for (size_t k = 0; k < classes; k++)
-		c->class_weight[k] = c->how.balance == C5_BALANCE_WEIGHT && c->n_by_class[k] ? (float)((double)c->feed.n_train / ((double)classes * (double)c->n_by_class[k])) : 1;
+		c->class_weight[k] = c->how.balance == C5_BALANCE_WEIGHT && c->n_by_class[k]
+			? (float)((double)c->feed.n_train / ((double)classes * (double)c->n_by_class[k])) : 1;
 	return C5_OK;
 }
 
@@ -362,8 +370,8 @@ int c5_feed_crops(c5_feed **out, const c5_crop_feed *how, c5_dataset *d, const u
 	c->how = *how;
 	c->d = d;
 	c->feed.ctx = c;
-	if ((err = c5_dataset_check(d, part, C5_PART_TRAIN, "training")) < 0 || (err = bind_sources(c, part, resize)) < 0 || (err = list_items(c, part)) < 0 || (err = list_classes(c)) < 0)
-		goto done;
+	if ((err = c5_dataset_check(d, part, C5_PART_TRAIN, "training")) < 0 || (err = bind_sources(c, part, resize)) < 0 ||
+		(err = list_items(c, part)) < 0 || (err = list_classes(c)) < 0) goto done;
 	c->crop = (size_t)p->channels * (size_t)p->height * (size_t)p->width;
 	size_t light = c5_augment_scratch(how->augment, p->channels, p->height, p->width);
 	c->per_thread = 2 * c->crop + (light > c->per_thread ? light : c->per_thread) + 32;
@@ -404,7 +412,8 @@ int c5_prepare_measure(c5_prepare *p, c5_dataset *d, const uint8_t *part, size_t
 		if (b > bytes) bytes = b;
 		if (r > room) room = r;
 	}
-	if ((err = c5_alloc_aligned(&raw, bytes + 1, 1)) < 0 || (err = c5_alloc_aligned(&crop, (size_t)p->channels * pixels + room, sizeof *crop)) < 0) goto done;
+	if ((err = c5_alloc_aligned(&raw, bytes + 1, 1)) < 0 || (err = c5_alloc_aligned(&crop, (size_t)p->channels * pixels + room, sizeof *crop)) < 0)
+		goto done;
 	for (size_t i = 0; i < d->n; i++) {
 		const c5_crops *x = &d->sources[d->items[i].source];
 		if (d->items[i].label < 0 || (part && part[i] != C5_PART_TRAIN)) continue;
@@ -414,7 +423,8 @@ int c5_prepare_measure(c5_prepare *p, c5_dataset *d, const uint8_t *part, size_t
 			c5_fail_in(err, "%s", x->path);
 			goto done;
 		}
-		if ((err = c5_dataset_read(d, i, raw)) < 0 || (err = c5_prepare_pixels(p, from, x->dtype, raw, x->height, x->width, crop, crop + (size_t)p->channels * pixels)) < 0) goto done;
+		if ((err = c5_dataset_read(d, i, raw)) < 0 || (err = c5_prepare_pixels(p, from, x->dtype, raw, x->height, x->width, crop,
+		    crop + (size_t)p->channels * pixels)) < 0) goto done;
 		for (int c = 0; c < p->channels; c++) {
 			const float *v = crop + (size_t)c * pixels;
 			double s = 0, q = 0;

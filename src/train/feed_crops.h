@@ -32,8 +32,8 @@ void c5_feed_crops_free(c5_feed *f); /* NULL is fine */
  * crops, spread evenly; 0: all. */
 int c5_prepare_measure(c5_prepare *p, c5_dataset *d, const uint8_t *part, size_t most);
 
-/* accuracy, balanced_accuracy, auc (as a feed's judge) and more of probabilities (n, classes): log_loss, and calibration_error (Guo et al. 2017: of the
- * most probable class, in 15 equal bins). names and values have room for 8; returns how many, or an error. */
+/* accuracy, balanced_accuracy, auc (as a feed's judge) and more of probabilities (n, classes): log_loss, and calibration_error (Guo et al. 2017: of
+ * the most probable class, in 15 equal bins). names and values have room for 8; returns how many, or an error. */
 int c5_class_figures(const float *prob, const int32_t *label, size_t n, size_t classes, const char *names[8], double values[8]);
 
 /* Area under the curve of scores for the items with truth against those without; ties count half. NAN when either is missing. */

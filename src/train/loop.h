@@ -39,7 +39,8 @@ typedef struct c5_loop {
 } c5_loop;
 
 /* predict.c: outputs of items item0 .. on all ranks; targets too when not NULL. */
-int c5_predict_run(const c5_train_job *job, const c5_weights *w, int precision, size_t item0, size_t n, int batch, float *const *outputs, float *const *targets);
+int c5_predict_run(const c5_train_job *job, const c5_weights *w, int precision, size_t item0, size_t n, int batch, float *const *outputs,
+	float *const *targets);
 /* The validation part's loss and figures. */
 int c5_loop_validate(c5_loop *l, const c5_weights *w, c5_epoch *e);
 

@@ -28,14 +28,16 @@ static int ask(c5_loader *l, size_t *items, size_t item0, size_t n, size_t block
 	return c5_loader_ask(l, items, NULL, count, 0);
 }
 
-static int run(const c5_train_job *job, const c5_weights *w, int precision, size_t item0, size_t n, size_t batch, c5_span mine, float *const *outputs, float *const *targets)
+static int run(const c5_train_job *job, const c5_weights *w, int precision, size_t item0, size_t n, size_t batch, c5_span mine, float *const *outputs,
+	float *const *targets)
 {
 	c5_net *net = NULL;
 	c5_loader *loader = NULL;
 	size_t *items = NULL;
 	c5_net_how how = { .batch = (int)batch, .precision = precision };
 	int err = c5_net_make(&net, job->device, job->model, w, &how);
-	if (err < 0 || (err = c5_loader_open(&loader, job->feed, batch, job->params->prefetch)) < 0 || (err = c5_alloc(&items, batch, sizeof *items)) < 0) goto done;
+	if (err < 0 || (err = c5_loader_open(&loader, job->feed, batch, job->params->prefetch)) < 0 || (err = c5_alloc(&items, batch, sizeof *items)) < 0)
+		goto done;
 	if (mine.lo < mine.hi) err = ask(loader, items, item0, n, (size_t)mine.lo, batch);
 	for (int k = mine.lo; k < mine.hi && err == C5_OK; k++) {
 		const c5_batch *b;
@@ -49,7 +51,8 @@ done:
 	return err;
 }
 
-int c5_predict_run(const c5_train_job *job, const c5_weights *w, int precision, size_t item0, size_t n, int batch, float *const *outputs, float *const *targets)
+int c5_predict_run(const c5_train_job *job, const c5_weights *w, int precision, size_t item0, size_t n, int batch, float *const *outputs,
+	float *const *targets)
 {
 	c5_together *t = job->together;
 	size_t per = (size_t)batch, blocks = (n + per - 1) / per;
@@ -103,7 +106,8 @@ double c5_loss_value(const c5_loss *l, const float *output, const float *target,
 		if (l->kind == C5_LOSS_DICE) { /* of each item and class, over positions */
 			for (size_t k = 0; k < classes; k++) {
 				double both = 0, all = 0;
-				for (size_t p = 0; p < positions; p++) both += (double)o[k * positions + p] * t[k * positions + p], all += (double)o[k * positions + p] + t[k * positions + p];
+				for (size_t p = 0; p < positions; p++)
+					both += (double)o[k * positions + p] * t[k * positions + p], all += (double)o[k * positions + p] + t[k * positions + p];
 				sum += (1 - (2 * both + 1) / (all + 1)) / (double)classes;
 			}
 			continue;
@@ -134,11 +138,13 @@ int c5_loop_validate(c5_loop *l, const c5_weights *w, c5_epoch *e)
 		if ((!l->outputs[t] && (err = c5_alloc_aligned(&l->outputs[t], f->n_validate * f->target_count[t], sizeof(float))) < 0) ||
 		    (!l->targets[t] && (err = c5_alloc_aligned(&l->targets[t], f->n_validate * f->target_count[t], sizeof(float))) < 0))
 			return err;
-	if ((err = c5_predict_run(job, w, l->precision, f->n_train, f->n_validate, l->places, l->outputs, l->have_targets ? NULL : l->targets)) < 0) return err;
+	if ((err = c5_predict_run(job, w, l->precision, f->n_train, f->n_validate, l->places, l->outputs, l->have_targets ? NULL : l->targets)) < 0)
+		return err;
 	l->have_targets = true;
 	for (int t = 0; t < job->n_losses; t++) {
 		double weight = job->losses[t].share > 0 ? job->losses[t].share : 1;
-		loss += weight * c5_loss_value(&job->losses[t], l->outputs[t], l->targets[t], f->n_validate, f->target_count[t], classes_of(job->model, job->losses[t].output));
+		loss += weight * c5_loss_value(&job->losses[t], l->outputs[t], l->targets[t], f->n_validate, f->target_count[t],
+			classes_of(job->model, job->losses[t].output));
 		share += weight;
 	}
 	e->validation_loss = loss / share;

@@ -165,9 +165,11 @@ void c5_prepare_add_yaml(c5_buf *b, int indent, const c5_prepare *p)
 		if (c) c5_text_add(b, ", ");
 		c5_yaml_add_text(b, p->names[c]);
 	}
-	c5_text_addf(b, "]\n%*sheight: %d\n%*swidth: %d\n%*sscaling: %s\n", indent, "", p->height, indent, "", p->width, indent, "", c5_scaling_name(p->scaling));
+	c5_text_addf(b, "]\n%*sheight: %d\n%*swidth: %d\n%*sscaling: %s\n", indent, "", p->height, indent, "", p->width, indent, "",
+		c5_scaling_name(p->scaling));
 	if (p->scaling == C5_SCALE_RANGE) c5_text_addf(b, "%*sfull: %s\n", indent, "", c5_text_real(low, p->full));
-	if (p->scaling == C5_SCALE_PERCENTILE) c5_text_addf(b, "%*slow: %s\n%*shigh: %s\n", indent, "", c5_text_real(low, p->low), indent, "", c5_text_real(high, p->high));
+	if (p->scaling == C5_SCALE_PERCENTILE)
+		c5_text_addf(b, "%*slow: %s\n%*shigh: %s\n", indent, "", c5_text_real(low, p->low), indent, "", c5_text_real(high, p->high));
 	if (p->missing) c5_text_addf(b, "%*smissing: true\n", indent, "");
 	if (p->scaling != C5_SCALE_CHANNEL) return;
 	add_numbers(b, indent, "mean", p->mean, p->channels);
@@ -194,7 +196,8 @@ static int read_reals(double *out, int n, const c5_yaml_node *map, const char *k
 {
 	const c5_yaml_node *node = c5_yaml_get(map, key);
 	int err = C5_OK;
-	if (!node || node->kind != C5_YAML_LIST || node->n != (size_t)n) return c5_yaml_fail(C5_EUSAGE, node ? node : map, "%s: a list of %d numbers is expected", key, n);
+	if (!node || node->kind != C5_YAML_LIST || node->n != (size_t)n)
+		return c5_yaml_fail(C5_EUSAGE, node ? node : map, "%s: a list of %d numbers is expected", key, n);
 	for (int i = 0; i < n && err == C5_OK; i++) err = c5_yaml_real(&out[i], node->items[i]);
 	return err;
 }
@@ -221,14 +224,16 @@ int c5_prepare_from_yaml(c5_prepare *p, const c5_yaml_node *map)
 	const char *text;
 	int err;
 	memset(p, 0, sizeof *p);
-	if ((err = read_names(p, map)) < 0 || (err = read_count(&p->height, map, "height", 16384)) < 0 || (err = read_count(&p->width, map, "width", 16384)) < 0) return err;
+	if ((err = read_names(p, map)) < 0 || (err = read_count(&p->height, map, "height", 16384)) < 0 ||
+	    (err = read_count(&p->width, map, "width", 16384)) < 0) return err;
 	if (!node) return c5_yaml_fail(C5_EUSAGE, map, "scaling is expected");
 	if (c5_yaml_get(map, "missing") && (err = c5_yaml_bool(&p->missing, c5_yaml_get(map, "missing"))) < 0) return err;
 	if ((err = c5_yaml_text(&text, node)) < 0) return err;
 	while (p->scaling < C5_SCALINGS && strcmp(text, scaling_names[p->scaling]) != 0) p->scaling++;
 	switch (p->scaling) {
 	case C5_SCALE_CHANNEL: return (err = read_reals(p->mean, p->channels, map, "mean")) < 0 ? err : read_reals(p->sd, p->channels, map, "sd");
-	case C5_SCALE_RANGE: return (err = read_real(&p->full, map, "full")) < 0 ? err : p->full > 0 ? C5_OK : c5_yaml_fail(C5_EUSAGE, map, "full: a number above 0 is expected");
+	case C5_SCALE_RANGE: return (err = read_real(&p->full, map, "full")) < 0 ? err : p->full > 0 ? C5_OK : c5_yaml_fail(C5_EUSAGE, map,
+		"full: a number above 0 is expected");
 	case C5_SCALE_PERCENTILE: return (err = read_real(&p->low, map, "low")) < 0 ? err : read_real(&p->high, map, "high");
 	case C5_SCALE_CROP: return C5_OK;
 	default: return c5_yaml_fail(C5_EUSAGE, node, "scaling '%s' is none of channel, range, percentile, crop", text);

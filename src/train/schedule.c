@@ -16,7 +16,8 @@ int c5_schedule_find(const char *name)
 
 double c5_schedule_rate(const c5_schedule *s, double epoch, int plateaus)
 {
-	double warm = s->warm_up > 0 && epoch < s->warm_up ? epoch / s->warm_up : 1, span = s->epochs - s->warm_up, at = epoch > s->warm_up ? epoch - s->warm_up : 0;
+	double warm = s->warm_up > 0 && epoch < s->warm_up ? epoch / s->warm_up : 1, span = s->epochs - s->warm_up, at = epoch > s->warm_up
+		? epoch - s->warm_up : 0;
 	switch (s->kind) {
 	case C5_RATE_STEP: return s->rate * warm * (s->every > 0 ? pow(s->factor, floor(epoch / s->every)) : 1);
 	case C5_RATE_EXPONENTIAL: return s->rate * warm * pow(s->factor, epoch);

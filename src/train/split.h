@@ -7,7 +7,8 @@
 
 enum c5_part { C5_PART_NONE, C5_PART_TRAIN, C5_PART_VALIDATE }; /* none: items without a class */
 
-/* part: (d->n), set. Groups are drawn so that every class has about its `share` of items in validation; a class in two groups or more is on both sides. */
+/* part: (d->n), set. Groups are drawn so that every class has about its `share` of items in validation; a class in two groups or more is on both
+ * sides. */
 int c5_split_share(uint8_t *part, const c5_dataset *d, double share, uint64_t seed);
 /* Fold `fold` (from 0) of `folds` by group is validation; classes are spread evenly over folds. C5_EINPUT when there are fewer groups than folds. */
 int c5_split_fold(uint8_t *part, const c5_dataset *d, int folds, int fold, uint64_t seed);

@@ -54,5 +54,6 @@ static int agree(c5_together *t, int code)
 
 void c5_alone(c5_together *t)
 {
-	*t = (c5_together){ .size = 1, .sum_begin = sum_begin, .sum_ready = sum_ready, .sum_end = sum_end, .gather = gather, .gather_floats = gather_floats, .share = share, .agree = agree };
+	*t = (c5_together){ .size = 1, .sum_begin = sum_begin, .sum_ready = sum_ready, .sum_end = sum_end, .gather = gather, .gather_floats = gather_floats,
+		.share = share, .agree = agree };
 }

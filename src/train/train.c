@@ -20,7 +20,8 @@
 const c5_opt c5_train_opts[] = {
 	{ "epochs", C5_OPT_INT, F(epochs), "50", 1, 1e6, NULL, "N", "times the training part is gone through" },
 	{ "batch", C5_OPT_INT, F(batch), "64", 1, 1e6, NULL, "N", "crops a step" },
-	{ "micro", C5_OPT_INT, F(micro), "4", 1, 1024, NULL, "N", "parts a batch is cut into, for ranks to share; part of the result, as their sums and norms are" },
+	{ "micro", C5_OPT_INT, F(micro), "4", 1, 1024, NULL, "N",
+		"parts a batch is cut into, for ranks to share; part of the result, as their sums and norms are" },
 	{ "optimizer", C5_OPT_CHOICE, F(optimizer), "adamw", 0, 0, NULL, "sgd|adam|adamw", "how weights follow the gradient" },
 	{ "rate", C5_OPT_REAL, F(rate), "0.001", 0, 100, NULL, NULL, "learning rate, at its highest" },
 	{ "momentum", C5_OPT_REAL, F(momentum), "0.9", 0, 0.9999, NULL, NULL, "of sgd" },
@@ -33,7 +34,8 @@ const c5_opt c5_train_opts[] = {
 	{ "every", C5_OPT_REAL, F(every), "10", 0, 1e6, "epochs", NULL, "between steps; without progress, for a plateau" },
 	{ "last", C5_OPT_REAL, F(last), "0.01", 0, 1, NULL, NULL, "share of the rate a cosine ends with" },
 	{ "stop-after", C5_OPT_INT, F(stop_after), "0", 0, 1e6, "epochs", NULL, "without a better figure; 0: goes on" },
-	{ "watch", C5_OPT_TEXT, F(watch), "loss", 0, 0, NULL, "FIGURE", "what says which epoch is best: loss, accuracy, balanced_accuracy or auc of the validation part" },
+	{ "watch", C5_OPT_TEXT, F(watch), "loss", 0, 0, NULL, "FIGURE",
+		"what says which epoch is best: loss, accuracy, balanced_accuracy or auc of the validation part" },
 	{ "averaging", C5_OPT_REAL, F(averaging), "0", 0, 0.99999, NULL, NULL, "weights averaged over steps, this share kept each step; 0: as they are" },
 	{ "precision", C5_OPT_CHOICE, F(precision), "fp32", 0, 0, NULL, "fp32|bf16", "of products; sums, weights and losses are float32 always" },
 	{ "seed", C5_OPT_INT, F(seed), "1", 0, 9e15, NULL, "N", "another seed, another training" },
@@ -57,8 +59,8 @@ static int read_params(c5_loop *l)
 {
 	const c5_train_params *p = l->job->params;
 	c5_optimizer *o = &l->optimizer;
-	*o = (c5_optimizer){ .momentum = (float)p->momentum, .nesterov = p->nesterov, .beta1 = 0.9f, .beta2 = 0.999f, .epsilon = 1e-8f, .decay = (float)p->decay, .clip_norm = (float)p->clip,
-		.layer_rate = l->job->layer_rate, .averaging = (float)p->averaging };
+	*o = (c5_optimizer){ .momentum = (float)p->momentum, .nesterov = p->nesterov, .beta1 = 0.9f, .beta2 = 0.999f, .epsilon = 1e-8f,
+		.decay = (float)p->decay, .clip_norm = (float)p->clip, .layer_rate = l->job->layer_rate, .averaging = (float)p->averaging };
 	o->kind = strcmp(p->optimizer, "sgd") == 0 ? C5_OPT_SGD : strcmp(p->optimizer, "adam") == 0 ? C5_OPT_ADAM : C5_OPT_ADAMW;
 	l->schedule = (c5_schedule){ c5_schedule_find(p->schedule), p->rate, p->factor, p->every, p->last, p->warm_up, (double)p->epochs };
 	if (l->schedule.kind < 0) return c5_fail(C5_EUSAGE, "--schedule %s: none of constant, step, exponential, cosine, plateau", p->schedule);
@@ -96,7 +98,8 @@ static int begin(c5_loop *l)
 	if (!f->n_train) return c5_fail(C5_EINPUT, "nothing to learn from");
 	if (s->micro <= 0) s->micro = job->params->micro;
 	if (l->t->size > s->micro)
-		return c5_fail(C5_EUSAGE, "%d ranks share batches of %lld parts: at most one rank a part; start fewer ranks, or cut batches finer with --micro", l->t->size, (long long)s->micro);
+		return c5_fail(C5_EUSAGE, "%d ranks share batches of %lld parts: at most one rank a part; start fewer ranks, or cut batches finer with --micro",
+			l->t->size, (long long)s->micro);
 	if ((err = make_net(l)) < 0) return err;
 	l->per_epoch = f->per_epoch ? f->per_epoch : f->n_train;
 	l->steps = (uint32_t)((l->per_epoch + l->batch - 1) / l->batch);
@@ -108,12 +111,14 @@ static int begin(c5_loop *l)
 	if (l->own_total && (err = c5_alloc_aligned(&l->total, l->n_flat + l->n_statistics + 1, sizeof *l->total)) < 0) return err;
 	if (!l->own_total) l->total = l->sum.slots[0];
 	bool beside = job->params->prefetch || strncmp(c5_device_name(job->device), "cpu", 3) != 0;
-	if ((err = c5_loader_open(&l->loader, f, (size_t)l->places, beside)) < 0 || (err = c5_alloc(&l->told, (size_t)s->micro + (size_t)l->t->size + 1, sizeof *l->told)) < 0 ||
-	    (err = c5_alloc(&l->order, l->per_epoch, sizeof *l->order)) < 0 || (err = c5_alloc(&l->items, (size_t)l->places, sizeof *l->items)) < 0 ||
-	    (err = c5_alloc(&l->draws, (size_t)l->places, sizeof *l->draws)) < 0)
+	if ((err = c5_loader_open(&l->loader, f, (size_t)l->places, beside)) < 0 ||
+	    (err = c5_alloc(&l->told, (size_t)s->micro + (size_t)l->t->size + 1, sizeof *l->told)) < 0 ||
+	    (err = c5_alloc(&l->order, l->per_epoch, sizeof *l->order)) < 0 ||
+	    (err = c5_alloc(&l->items, (size_t)l->places, sizeof *l->items)) < 0 || (err = c5_alloc(&l->draws, (size_t)l->places, sizeof *l->draws)) < 0)
 		return err;
 	size_t n = c5_net_state(l->net, &l->optimizer);
-	if (s->optimizer && s->n_optimizer != n) return c5_fail(C5_EINPUT, "the checkpoint has %zu numbers of the optimizer, expected %zu", s->n_optimizer, n);
+	if (s->optimizer && s->n_optimizer != n)
+		return c5_fail(C5_EINPUT, "the checkpoint has %zu numbers of the optimizer, expected %zu", s->n_optimizer, n);
 	if (s->optimizer && (err = c5_net_state_put(l->net, &l->optimizer, s->optimizer)) < 0) return err;
 	if (!s->optimizer && (err = c5_alloc_aligned(&s->optimizer, n + 1, sizeof *s->optimizer)) < 0) return err;
 	if (!s->n_optimizer) s->best = NAN;
@@ -213,7 +218,8 @@ static int do_micro(c5_loop *l, uint32_t step, int leaf, const c5_batch *b)
 	for (int i = 0; i < job->feed->n_inputs; i++)
 		if ((err = c5_net_input(l->net, i, b->inputs[i], l->places)) < 0) return err;
 	if ((err = c5_net_forward(l->net, (uint64_t)job->params->seed, draw_of(l, step, leaf))) < 0) return err;
-	if ((err = c5_net_loss(l->net, job->losses, job->n_losses, (const float *const *)b->targets, b->weight, l->places, 1.0 / (double)l->batch, &l->told[leaf])) < 0) return err;
+	if ((err = c5_net_loss(l->net, job->losses, job->n_losses, (const float *const *)b->targets, b->weight, l->places, 1.0 / (double)l->batch,
+	    &l->told[leaf])) < 0) return err;
 	l->covered = 0;
 	if (last && (err = begin_sum(l)) < 0) return err;
 	if ((err = c5_net_backward(l->net, last ? gradient_ready : NULL, l)) < 0) return err;
@@ -234,8 +240,8 @@ static int do_micro(c5_loop *l, uint32_t step, int leaf, const c5_batch *b)
 static int not_finite(const c5_loop *l, double loss, int leaf)
 {
 	size_t at = (size_t)l->s->step * l->batch + (leaf > 0 ? (size_t)leaf * (size_t)l->places : 0);
-	return c5_fail(C5_EINPUT, "the loss is %s in epoch %u, batch %u of %u (from item %zu of the training part); try a lower --rate, or --clip 1", isnan(loss) ? "no number" : "infinite",
-		l->s->epoch + 1, l->s->step + 1, l->steps, l->order[at % l->per_epoch]);
+	return c5_fail(C5_EINPUT, "the loss is %s in epoch %u, batch %u of %u (from item %zu of the training part); try a lower --rate, or --clip 1",
+		isnan(loss) ? "no number" : "infinite", l->s->epoch + 1, l->s->step + 1, l->steps, l->order[at % l->per_epoch]);
 }
 
 /* What all ranks must know: the losses, in the order of micro-batches, and whether someone is asked to stop or a checkpoint is due. */
@@ -336,7 +342,8 @@ static int end_epoch(c5_loop *l)
 	bool better;
 	int err = refresh(l);
 	if (err < 0) return err;
-	c5_epoch e = { .epoch = s->epoch + 1, .rate = c5_schedule_rate(&l->schedule, s->epoch + 1 - 0.5 / l->steps, (int)s->plateaus), .loss = s->loss_sum / l->steps, .norm = s->norm };
+	c5_epoch e = { .epoch = s->epoch + 1, .rate = c5_schedule_rate(&l->schedule, s->epoch + 1 - 0.5 / l->steps, (int)s->plateaus),
+		.loss = s->loss_sum / l->steps, .norm = s->norm };
 	if (l->optimizer.averaging > 0) {
 		judged = NULL;
 		if ((err = c5_weights_copy(&judged, s->weights)) < 0 || (err = c5_net_save_average(l->net, judged)) < 0) goto done;
@@ -352,7 +359,8 @@ static int end_epoch(c5_loop *l)
 	s->epoch++;
 	s->step = 0;
 	s->loss_sum = 0;
-	s->finished = s->epoch >= (uint32_t)l->job->params->epochs || (l->job->params->stop_after > 0 && s->since_best >= (uint32_t)l->job->params->stop_after);
+	s->finished = s->epoch >= (uint32_t)l->job->params->epochs || (l->job->params->stop_after > 0 &&
+		s->since_best >= (uint32_t)l->job->params->stop_after);
 	if (l->job->keeper && l->t->rank == 0 && l->job->keeper->told) {
 		double spent = c5_clock_s() - l->begun_at;
 		l->job->keeper->told(l->job->keeper, s, spent > 0 ? (double)l->begun_items / spent : 0, better);
@@ -381,7 +389,8 @@ static int do_epoch(c5_loop *l)
 			l->told_at = c5_clock_s();
 		}
 		if ((stop || due) && s->step < l->steps && ((err = refresh(l)) < 0 || (err = save(l)) < 0)) break;
-		if (stop && s->step < l->steps) return c5_fail(C5_ESTOP, "stopped by %s in epoch %u; go on with --resume", *c5_stop_reason() ? c5_stop_reason() : "another rank", s->epoch + 1);
+		if (stop && s->step < l->steps)
+			return c5_fail(C5_ESTOP, "stopped by %s in epoch %u; go on with --resume", *c5_stop_reason() ? c5_stop_reason() : "another rank", s->epoch + 1);
 	}
 	return err < 0 ? err : end_epoch(l);
 }
@@ -414,7 +423,8 @@ int c5_train(const c5_train_job *job, c5_train_state *s)
 		double both[2] = { due, stop };
 		if ((err = l.t->gather(l.t, both, 2)) < 0) break;
 		if ((both[0] > 0 || both[1] > 0) && (err = save(&l)) < 0) break;
-		if (both[1] > 0 && !s->finished) err = c5_fail(C5_ESTOP, "stopped by %s after epoch %u; go on with --resume", *c5_stop_reason() ? c5_stop_reason() : "another rank", s->epoch);
+		if (both[1] > 0 && !s->finished)
+			err = c5_fail(C5_ESTOP, "stopped by %s after epoch %u; go on with --resume", *c5_stop_reason() ? c5_stop_reason() : "another rank", s->epoch);
 	}
 	end(&l);
 	return err;

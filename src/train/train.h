@@ -1,8 +1,8 @@
 /* train.h – the loop that fits a model: batches from a feed, gradients summed over micro-batches and ranks in one fixed order, steps, validation,
  * early stopping, checkpoints. Read this header first; feed.h says what is learnt from, together.h how ranks talk, keeper below what is kept.
  *
- * A batch is cut into a fixed number of micro-batches; ranks share them. With the same threads a rank the weights after any number of steps are the same
- * bits for any number of ranks, and after any interruption. */
+ * A batch is cut into a fixed number of micro-batches; ranks share them. With the same threads a rank the weights after any number of steps are the
+ * same bits for any number of ranks, and after any interruption. */
 #ifndef C5_TRAIN_TRAIN_H
 #define C5_TRAIN_TRAIN_H
 
@@ -88,12 +88,12 @@ typedef struct c5_train_job {
 } c5_train_job;
 
 /* Trains from `s`: new (epoch 0, weights set, all else zero) or taken from a checkpoint. Afterwards s->best_weights are the best epoch's.
- * C5_ESTOP when a signal asked for it (a checkpoint was saved); C5_EINPUT when the loss is not finite, which names epoch and batch and leaves the last
- * good checkpoint saved. */
+ * C5_ESTOP when a signal asked for it (a checkpoint was saved); C5_EINPUT when the loss is not finite, which names epoch and batch and leaves the
+ * last good checkpoint saved. */
 int c5_train(const c5_train_job *job, c5_train_state *s);
 
-/* Outputs of the first n of the feed's validation part, or of any feed: item0 .. item0 + n - 1, gathered on all ranks. outputs[t]: (n, target_count[t])
- * of the losses' outputs. `batch` items a pass. */
+/* Outputs of the first n of the feed's validation part, or of any feed: item0 .. item0 + n - 1, gathered on all ranks. outputs[t]: (n,
+ * target_count[t]) of the losses' outputs. `batch` items a pass. */
 int c5_train_predict(const c5_train_job *job, const c5_weights *w, size_t item0, size_t n, int batch, float *const *outputs);
 
 /* Mean over items of one loss, without weights and smoothing: output and target (n, count), `classes` of them at each position. */

@@ -48,7 +48,8 @@ int c5_tree_sum_open(c5_tree_sum *s, int leaves, int a, int b, size_t n)
 		depth -= due(0, leaves, a, b, i) - 1;
 		if (depth > most) most = depth;
 	}
-	if (leaves > C5_TREE_LEAVES_MAX || most > C5_TREE_SLOTS_MAX) return c5_fail(C5_EUSAGE, "%d micro-batches, expected at most %d", leaves, C5_TREE_LEAVES_MAX);
+	if (leaves > C5_TREE_LEAVES_MAX || most > C5_TREE_SLOTS_MAX)
+		return c5_fail(C5_EUSAGE, "%d micro-batches, expected at most %d", leaves, C5_TREE_LEAVES_MAX);
 	for (int i = 0; i < most; i++) {
 		if ((err = c5_alloc_aligned(&s->slots[i], n + 1, sizeof(float))) < 0) {
 			c5_tree_sum_close(s);
