@@ -108,6 +108,50 @@ static void sizes_of_batches_hardly_matter(void **state)
 	c5_member_free(&m);
 }
 
+/* The crops, turned: view v of scorer.h. */
+static int read_turned(void *ctx, uint64_t at, uint64_t n, void *pixels)
+{
+	const int v = *(const int *)ctx;
+	uint16_t(*out)[CHANNELS][SIDE][SIDE] = pixels;
+	for (uint64_t i = 0; i < n; i++)
+		for (int c = 0; c < CHANNELS; c++)
+			for (int y = 0; y < SIDE; y++)
+				for (int x = 0; x < SIDE; x++) {
+					int a = v & 2 ? SIDE - 1 - y : y, b = v & 1 ? SIDE - 1 - x : x;
+					out[i][c][y][x] = v & 4 ? crops[at + i][c][b][a] : crops[at + i][c][a][b];
+				}
+	return C5_OK;
+}
+
+static void views_are_turned_crops_and_their_mean_counts(void **state)
+{
+	(void)state;
+	static const char *const names[] = { "phase", "srs" };
+	static float one[CROPS * 2], mean[CROPS * 2], all[CROPS * 2], turned[CROPS * 2];
+	c5_member m = member("m", "lenet", 2, names, SIDE, 2, 5);
+	c5_scorer *s;
+	float most = 0;
+	assert_int_equal(c5_scorer_open(&s, device, &m, 1, 16, C5_FP32), C5_OK);
+	assert_int_equal(c5_scorer_bind(s, "phase,srs", CHANNELS, C5_U16, SIDE, SIDE), C5_OK);
+	for (int v = 0; v < 8; v++) {
+		assert_int_equal(c5_scorer_run(s, 0, CROPS, read_turned, NULL, &v, one), C5_OK);
+		for (int i = 0; i < CROPS * 2; i++) mean[i] += one[i] / 8;
+	}
+	assert_int_equal(c5_scorer_views(s, 8), C5_OK);
+	for (int v = 0; v < 8; v += 5) {
+		assert_int_equal(c5_scorer_run(s, 0, CROPS, read_turned, NULL, &v, v ? turned : all), C5_OK);
+		for (int i = 0; i < CROPS * 2; i++) assert_true(fabsf((v ? turned : all)[i] - mean[i]) < 1e-5f);
+	}
+	for (int i = 0; i < CROPS * 2; i++) most = fmaxf(most, fabsf(one[i] - all[i]));
+	assert_true(most > 1e-4f); /* a single view says something else */
+	m.temperature = 3; /* of the mean, not of each view */
+	assert_int_equal(c5_scorer_run(s, 0, CROPS, read_turned, NULL, &(int){ 0 }, turned), C5_OK);
+	c5_temperature_apply(all, CROPS, 2, 3);
+	assert_memory_equal(all, turned, sizeof all);
+	c5_scorer_close(s);
+	c5_member_free(&m);
+}
+
 static void members_answer_each_for_itself(void **state)
 {
 	(void)state;
@@ -181,6 +225,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(neighbours_do_not_matter),
 		cmocka_unit_test(sizes_of_batches_hardly_matter),
+		cmocka_unit_test(views_are_turned_crops_and_their_mean_counts),
 		cmocka_unit_test(members_answer_each_for_itself),
 		cmocka_unit_test(a_missing_channel_is_zeros_where_the_model_allows),
 		cmocka_unit_test(what_cannot_score_is_refused),

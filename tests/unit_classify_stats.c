@@ -145,9 +145,10 @@ static void calibration_is_judged_on_groups_it_was_not_fitted_to(void **state)
 		positive[i] = truth[i] == 1;
 		score[i] = (double)prob[2 * i + 1];
 	}
+	const c5_answers answers = { before, NULL, 1, N, 2 };
 	memcpy(before, prob, sizeof prob);
 	c5_reliability_bins(raw, 10, score, positive, N);
-	assert_int_equal(c5_temperature_cross(prob, temperatures, truth, group, GROUPS, N, 2, 4, 1), C5_OK);
+	assert_int_equal(c5_temperature_cross(prob, temperatures, &answers, truth, group, GROUPS, 4, 1), C5_OK);
 	for (int f = 0; f < 4; f++) assert_true(fabs(temperatures[f] - 3) < 0.4);
 	for (uint32_t i = 0; i < N; i++) score[i] = (double)prob[2 * i + 1];
 	c5_reliability_bins(bins, 10, score, positive, N);
@@ -161,16 +162,55 @@ static void calibration_is_judged_on_groups_it_was_not_fitted_to(void **state)
 	assert_int_equal(n, N);
 	/* One group's labels turned round: its own fold must not see them, the others must. */
 	double other[GROUPS], plain[GROUPS];
-	memcpy(prob, before, sizeof prob);
-	assert_int_equal(c5_temperature_cross(prob, plain, truth, group, GROUPS, N, 2, GROUPS, 1), C5_OK);
+	assert_int_equal(c5_temperature_cross(prob, plain, &answers, truth, group, GROUPS, GROUPS, 1), C5_OK);
 	for (uint32_t i = 0; i < N; i++)
 		if (group[i] == 3) truth[i] = !truth[i];
-	memcpy(prob, before, sizeof prob);
-	assert_int_equal(c5_temperature_cross(prob, other, truth, group, GROUPS, N, 2, GROUPS, 1), C5_OK);
+	assert_int_equal(c5_temperature_cross(prob, other, &answers, truth, group, GROUPS, GROUPS, 1), C5_OK);
 	int same = 0;
 	for (int f = 0; f < GROUPS; f++) same += other[f] == plain[f];
 	assert_int_equal(same, 1);
-	assert_int_equal(c5_temperature_cross(prob, other, truth, group, 1, N, 2, 2, 1), C5_EINPUT);
+	assert_int_equal(c5_temperature_cross(prob, other, &answers, truth, group, 1, 2, 1), C5_EINPUT);
+}
+
+/* Each member is right about itself, yet their mean is not sure enough: one T below 1 for all of them mends that. */
+static void members_of_an_ensemble_share_a_temperature_that_fits_their_mean(void **state)
+{
+	(void)state;
+	enum { N = 6000, MEMBERS = 3 };
+	static float prob[MEMBERS * N * 2];
+	static uint32_t truth[N];
+	static uint8_t heard[MEMBERS * N];
+	for (uint32_t i = 0; i < N; i++) { /* what is known is the sum of three parts; each member sees its own */
+		double part[MEMBERS];
+		c5_random r;
+		c5_random_start(&r, 11, i);
+		truth[i] = c5_random_uniform(&r) < 0.5;
+		for (int m = 0; m < MEMBERS; m++) {
+			part[m] = (truth[i] ? 1 : -1) + 1.2 * c5_random_normal(&r);
+			prob[(m * N + i) * 2 + 1] = (float)(1 / (1 + exp(-2 * part[m] / (1.2 * 1.2))));
+			prob[(m * N + i) * 2] = 1 - prob[(m * N + i) * 2 + 1];
+			heard[m * N + i] = (uint32_t)m == i % MEMBERS;
+		}
+	}
+	const c5_answers together = { prob, NULL, MEMBERS, N, 2 }, first = { prob, NULL, 1, N, 2 }, folds = { prob, heard, MEMBERS, N, 2 };
+	double t, alone, single;
+	assert_int_equal(c5_temperature_fit_mean(&alone, &first, truth, NULL), C5_OK);
+	assert_int_equal(c5_temperature_fit(&single, prob, truth, N, 2), C5_OK);
+	assert_true(alone == single && fabs(alone - 1) < 0.06);
+	assert_int_equal(c5_temperature_fit_mean(&t, &folds, truth, NULL), C5_OK);
+	assert_true(fabs(t - 1) < 0.06); /* one voice an item: as a single model */
+	assert_int_equal(c5_temperature_fit_mean(&t, &together, truth, NULL), C5_OK);
+	assert_true(t < 0.8);
+	double at[3] = { 0, 0, 0 };
+	for (int k = 0; k < 3; k++) /* nothing near is better */
+		for (size_t i = 0; i < N; i++) {
+			float mean[2];
+			c5_answers_mean(mean, &together, i, t * (1 + 0.01 * (k - 1)));
+			at[k] -= log((double)mean[truth[i]]);
+		}
+	assert_true(at[1] <= at[0] && at[1] <= at[2]);
+	uint8_t none[N] = { 0 };
+	assert_int_equal(c5_temperature_fit_mean(&t, &together, truth, none), C5_EINPUT);
 }
 
 static void an_ensemble_tells_its_mean_and_its_doubts(void **state)
@@ -197,6 +237,7 @@ int main(void)
 		cmocka_unit_test(the_temperature_is_the_one_of_least_likelihood_lost),
 		cmocka_unit_test(temperatures_stay_within_limits),
 		cmocka_unit_test(calibration_is_judged_on_groups_it_was_not_fitted_to),
+		cmocka_unit_test(members_of_an_ensemble_share_a_temperature_that_fits_their_mean),
 		cmocka_unit_test(an_ensemble_tells_its_mean_and_its_doubts),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

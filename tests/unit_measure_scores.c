@@ -3,6 +3,7 @@
 
 #include <unistd.h>
 
+#include "measure/classes.h"
 #include "measure/classify.h"
 #include "measure/maps.h"
 #include "measure/plates.h"
@@ -11,7 +12,7 @@
 #include "golden/measure_maps.h"
 #include "golden/measure_scores.h"
 
-static const c5_classify_params plain = { 0.5, 10, 0, 1 };
+static const c5_classify_params plain = { .threshold = 0.5, .bins = 10, .seed = 1 };
 
 static double figure(const c5_figures *f, const char *name)
 {
@@ -67,7 +68,7 @@ static void intervals_repeat_by_seed_and_widen_by_group(void **state)
 		score[i] = (group[i] < 6) == truth[i] ? 0.9 : 0.1;
 	}
 	const c5_scored grouped = { N, truth, score, group, GROUPS }, single = { N, truth, score, NULL, 0 };
-	c5_classify_params p = { 0.5, 10, 500, 7 };
+	c5_classify_params p = { .threshold = 0.5, .bins = 10, .resamples = 500, .seed = 7 };
 	c5_figures a = { 0 }, b = { 0 }, c = { 0 }, d = { 0 };
 	assert_int_equal(c5_classify_figures(&a, &grouped, &p), C5_OK);
 	assert_int_equal(c5_classify_figures(&b, &grouped, &p), C5_OK);
@@ -86,6 +87,42 @@ static void intervals_repeat_by_seed_and_widen_by_group(void **state)
 	c5_figures_free(&b);
 	c5_figures_free(&c);
 	c5_figures_free(&d);
+}
+
+static void several_classes_are_those_of_scikit_learn(void **state)
+{
+	(void)state;
+	enum { N = sizeof class_truth / sizeof *class_truth };
+	const c5_classed c = { .n = N, .classes = 3, .prob = class_prob, .truth = class_truth, .names = class_names };
+	c5_figures f = { 0 };
+	uint64_t table[9];
+	assert_int_equal(c5_classes_figures(&f, &c, &plain), C5_OK);
+	for (size_t k = 0; k < sizeof class_figures / sizeof *class_figures; k++) same_real(figure(&f, class_figures[k].name), class_figures[k].value, class_figures[k].name);
+	c5_confusion(table, &c);
+	for (size_t k = 0; k < 9; k++) assert_int_equal(table[k], class_confusion[k]);
+	f.n = 0;
+	c5_classify_params p = { .threshold = 0.5, .bins = 10, .resamples = 400, .seed = 3 };
+	assert_int_equal(c5_classes_figures(&f, &c, &p), C5_OK);
+	const c5_figure *a = c5_figures_find(&f, "accuracy");
+	double binomial = 2 * 1.96 * sqrt(a->value * (1 - a->value) / N);
+	assert_true(a->low < a->value && a->value < a->high && fabs(a->high - a->low - binomial) < 0.3 * binomial);
+	c5_figures_free(&f);
+}
+
+static void shares_of_a_single_group_have_intervals_of_wilson(void **state)
+{
+	(void)state;
+	uint32_t group[60] = { 0 };
+	const c5_scored s = { golden_scores[0].n, golden_scores[0].truth, golden_scores[0].score, group, 1 };
+	c5_classify_params p = { .threshold = 0.5, .bins = 10, .resamples = 100, .seed = 1, .wilson = true };
+	c5_figures f = { 0 };
+	assert_int_equal(golden_scores[0].n, 60);
+	assert_int_equal(c5_classify_figures(&f, &s, &p), C5_OK);
+	const c5_figure *a = c5_figures_find(&f, "accuracy"), *r = c5_figures_find(&f, "recall");
+	assert_true(fabs(a->low - 0.5236262) < 1e-6 && fabs(a->high - 0.7583223) < 1e-6); /* 39 of 60 */
+	assert_true(fabs(r->low - 0.4232036) < 1e-6 && fabs(r->high - 0.7540937) < 1e-6); /* 18 of 30 */
+	assert_true(isnan(c5_figures_find(&f, "ROC_AUC")->low)); /* not a share of objects */
+	c5_figures_free(&f);
 }
 
 static void order_of_objects_does_not_matter(void **state)
@@ -214,6 +251,8 @@ int main(void)
 		cmocka_unit_test(figures_are_those_of_scikit_learn),
 		cmocka_unit_test(what_one_class_cannot_say_is_undefined),
 		cmocka_unit_test(intervals_repeat_by_seed_and_widen_by_group),
+		cmocka_unit_test(several_classes_are_those_of_scikit_learn),
+		cmocka_unit_test(shares_of_a_single_group_have_intervals_of_wilson),
 		cmocka_unit_test(order_of_objects_does_not_matter),
 		cmocka_unit_test(maps_are_those_of_scikit_image),
 		cmocka_unit_test(equal_constant_and_small_maps_have_their_answers),

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/mem.h"
 #include "base/random.h"
+#include "measure/figures.h"
 
 #define TINY 1e-38f   /* a float that underflowed */
 
@@ -96,38 +97,109 @@ static int deal(uint32_t *fold, uint32_t groups, uint32_t folds, uint64_t seed)
 	return C5_OK;
 }
 
-int c5_temperature_cross(float *prob, double *temperatures, const uint32_t *truth, const uint32_t *group, uint32_t groups, size_t n, size_t classes,
-	uint32_t folds, uint64_t seed)
+void c5_answers_mean(float *mean, const c5_answers *a, size_t i, double t)
 {
-	uint32_t *fold = NULL, *kept_truth = NULL;
-	float *kept = NULL;
+	double heard = 0, sum[256] = { 0 };
+	for (size_t m = 0; m < a->members; m++) {
+		const float *p = a->prob + (m * a->n + i) * a->classes;
+		double most = -INFINITY, all = 0;
+		if (a->heard && !a->heard[m * a->n + i]) continue;
+		heard++;
+		for (size_t k = 0; k < a->classes; k++) most = fmax(most, logit(p[k]) / t);
+		for (size_t k = 0; k < a->classes; k++) all += exp(logit(p[k]) / t - most);
+		for (size_t k = 0; k < a->classes && k < 256; k++) sum[k] += t == 1 ? (double)p[k] : exp(logit(p[k]) / t - most) / all;
+	}
+	for (size_t k = 0; k < a->classes; k++) mean[k] = heard > 0 && k < 256 ? (float)(sum[k] / heard) : NAN;
+}
+
+static double mean_nll(const c5_answers *a, const uint32_t *truth, const uint8_t *keep, double log_t)
+{
+	double nll = 0;
+	float mean[256];
+	for (size_t i = 0; i < a->n; i++) {
+		if (keep && !keep[i]) continue;
+		c5_answers_mean(mean, a, i, exp(log_t));
+		nll -= logit(mean[truth[i]]);
+	}
+	return nll;
+}
+
+/* Of one model, or of each item by one model (folds): convex, so Newton's steps find it. */
+static int fit_single(double *t, const c5_answers *a, const uint32_t *truth, const uint8_t *keep)
+{
+	float *prob = NULL;
+	uint32_t *which = NULL;
+	size_t n = 0;
+	int err = c5_alloc(&prob, a->n * a->classes + 1, sizeof *prob);
+	if (err == C5_OK) err = c5_alloc(&which, a->n + 1, sizeof *which);
+	for (size_t i = 0; err == C5_OK && i < a->n; i++) {
+		if (keep && !keep[i]) continue;
+		c5_answers_mean(prob + n * a->classes, a, i, 1);
+		which[n++] = truth[i];
+	}
+	if (err == C5_OK) err = c5_temperature_fit(t, prob, which, n, a->classes);
+	free(prob);
+	free(which);
+	return err;
+}
+
+static bool is_single(const c5_answers *a)
+{
+	for (size_t i = 0; i < a->n && a->members > 1; i++) {
+		size_t heard = 0;
+		for (size_t m = 0; m < a->members; m++) heard += !a->heard || a->heard[m * a->n + i];
+		if (heard > 1) return false;
+	}
+	return true;
+}
+
+int c5_temperature_fit_mean(double *t, const c5_answers *a, const uint32_t *truth, const uint8_t *keep)
+{
+	enum { GRID = 48 };
+	const double least = log(C5_TEMPERATURE_LEAST), step = (log(C5_TEMPERATURE_MOST) - least) / GRID, golden = 0.6180339887498949;
+	double best = INFINITY;
+	int at = 0, any = 0;
+	*t = 1;
+	if (a->classes > 256) return c5_fail(C5_EINPUT, "a temperature of %zu classes: up to 256 are taken", a->classes);
+	for (size_t i = 0; i < a->n; i++) any |= !keep || keep[i];
+	if (!any) return c5_fail(C5_EINPUT, "a temperature cannot be fitted to no objects");
+	if (is_single(a)) return fit_single(t, a, truth, keep);
+	for (int k = 0; k <= GRID; k++) {
+		double nll = mean_nll(a, truth, keep, least + step * k);
+		if (nll < best) best = nll, at = k;
+	}
+	double low = least + step * (at ? at - 1 : 0), high = least + step * (at < GRID ? at + 1 : GRID);
+	double x = high - golden * (high - low), y = low + golden * (high - low), fx = mean_nll(a, truth, keep, x), fy = mean_nll(a, truth, keep, y);
+	while (high - low > 1e-7) { /* the loss is flat to float32 closer by */
+		if (fx <= fy) high = y, y = x, fy = fx, x = high - golden * (high - low), fx = mean_nll(a, truth, keep, x);
+		else low = x, x = y, fx = fy, y = low + golden * (high - low), fy = mean_nll(a, truth, keep, y);
+	}
+	*t = exp(0.5 * (low + high));
+	return C5_OK;
+}
+
+int c5_temperature_cross(float *mean, double *temperatures, const c5_answers *a, const uint32_t *truth, const uint32_t *group, uint32_t groups, uint32_t folds, uint64_t seed)
+{
+	uint32_t *fold = NULL;
+	uint8_t *keep = NULL;
 	int err;
 	if (folds < 2 || groups < folds)
 		return c5_fail(C5_EINPUT, "calibration cannot be judged: %u group%s, at least %u are expected, as it is fitted to some and judged on others", groups,
 			groups == 1 ? "" : "s", folds < 2 ? 2 : folds);
-	if ((err = c5_alloc(&fold, groups, sizeof *fold)) < 0 || (err = c5_alloc(&kept, n * classes, sizeof *kept)) < 0 ||
-	    (err = c5_alloc(&kept_truth, n, sizeof *kept_truth)) < 0 || (err = deal(fold, groups, folds, seed)) < 0)
-		goto done;
+	if ((err = c5_alloc(&fold, groups, sizeof *fold)) < 0 || (err = c5_alloc(&keep, a->n + 1, 1)) < 0 || (err = deal(fold, groups, folds, seed)) < 0) goto done;
 	for (uint32_t f = 0; f < folds; f++) {
-		size_t m = 0;
-		for (size_t i = 0; i < n; i++) {
-			if (fold[group[i]] == f) continue;
-			memcpy(kept + m * classes, prob + i * classes, classes * sizeof *prob);
-			kept_truth[m++] = truth[i];
-		}
-		if ((err = c5_temperature_fit(&temperatures[f], kept, kept_truth, m, classes)) < 0) goto done;
+		for (size_t i = 0; i < a->n; i++) keep[i] = fold[group[i]] != f;
+		if ((err = c5_temperature_fit_mean(&temperatures[f], a, truth, keep)) < 0) goto done;
 	}
-	for (size_t i = 0; i < n; i++) c5_temperature_apply(prob + i * classes, 1, classes, temperatures[fold[group[i]]]);
+	for (size_t i = 0; i < a->n; i++) c5_answers_mean(mean + i * a->classes, a, i, temperatures[fold[group[i]]]);
 done:
 	free(fold);
-	free(kept);
-	free(kept_truth);
+	free(keep);
 	return err;
 }
 
 void c5_reliability_bins(c5_reliability *bins, size_t n_bins, const double *score, const bool *truth, size_t n)
 {
-	const double z = 1.959963984540054; /* 97.5 % of the standard normal */
 	memset(bins, 0, n_bins * sizeof *bins);
 	for (size_t i = 0; i < n; i++) {
 		size_t k = score[i] > 0 ? (size_t)(score[i] * (double)n_bins) : 0;
@@ -145,9 +217,7 @@ void c5_reliability_bins(c5_reliability *bins, size_t n_bins, const double *scor
 		}
 		b->score /= m;
 		b->share /= m;
-		double mid = (b->share + z * z / (2 * m)) / (1 + z * z / m), half = z * sqrt(b->share * (1 - b->share) / m + z * z / (4 * m * m)) / (1 + z * z / m);
-		b->low = fmax(0, mid - half);
-		b->high = fmin(1, mid + half);
+		c5_wilson(&b->low, &b->high, b->share, m);
 	}
 }
 

@@ -5,6 +5,7 @@
 #ifndef C5_CLASSIFY_CALIBRATE_H
 #define C5_CLASSIFY_CALIBRATE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -18,14 +19,24 @@ int c5_temperature_fit(double *t, const float *prob, const uint32_t *truth, size
 /* prob^(1/T), normalised. In place. */
 void c5_temperature_apply(float *prob, size_t n, size_t classes, double t);
 
+/* What several models say of the same items: prob (members, n, classes); heard (members, n): 0 where a model has no say, as it learnt from the
+ * item; NULL: all have. */
+typedef struct c5_answers { const float *prob; const uint8_t *heard; size_t members, n, classes; } c5_answers;
+/* The mean of those heard at temperature t, as an ensemble's answer to item i: each softened, then averaged. (classes); NAN when none is heard. */
+void c5_answers_mean(float *mean, const c5_answers *a, size_t i, double t);
+/* The one T for all members at which the mean has the least negative log-likelihood, over the items with keep[i] (NULL: all). For one member it is
+ * c5_temperature_fit; for several it is mostly lower than theirs, as a mean is less sure than its parts (Rahaman & Thiery 2021), and the loss need
+ * not be convex: the lowest of a grid over log T, then golden sections. Every item needs a member that is heard. C5_EINPUT for no items. */
+int c5_temperature_fit_mean(double *t, const c5_answers *a, const uint32_t *truth, const uint8_t *keep);
+
 /* What calibration is worth, judged on groups (experiments, wells, plates) it was not fitted to: groups are dealt into `folds` by a seed, each fold's
- * probabilities get the T of all others. prob is changed in place; temperatures: (folds). C5_EINPUT when there are fewer groups than folds. */
-int c5_temperature_cross(float *prob, double *temperatures, const uint32_t *truth, const uint32_t *group, uint32_t groups, size_t n, size_t classes,
-	uint32_t folds, uint64_t seed);
+ * answers get the T of all others. mean: (n, classes); temperatures: (folds). C5_EINPUT when there are fewer groups than folds. */
+int c5_temperature_cross(float *mean, double *temperatures, const c5_answers *a, const uint32_t *truth, const uint32_t *group, uint32_t groups, uint32_t folds,
+	uint64_t seed);
 
 /* How often those are right who say they are so sure: items by their score, in equal bins over [0, 1]. */
 typedef struct c5_reliability { uint64_t n; double score, share, low, high; } c5_reliability; /* means; 95 % interval of the share (Wilson); NAN for n = 0 */
-void c5_reliability_bins(c5_reliability *bins, size_t n_bins, const double *score, const _Bool *truth, size_t n);
+void c5_reliability_bins(c5_reliability *bins, size_t n_bins, const double *score, const bool *truth, size_t n);
 /* Expected calibration error of such bins. */
 double c5_reliability_error(const c5_reliability *bins, size_t n_bins);
 

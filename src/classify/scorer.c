@@ -31,6 +31,8 @@ struct c5_scorer {
 	size_t scratch_each, input_most;
 	float *split;               /* one input of several, gathered */
 	float *answers;             /* (batch, outputs) */
+	int views;
+	float *turned, *view;       /* a batch's inputs otherwise looked at, and what is said to them: (batch, classes) */
 	double busy;
 };
 
@@ -94,7 +96,7 @@ int c5_scorer_open(c5_scorer **out, c5_device *device, const c5_member *members,
 	int err = c5_alloc(&s, 1, sizeof *s);
 	*out = NULL;
 	if (err < 0) return err;
-	*s = (c5_scorer){ .device = device, .members = members, .n = n, .batch = batch < 1 ? 1 : batch, .precision = precision };
+	*s = (c5_scorer){ .device = device, .members = members, .n = n, .batch = batch < 1 ? 1 : batch, .precision = precision, .views = 1 };
 	for (size_t k = 0; err == C5_OK && k < n; k++) {
 		int outputs;
 		bool sigmoid;
@@ -135,7 +137,18 @@ void c5_scorer_close(c5_scorer *s)
 	free(s->scratch);
 	free(s->split);
 	free(s->answers);
+	free(s->turned);
+	free(s->view);
 	free(s);
+}
+
+int c5_scorer_views(c5_scorer *s, int views)
+{
+	int err = C5_OK;
+	s->views = views < 1 ? 1 : views > C5_VIEWS_MOST ? C5_VIEWS_MOST : views;
+	if (s->views > 1 && !s->turned && (err = c5_alloc_aligned(&s->turned, (size_t)s->batch * s->input_most, sizeof *s->turned)) == C5_OK)
+		err = c5_alloc(&s->view, (size_t)s->batch * (size_t)s->classes, sizeof *s->view);
+	return err;
 }
 
 int c5_scorer_classes(const c5_scorer *s) { return s->classes; }
@@ -146,7 +159,7 @@ static size_t crop_bytes(const c5_scorer *s) { return (size_t)s->n_channels * (s
 
 size_t c5_scorer_bytes(const c5_scorer *s)
 {
-	size_t bytes = (size_t)s->batch * (2 * crop_bytes(s) + 2 * s->input_most * sizeof(float));
+	size_t bytes = (size_t)s->batch * (2 * crop_bytes(s) + (s->views > 1 ? 3 : 2) * s->input_most * sizeof(float));
 	for (size_t k = 0; k < s->n; k++) bytes += c5_net_bytes(s->nets[k]);
 	return bytes;
 }
@@ -247,8 +260,12 @@ static int answer(c5_scorer *s, size_t k, size_t n, float *prob)
 	for (size_t i = 0; i < n; i++)
 		for (size_t c = 0; c < classes; c++)
 			prob[i * classes + c] = !s->sigmoid ? s->answers[i * classes + c] : c ? s->answers[i] : 1 - s->answers[i];
-	c5_temperature_apply(prob, n, classes, s->members[k].temperature > 0 ? s->members[k].temperature : 1);
 	return C5_OK;
+}
+
+static void calibrate(const c5_scorer *s, size_t k, size_t n, float *prob)
+{
+	c5_temperature_apply(prob, n, (size_t)s->classes, s->members[k].temperature > 0 ? s->members[k].temperature : 1);
 }
 
 int c5_scorer_answer(c5_scorer *s, size_t k, const float *inputs, size_t n, float *prob)
@@ -256,13 +273,53 @@ int c5_scorer_answer(c5_scorer *s, size_t k, const float *inputs, size_t n, floa
 	if (n > (size_t)s->batch) return c5_fail(C5_EFAIL, "%zu crops are more than a batch of %d", n, s->batch);
 	int err = c5_member_input(&s->members[k], s->nets[k], inputs, n, s->split);
 	if (err == C5_OK) err = c5_net_forward(s->nets[k], 0, 0);
-	return err < 0 ? err : answer(s, k, n, prob);
+	if (err == C5_OK && (err = answer(s, k, n, prob)) == C5_OK) calibrate(s, k, n, prob);
+	return err;
+}
+
+static int views_of(const c5_scorer *s, size_t k)
+{
+	const c5_prepare *p = &s->members[k].prepare;
+	return p->height == p->width || s->views <= 4 ? s->views : 4;
+}
+
+/* View v of n prepared crops: bit 0 left-right, bit 1 up-down, bit 2 transposed first. */
+static void turn(const c5_scorer *s, size_t k, int v, size_t n)
+{
+	const c5_prepare *p = &s->members[k].prepare;
+	size_t h = (size_t)p->height, w = (size_t)p->width, planes = n * (size_t)p->channels;
+#pragma omp parallel for schedule(static) num_threads(c5_threads())
+	for (size_t q = 0; q < planes; q++) {
+		const float *in = s->inputs + q * h * w;
+		float *out = s->turned + q * h * w;
+		for (size_t y = 0; y < h; y++)
+			for (size_t x = 0; x < w; x++) {
+				size_t a = v & 2 ? h - 1 - y : y, b = v & 1 ? w - 1 - x : x;
+				out[y * w + x] = v & 4 ? in[b * w + a] : in[a * w + b];
+			}
+	}
 }
 
 /* Two members that take the same, prepared alike, share the work. */
 static bool same_inputs(const c5_scorer *s, size_t a, size_t b)
 {
 	return memcmp(&s->members[a].prepare, &s->members[b].prepare, sizeof(c5_prepare)) == 0 && memcmp(s->lacks[a], s->lacks[b], sizeof *s->lacks) == 0;
+}
+
+/* What a member says of the crops that lie prepared: the mean over its views. The first pass is begun already. */
+static int ask(c5_scorer *s, size_t k, size_t n, float *prob)
+{
+	const size_t all = n * (size_t)s->classes;
+	const int views = views_of(s, k);
+	int err = answer(s, k, n, prob);
+	for (int v = 1; err == C5_OK && v < views; v++) {
+		turn(s, k, v, n);
+		if ((err = c5_member_input(&s->members[k], s->nets[k], s->turned, n, s->split)) < 0 || (err = c5_net_forward(s->nets[k], 0, 0)) < 0 || (err = answer(s, k, n, s->view)) < 0) break;
+		for (size_t i = 0; i < all; i++) prob[i] += s->view[i];
+	}
+	for (size_t i = 0; err == C5_OK && views > 1 && i < all; i++) prob[i] /= (float)views;
+	if (err == C5_OK) calibrate(s, k, n, prob);
+	return err;
 }
 
 int c5_scorer_run(c5_scorer *s, uint64_t first, uint64_t n, c5_scorer_read *read, c5_scorer_poll *poll, void *ctx, float *prob)
@@ -282,7 +339,7 @@ int c5_scorer_run(c5_scorer *s, uint64_t first, uint64_t n, c5_scorer_read *read
 			/* The device may still be at work: the next crops are read meanwhile. */
 			if (k == 0 && next && (err = read(ctx, first + at + here, next, s->pixels[(turn + 1) % 2])) < 0) break;
 			start = c5_clock_s();
-			err = answer(s, k, here, prob + (k * n + at) * classes);
+			err = ask(s, k, here, prob + (k * n + at) * classes);
 			s->busy += c5_clock_s() - start;
 		}
 	}

@@ -32,6 +32,10 @@ typedef struct c5_scorer c5_scorer;
  * C5_EINPUT when a model's output is no list of class probabilities, or its inputs are not what its preparation makes. */
 int c5_scorer_open(c5_scorer **out, c5_device *device, const c5_member *members, size_t n, int batch, int precision);
 void c5_scorer_close(c5_scorer *s);          /* NULL is fine */
+/* Each crop is looked at in so many ways, 1 (as it is) to 8, and a member's answer is the mean of what it says to them, before its temperature: mirrored left-right,
+ * up-down, both, and these four transposed, which square crops alone can be (others stay at 4). A cell has no top. */
+#define C5_VIEWS_MOST 8
+int c5_scorer_views(c5_scorer *s, int views);
 int c5_scorer_classes(const c5_scorer *s);
 int c5_scorer_batch(const c5_scorer *s);     /* what it came to */
 size_t c5_scorer_bytes(const c5_scorer *s);  /* host memory of a batch, and the device's */
@@ -43,7 +47,7 @@ int c5_scorer_bind(c5_scorer *s, const char *channels, int n_channels, int dtype
 int c5_scorer_lacks(const c5_scorer *s, size_t member);
 
 /* Scores crops first .. first+n-1 of those bound; `first` is a multiple of the batch. read: fills pixels of crops [at, at + count).
- * prob: (members, n, classes), each member calibrated by its temperature. poll: between batches, may be NULL; an error ends it. */
+ * prob: (members, n, classes), each member the mean of its views, calibrated by its temperature. poll: between batches, may be NULL; an error ends it. */
 typedef int c5_scorer_read(void *ctx, uint64_t at, uint64_t count, void *pixels);
 typedef int c5_scorer_poll(void *ctx);
 int c5_scorer_run(c5_scorer *s, uint64_t first, uint64_t n, c5_scorer_read *read, c5_scorer_poll *poll, void *ctx, float *prob);

@@ -44,7 +44,7 @@ extern const c5_command *const c5_commands[]; /* ends with NULL */
 extern const c5_command c5_cmd_help;
 extern const c5_command c5_cmd_version;
 extern const c5_command c5_cmd_measure;
-extern const c5_command c5_cmd_score, c5_cmd_screen, c5_cmd_explain;
+extern const c5_command c5_cmd_validate, c5_cmd_score, c5_cmd_screen, c5_cmd_explain;
 extern const c5_command c5_cmd_ingest, c5_cmd_run, c5_cmd_segment, c5_cmd_objects, c5_cmd_crop, c5_cmd_preview, c5_cmd_simulate, c5_cmd_drift, c5_cmd_track, c5_cmd_lineage, c5_cmd_compare, c5_cmd_stain;
 extern const c5_command c5_cmd_model;
 extern const c5_command c5_cmd_export, c5_cmd_import;

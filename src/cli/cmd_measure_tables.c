@@ -76,7 +76,7 @@ int c5_measure_classification_kind(c5_figures *to, c5_buf *notes, const c5_measu
 		if ((err = c5_table_real(&t, i, score_at, &score[i])) < 0) goto done;
 	if (grouped && (err = number_groups(group, &groups, &t, group_at)) < 0) goto done;
 	const c5_scored scored = { t.rows, truth, score, grouped ? group : NULL, groups };
-	const c5_classify_params params = { set->threshold, set->bins, set->resamples, (uint64_t)set->seed };
+	const c5_classify_params params = { .threshold = set->threshold, .bins = set->bins, .resamples = set->resamples, .seed = (uint64_t)set->seed };
 	err = c5_classify_figures(to, &scored, &params);
 	c5_text_addf(notes, "\"seed\":%lld,\"resamples\":%lld,\"grouped\":%s,", (long long)set->seed, (long long)set->resamples, grouped ? "true" : "false");
 done:

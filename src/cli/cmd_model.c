@@ -122,43 +122,59 @@ const c5_command c5_cmd_model_list = {
 
 /* ---- a run of its own ---- */
 
-static int write_run(c5_file *f, const char *name, c5_stored_model *s, const char *command, const char *line)
+/* "model: a", "model: a,b". */
+static char *configuration_of(const char *const *names, size_t n)
+{
+	c5_buf b = { 0 };
+	for (size_t i = 0; i < n; i++) c5_text_addf(&b, "%s%s", i ? "," : "model: ", names[i]);
+	c5_text_add(&b, "\n");
+	return c5_text_take(&b);
+}
+
+static int write_run(c5_file *f, const char *const *names, c5_stored_model *s, size_t n, const char *command, const char *line)
 {
 	c5_run_info info = { .ranks = 1, .threads = c5_threads() };
 	char host[256] = "?";
 	gethostname(host, sizeof host - 1);
 	info.command = c5_strdup(command);
 	info.command_line = c5_strdup(line);
-	info.configuration = c5_format("model: %s\n", name);
+	info.configuration = configuration_of(names, n);
 	info.hosts = c5_strdup(host);
 	info.devices = c5_strdup("cpu");
-	info.inputs = s->source ? c5_format("inputs:\n  - %s\n", s->source) : NULL;
+	info.inputs = n == 1 && s->source ? c5_format("inputs:\n  - %s\n", s->source) : NULL;
 	c5_record_describe(&info);
 	int err = info.command && info.command_line && info.configuration ? c5_run_begin(f, &info) : c5_fail(C5_ENOMEM, "out of memory");
-	if (err == C5_OK) err = c5_stored_model_write(f, name, info.number, s);
-	if (err == C5_OK) err = c5_stored_model_publish(f, name, info.number);
+	for (size_t i = 0; i < n && err == C5_OK; i++) {
+		if ((err = c5_stored_model_write(f, names[i], info.number, &s[i])) == C5_OK) err = c5_stored_model_publish(f, names[i], info.number);
+		s[i].revision = info.number;
+	}
 	if (err == C5_OK) err = c5_run_end(f, &info, "complete");
 	if (err == C5_OK) err = c5_file_commit(f, false);
-	s->revision = info.number;
 	c5_run_info_free(&info);
 	return err;
 }
 
-int c5_model_store(const char *container, const char *name, c5_stored_model *s, const char *command, int argc, char **argv)
+int c5_models_store(const char *container, const char *const *names, c5_stored_model *s, size_t n, const char *command, int argc, char **argv)
 {
 	c5_file *f = NULL;
 	char *line = c5_cli_line(command, argc, argv);
-	int err = line ? c5_stored_model_name(name) : c5_fail(C5_ENOMEM, "out of memory");
+	int err = line ? C5_OK : c5_fail(C5_ENOMEM, "out of memory");
+	for (size_t i = 0; i < n && err == C5_OK; i++) err = c5_stored_model_name(names[i]);
 	bool fresh = err == C5_OK && access(container, F_OK) != 0 && errno == ENOENT;
 	c5_cli_versions();
 	if (fresh) err = c5_file_create(container, NULL);
 	if (err == C5_OK) err = c5_file_open(&f, container, C5_WRITE, command);
-	if (err == C5_OK) err = write_run(f, name, s, command, line);
+	if (err == C5_OK) err = write_run(f, names, s, n, command, line);
 	int closed = c5_file_close(f);
 	if (err == C5_OK) err = closed;
 	if (err < 0 && fresh) unlink(container);
 	free(line);
 	return err;
+}
+
+int c5_model_store(const char *container, const char *name, c5_stored_model *s, const char *command, int argc, char **argv)
+{
+	return c5_models_store(container, &name, s, 1, command, argc, argv);
 }
 
 /* ---- copy ---- */

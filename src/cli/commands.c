@@ -20,6 +20,7 @@ const c5_command *const c5_commands[] = {
 	&c5_cmd_train,
 	&c5_cmd_model,
 	&c5_cmd_search,
+	&c5_cmd_validate,
 	&c5_cmd_score,
 	&c5_cmd_explain,
 	/* look */

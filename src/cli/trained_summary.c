@@ -94,7 +94,7 @@ static int intervals(const gathered *g, const c5_learn *l, c5_figures *to)
 		truth[i] = g->label[i] == 1;
 	}
 	const c5_scored s = { g->n, truth, score, group, groups };
-	const c5_classify_params params = { 0.5, 15, RESAMPLES, (uint64_t)l->set->train.seed };
+	const c5_classify_params params = { .threshold = 0.5, .bins = 15, .resamples = RESAMPLES, .seed = (uint64_t)l->set->train.seed };
 	err = c5_classify_figures(to, &s, &params);
 done:
 	free(score);

@@ -29,6 +29,7 @@ static const struct { const char *name; size_t at; bool dataset; } texts[] = {
 	{ "licence", offsetof(c5_stored_model, licence), false },
 	{ "note", offsetof(c5_stored_model, note), false },
 	{ "input", offsetof(c5_stored_model, input), false },
+	{ "calibrated_on", offsetof(c5_stored_model, calibrated_on), false },
 };
 #define N_TEXTS (sizeof texts / sizeof *texts)
 

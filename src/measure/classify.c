@@ -9,7 +9,9 @@
 #include "base/mem.h"
 #include "base/random.h"
 
-enum { ACCURACY, BALANCED, PRECISION, RECALL, F1, SPECIFICITY, ROC_AUC, PR_AUC, AVERAGE_PRECISION, CALIBRATION, BRIER, FIGURES };
+enum { ACCURACY, BALANCED, PRECISION, RECALL, F1, SPECIFICITY, MCC, KAPPA, ROC_AUC, PR_AUC, AVERAGE_PRECISION, CALIBRATION, BRIER, LOG_LOSS, FIGURES };
+
+#define SURE 0x1p-52 /* a score nearer to 0 or 1 is taken for this near, or one error would cost infinitely much */
 
 static const struct { const char *name, *explain; } figures[FIGURES] = {
 	[ACCURACY] = { "accuracy", "share of objects called right" },
@@ -18,12 +20,15 @@ static const struct { const char *name, *explain; } figures[FIGURES] = {
 	[RECALL] = { "recall", "share of the positive objects called so (sensitivity)" },
 	[F1] = { "F1", "harmonic mean of precision and recall" },
 	[SPECIFICITY] = { "specificity", "share of the negative objects called so" },
+	[MCC] = { "MCC", "correlation of call and truth (Matthews): 1 perfect, 0 no better than chance; undefined when one class alone is called or true" },
+	[KAPPA] = { "kappa", "agreement of call and truth beyond chance (Cohen)" },
 	[ROC_AUC] = { "ROC_AUC", "chance that a positive object scores higher than a negative one, equal scores counting half" },
 	[PR_AUC] = { "PR_AUC", "area below precision over recall, points joined by straight lines" },
 	[AVERAGE_PRECISION] = { "average_precision", "the same in steps, without joining: mean precision at each positive found" },
 	[CALIBRATION] = { "ECE",
 		"expected calibration error: how far scores are from the share of positives among objects of like score; undefined for scores outside 0 to 1" },
 	[BRIER] = { "Brier", "mean squared distance of score and truth; undefined for scores outside 0 to 1" },
+	[LOG_LOSS] = { "log_loss", "mean negative logarithm of the probability given to the truth, in nats; undefined for scores outside 0 to 1" },
 };
 
 typedef struct sorted {
@@ -75,7 +80,7 @@ typedef struct confusion { double tp, fp, fn, tn; } confusion;
 /* All figures with object i counted times[group[i]] times. */
 static void all_figures(double out[FIGURES], confusion *c, const sorted *o, const uint32_t *times, const c5_classify_params *p, bin *bins)
 {
-	double positives = 0, negatives = 0, tp = 0, fp = 0, area = 0, pr = 0, steps = 0, last_recall = 0, last_precision = 1, brier = 0;
+	double positives = 0, negatives = 0, tp = 0, fp = 0, area = 0, pr = 0, steps = 0, last_recall = 0, last_precision = 1, brier = 0, surprise = 0;
 	memset(c, 0, sizeof *c);
 	memset(bins, 0, (size_t)p->bins * sizeof *bins);
 	for (size_t i = 0; i < o->n; i++) {
@@ -112,6 +117,8 @@ static void all_figures(double out[FIGURES], confusion *c, const sorted *o, cons
 			b->positive += up;
 			b->score += (up + right) * s;
 			brier += up * (1 - s) * (1 - s) + right * s * s;
+			double held = fmin(fmax(s, SURE), 1 - SURE);
+			surprise -= up * log(held) + right * log1p(-held);
 		}
 	}
 	const double n = positives + negatives;
@@ -123,6 +130,9 @@ static void all_figures(double out[FIGURES], confusion *c, const sorted *o, cons
 	out[BALANCED] = (out[RECALL] + out[SPECIFICITY]) / 2;
 	out[PRECISION] = c5_ratio(c->tp, c->tp + c->fp);
 	out[F1] = c5_ratio(2 * c->tp, 2 * c->tp + c->fp + c->fn);
+	const double called = c->tp + c->fp, left = n - called, chance = called * positives + left * negatives;
+	out[MCC] = c5_ratio(c->tp * c->tn - c->fp * c->fn, sqrt(called * left * positives * negatives));
+	out[KAPPA] = c5_ratio(n * (c->tp + c->tn) - chance, n * n - chance);
 	out[ROC_AUC] = c5_ratio(area, positives * negatives);
 	out[PR_AUC] = positives > 0 ? pr : NAN;
 	out[AVERAGE_PRECISION] = positives > 0 ? steps : NAN;
@@ -130,6 +140,7 @@ static void all_figures(double out[FIGURES], confusion *c, const sorted *o, cons
 	for (int64_t k = 0; k < p->bins; k++) error += fabs(bins[k].score - bins[k].positive);
 	out[CALIBRATION] = o->are_shares ? c5_ratio(error, n) : NAN;
 	out[BRIER] = o->are_shares ? c5_ratio(brier, n) : NAN;
+	out[LOG_LOSS] = o->are_shares ? c5_ratio(surprise, n) : NAN;
 }
 
 static int by_value(const void *x, const void *y)
@@ -179,6 +190,14 @@ done:
 	return err;
 }
 
+/* Shares of objects, with how many they are shares of. */
+static void wilson(double low[FIGURES], double high[FIGURES], const double values[FIGURES], const confusion *c)
+{
+	const struct { int figure; double n; } shares[] = { { ACCURACY, c->tp + c->fp + c->fn + c->tn }, { PRECISION, c->tp + c->fp }, { RECALL, c->tp + c->fn },
+		{ SPECIFICITY, c->tn + c->fp } };
+	for (size_t k = 0; k < sizeof shares / sizeof *shares; k++) c5_wilson(&low[shares[k].figure], &high[shares[k].figure], values[shares[k].figure], shares[k].n);
+}
+
 int c5_classify_figures(c5_figures *to, const c5_scored *s, const c5_classify_params *p)
 {
 	sorted o = { 0 };
@@ -193,7 +212,9 @@ int c5_classify_figures(c5_figures *to, const c5_scored *s, const c5_classify_pa
 	for (uint32_t k = 0; k < o.groups; k++) once[k] = 1;
 	all_figures(values, &c, &o, once, p, bins);
 	for (int k = 0; k < FIGURES; k++) low[k] = high[k] = NAN;
-	if (p->resamples > 0 && o.groups > 1 && (err = intervals(low, high, &o, p, bins)) < 0) goto done;
+	if (p->resamples > 0 && o.groups > 1) err = intervals(low, high, &o, p, bins);
+	else if (p->wilson) wilson(low, high, values, &c);
+	if (err < 0) goto done;
 	for (int k = 0; k < FIGURES; k++) {
 		c5_figure *f = c5_figures_add(to, "Two classes", figures[k].name, values[k], figures[k].explain);
 		if (!f || isnan(values[k])) continue;

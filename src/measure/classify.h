@@ -22,6 +22,7 @@ typedef struct c5_classify_params {
 	int64_t bins;            /* of the calibration error, on [0, 1] */
 	int64_t resamples;       /* 0: no intervals */
 	uint64_t seed;
+	bool wilson;             /* where nothing can be drawn (one group, or no resamples), shares of objects get Wilson's interval */
 } c5_classify_params;
 
 /* The same figures and intervals for any number of threads. */

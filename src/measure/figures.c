@@ -37,6 +37,16 @@ const c5_figure *c5_figures_find(const c5_figures *f, const char *name)
 	return NULL;
 }
 
+void c5_wilson(double *low, double *high, double share, double n)
+{
+	const double z = 1.959963984540054; /* 97.5 % of the standard normal */
+	*low = *high = NAN;
+	if (!(n > 0)) return;
+	double mid = (share + z * z / (2 * n)) / (1 + z * z / n), half = z * sqrt(share * (1 - share) / n + z * z / (4 * n * n)) / (1 + z * z / n);
+	*low = fmax(0, mid - half);
+	*high = fmin(1, mid + half);
+}
+
 void c5_figures_free(c5_figures *f)
 {
 	free(f->at);

@@ -33,6 +33,9 @@ int c5_figures_text(c5_buf *to, const c5_figures *f, bool explain);
 int c5_figures_json(c5_buf *to, const c5_figures *f);
 int c5_figures_json_intervals(c5_buf *to, const c5_figures *f);
 
+/* 95 % interval of a share seen in n items that are independent: Wilson 1927. NAN for n = 0. */
+void c5_wilson(double *low, double *high, double share, double n);
+
 /* a / b, NAN when b is 0. */
 static inline double c5_ratio(double a, double b) { return b != 0 ? a / b : __builtin_nan(""); }
 

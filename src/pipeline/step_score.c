@@ -24,6 +24,7 @@ enum { INDEX, PROB, MEAN, SPREAD, ENTROPY, MUTUAL, ROWS }; /* scratch */
 	{ "model", C5_OPT_TEXT, F(model), NULL, 0, 0, NULL, "NAME", "trained model: NAME, NAME@rNNNNNN, FILE.h5:NAME; several by commas, or a glob, are an ensemble" }, \
 	{ "class", C5_OPT_TEXT, F(class_name), NULL, 0, 0, NULL, "NAME", "the score is the probability of this class; default senescent or positive, else the last" }, \
 	{ "calibrated", C5_OPT_BOOL, F(calibrated), "true", 0, 0, NULL, NULL, "divide logits by the temperature stored with the model" }, \
+	{ "views", C5_OPT_INT, F(views), "1", 1, C5_VIEWS_MOST, NULL, "N", "ways each crop is looked at, the mean counts: 2 or 4 mirrored, 8 turned as well" }, \
 	{ "precision", C5_OPT_CHOICE, F(precision), "fp32", 0, 0, NULL, "fp32|bf16", "arithmetic of the network" }
 #define CALL { "threshold", C5_OPT_REAL, F(threshold), "0.5", 0, 1, NULL, NULL, "an object is called positive from this score on" }
 
@@ -173,7 +174,7 @@ static int want_scorer(c5_worker *w, const c5_score_params *p, const c5_job *job
 	if (!s->asked.scorer) {
 		bool bf16 = p->precision && strcmp(p->precision, "bf16") == 0;
 		if ((err = c5_asked_open(&s->asked, w->path, c5_job_attr(job, 0, "models"), p->device, (int)p->batch, bf16 ? C5_BF16 : C5_FP32, p->calibrated)) < 0 ||
-		    (err = c5_members_class(&s->asked.members, c5_job_attr(job, 0, "positive"), &s->positive)) < 0)
+		    (err = c5_scorer_views(s->asked.scorer, (int)p->views)) < 0 || (err = c5_members_class(&s->asked.members, c5_job_attr(job, 0, "positive"), &s->positive)) < 0)
 			return err;
 	}
 	return c5_asked_bind(&s->asked, w, job);

@@ -31,6 +31,8 @@ const c5_opt c5_sim_opts[] = {
 	{ "cycle", C5_OPT_REAL, F(cycle), "30", 0, 1e6, "frames", NULL, "frames between a control cell's divisions; 0: none divide" },
 	{ "death", C5_OPT_REAL, F(death), "0.0005", 0, 1, NULL, NULL, "chance of a cell to die in a frame" },
 	{ "conditions", C5_OPT_TEXT, F(conditions), "control=0", 0, 0, NULL, "NAME=SHARE,...", "conditions, and the share of senescent cells in each" },
+	{ "severity", C5_OPT_REAL, F(severity), "1", 0, 1, NULL, NULL, "how far senescent cells have changed: 1 plainly, near 0 hardly beyond what cells differ anyway" },
+	{ "variation", C5_OPT_REAL, F(variation), "0", 0, 2, NULL, NULL, "how much cells of one kind differ in brightness in each channel by itself (deviation of the logarithm)" },
 	{ "efficiency-from", C5_OPT_REAL, F(efficiency_from), "0.5", 0, 1, NULL, NULL, "share of marker-positive cells in the first field" },
 	{ "efficiency-to", C5_OPT_REAL, F(efficiency_to), "0.5", 0, 1, NULL, NULL, "and in the last; those between are evenly spread" },
 	{ "differentiation", C5_OPT_REAL, F(differentiation), "0", 0, 1, NULL, NULL, "how much marker-positive cells look different without the marker: thicker, striated" },
@@ -258,6 +260,7 @@ static double progress(double t, double half) { return half > 0 ? 1 / (1 + exp(-
 
 static look look_of(const c5_sim *s, int channel, const sim_cell *c)
 {
+	const double old = c->senescent ? s->p->severity : 0;
 	double t = (double)s->w.t, marker = c->positive ? progress(t, s->p->onset) : 0;
 	double changed = c->positive ? s->p->differentiation * progress(t, 0.5 * s->p->onset) : 0; /* looks come before the marker */
 	double thick = c->thickness * (1 + 0.3 * changed), stripes = 0.35 * changed * (1 - c->round);
@@ -267,7 +270,7 @@ static look look_of(const c5_sim *s, int channel, const sim_cell *c)
 	case C5_SIM_FLUORESCENCE: return (look){ 0.02, c->dying ? 1.6 : 1 + 0.6 * c->round, 0, 0.02, 0 };
 	case C5_SIM_MARKER: return (look){ (0.06 + 0.94 * marker) * c->level, 0.3 * marker, 0, 0.05, 0 };
 	case C5_SIM_SRS: return (look){ 0.35 * thick * c->level, -0.12, 0.45, 0.08, stripes };
-	default: return (look){ (c->senescent ? 0.46 : 0.33) * c->level, -0.1, c->senescent ? 0.3 : 0.2, 0.06, stripes }; /* two-photon autofluorescence */
+	default: return (look){ (0.33 + 0.13 * old) * c->level, -0.1, 0.2 * (1 - old) + 0.3 * old, 0.06, stripes }; /* two-photon autofluorescence */
 	}
 }
 
@@ -290,6 +293,15 @@ static void draw_granules(c5_sim *s, const outline *o, uint32_t index, double st
 	}
 }
 
+/* A cell's own brightness in this channel, beside what all channels share. */
+static double own_of(const c5_sim *s, int channel, const sim_cell *c)
+{
+	c5_random r;
+	if (s->p->variation <= 0) return 1;
+	c5_random_start(&r, s->key ^ UINT64_C(0x6f776e00) ^ (uint64_t)channel, c->id);
+	return exp(s->p->variation * c5_random_normal(&r));
+}
+
 static void draw_cells(c5_sim *s, int channel)
 {
 	size_t wide = (size_t)s->p->width;
@@ -300,6 +312,8 @@ static void draw_cells(c5_sim *s, int channel)
 		outline o = outline_of(s, c);
 		box b = box_of(s, &o);
 		look k = look_of(s, channel, c);
+		const double own = own_of(s, channel, c), flat = c->senescent ? 0.35 * s->p->severity : 0;
+		k.body *= own, k.nucleus *= own, k.granule *= own;
 		double na = 0.42 * o.a / sqrt(o.a / o.b), nb = 0.5 * o.b;
 		for (size_t y = b.y0; y < b.y1; y++)
 			for (size_t x = b.x0; x < b.x1; x++) {
@@ -307,7 +321,7 @@ static void draw_cells(c5_sim *s, int channel)
 				if (s->owner[at] != i + 1) continue;
 				double f = s->depth[at], dy = (double)y - o.y, dx = (double)x - o.x;
 				double u = (dx * o.cos + dy * o.sin) / na, v = (dy * o.cos - dx * o.sin) / nb, q = u * u + v * v;
-				double body = k.body * (c->senescent ? 0.35 + 0.65 * sqrt(1 - f * f) : sqrt(1 - f * f));
+				double body = k.body * (flat > 0 ? flat + (1 - flat) * sqrt(1 - f * f) : sqrt(1 - f * f));
 				if (k.stripes > 0) body *= 1 + k.stripes * sin(2 * PI * (dx * o.cos + dy * o.sin) / STRIPE); /* across the long axis, as sarcomeres */
 				s->form[at] += (float)(body + (q < 1 ? k.nucleus * sqrt(1 - q) : 0));
 			}

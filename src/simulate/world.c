@@ -30,20 +30,21 @@ static int add_cell(world *w, sim_cell **out)
 static void endow(const world *w, sim_cell *c, c5_random *r, double area)
 {
 	const c5_sim_params *p = w->p;
-	double irregular = c->senescent ? 0.13 : 0.05;
+	const double old = c->senescent ? p->severity : 0;
+	double irregular = 0.05 + 0.08 * old;
 	c->area = area;
 	c->cycle = p->cycle > 0 && !c->senescent ? p->cycle * (1 + 0.12 * c5_random_normal(r)) : 0;
 	c->growth = c->cycle > 2 ? pow(2, 1 / c->cycle) : 1.004;
-	c->limit = c->senescent ? PI * p->radius * p->radius * c5_random_range(r, 2.2, 4.5) : PI * p->radius * p->radius * 2.6;
-	c->aspect = 1 + (p->aspect - 1) * exp(0.25 * c5_random_normal(r)) * (c->senescent ? 0.8 : 1);
+	c->limit = c->senescent ? PI * p->radius * p->radius * c5_random_range(r, 1.3 + 0.9 * old, 2.3 + 2.2 * old) : PI * p->radius * p->radius * 2.6;
+	c->aspect = 1 + (p->aspect - 1) * exp(0.25 * c5_random_normal(r)) * (1 - 0.2 * old);
 	for (int k = 0; k < HARMONICS; k++) {
 		c->lobe[k] = irregular * c5_random_normal(r) / (1 + 0.5 * k);
 		c->lobe_phase[k] = c5_random_range(r, 0, 2 * PI);
 		if (c->lobe[k] > 0.25) c->lobe[k] = 0.25;
 		if (c->lobe[k] < -0.25) c->lobe[k] = -0.25;
 	}
-	c->thickness = (c->senescent ? 0.62 : 1.0) * exp(0.1 * c5_random_normal(r));
-	c->granules = (c->senescent ? 26 : 7) * exp(0.3 * c5_random_normal(r));
+	c->thickness = (1 - 0.38 * old) * exp(0.1 * c5_random_normal(r));
+	c->granules = (7 + 19 * old) * exp(0.3 * c5_random_normal(r));
 	c->level = exp(0.25 * c5_random_normal(r));
 }
 
