@@ -1,8 +1,8 @@
 /* acquire.h – where to try next, by a Gaussian process: the point of greatest expected improvement (Mockus 1978; Jones et al. 1998).
  *
  * Improvement is taken in logarithms, with its tails in closed form, so that there is a slope to follow where the improvement itself rounds to 0
- * (Ament et al. 2023). Points are judged at the values they round to. NLopt's DIRECT-L looks everywhere; the best places it and a spray of
- * points found are refined, real parameters by BOBYQA (SBPLX where there is but one), parameters with steps and choices by trying their neighbours. */
+ * (Ament et al. 2023). Points are judged at the values they round to. NLopt's DIRECT-L looks everywhere; the best places it and a spray of points
+ * found are refined, real parameters by BOBYQA (SBPLX where there is but one), parameters with steps and choices by trying their neighbours. */
 #ifndef C5_HYPEROPT_ACQUIRE_H
 #define C5_HYPEROPT_ACQUIRE_H
 

@@ -13,7 +13,10 @@
 
 #define OBJECT_MOST (4u << 20)
 
-void c5_answer_begin(c5_answer *a, const char *key, const char *step, const char *value) { *a = (c5_answer){ .key = key, .step = step, .value = value }; }
+void c5_answer_begin(c5_answer *a, const char *key, const char *step, const char *value)
+{
+	*a = (c5_answer){ .key = key, .step = step, .value = value };
+}
 
 void c5_answer_free(c5_answer *a)
 {
@@ -80,7 +83,8 @@ bool c5_answer_line(c5_answer *a, const char *line, c5_report *report)
 {
 	char step[64], value[64], rest[2];
 	while (isspace((unsigned char)*line)) line++;
-	if (sscanf(line, "report %63s %63s %1s", step, value, rest) == 2 && to_number(step, &report->step) && to_number(value, &report->value)) return isfinite(report->step);
+	if (sscanf(line, "report %63s %63s %1s", step, value, rest) == 2 && to_number(step, &report->step) && to_number(value, &report->value))
+		return isfinite(report->step);
 	if (json_report(a, line, report)) return isfinite(report->step);
 	if (!*line) return false;
 	free(a->last);

@@ -27,6 +27,7 @@ int c5_command_check(const c5_command_params *p, const c5_space *space, const c5
 int c5_command_open(c5_objective **out, const c5_command_params *p, const c5_space *space, const char *program);
 
 /* The script of one run, for people: caller frees. */
-char *c5_command_script(const c5_command_params *p, const c5_space *space, const c5_order *order, const char *program, const char *dir, int ranks, const char *hosts);
+char *c5_command_script(const c5_command_params *p, const c5_space *space, const c5_order *order, const char *program, const char *dir, int ranks,
+	const char *hosts);
 
 #endif

@@ -48,7 +48,8 @@ static int find_run(c5_found *found, c5_file *f, const char *name)
 	if (err == C5_OK && slash) {
 		found->run = c5_revision_number(slash + 1);
 		char *path = c5_format("%s/%s", group, slash + 1);
-		if (!found->run || !path || !c5_exists(f, path)) err = c5_fail(C5_ENOTFOUND, "%s: search %s has no run %.40s", c5_file_path(f), found->name, slash + 1);
+		if (!found->run || !path || !c5_exists(f, path))
+			err = c5_fail(C5_ENOTFOUND, "%s: search %s has no run %.40s", c5_file_path(f), found->name, slash + 1);
 		free(path);
 	} else if (err == C5_OK && (err = newest_run(f, group, &found->run)) == C5_OK && !found->run) err = no_search(f, found->name);
 	free(group);

@@ -249,7 +249,8 @@ static int grow(c5_gp *gp, size_t need)
 	int err;
 	x = y = factor = weights = scratch = NULL;
 	if ((err = c5_alloc(&x, cap, gp->d * sizeof *x)) < 0 || (err = c5_alloc(&y, cap, sizeof *y)) < 0 ||
-	    (err = c5_alloc(&factor, cap, cap * sizeof *factor)) < 0 || (err = c5_alloc(&weights, cap, sizeof *weights)) < 0 || (err = c5_alloc(&scratch, cap, 2 * sizeof *scratch)) < 0) {
+	    (err = c5_alloc(&factor, cap, cap * sizeof *factor)) < 0 || (err = c5_alloc(&weights, cap, sizeof *weights)) < 0 ||
+	    (err = c5_alloc(&scratch, cap, 2 * sizeof *scratch)) < 0) {
 		free(x), free(y), free(factor), free(weights), free(scratch);
 		return err;
 	}

@@ -2,9 +2,9 @@
  *
  *     k(a, b) = s2 (1 + sqrt5 r + 5/3 r^2) exp(-sqrt5 r),   r^2 = sum over parameters of (difference / length)^2
  *
- * The difference of two choices is 0 or 1. Lengths, signal and noise are where the marginal likelihood, times weak priors, is greatest: found by NLopt's L-BFGS
- * from several starts, with the exact gradient; where that fails, by its SBPLX. The mean is the generalised least-squares one. Values should be
- * standardised beforehand. Costs n^3 a step of the fit, n^2 a prediction; Cholesky factors by LAPACK. */
+ * The difference of two choices is 0 or 1. Lengths, signal and noise are where the marginal likelihood, times weak priors, is greatest: found by
+ * NLopt's L-BFGS from several starts, with the exact gradient; where that fails, by its SBPLX. The mean is the generalised least-squares one. Values
+ * should be standardised beforehand. Costs n^3 a step of the fit, n^2 a prediction; Cholesky factors by LAPACK. */
 #ifndef C5_HYPEROPT_GP_H
 #define C5_HYPEROPT_GP_H
 

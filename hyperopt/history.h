@@ -1,6 +1,7 @@
 /* history.h – the trials of a search, and what is known of a point because it was tried before.
  *
- * A trial is numbered from 1 in the order in which the points were asked for; numbers of trials that a killed search never saw the end of may be missing. */
+ * A trial is numbered from 1 in the order in which the points were asked for; numbers of trials that a killed search never saw the end of may be
+ * missing. */
 #ifndef C5_HYPEROPT_HISTORY_H
 #define C5_HYPEROPT_HISTORY_H
 
@@ -69,7 +70,8 @@ const c5_trial *c5_history_best(const c5_history *h);
 double c5_history_cost(const c5_history *h, double value);
 
 /* What models take a trial for, less being better: the value of a complete one; of a pruned one its last report, but no better than the middle of the
- * complete ones; of a failed one somewhat worse than the worst complete one. False for trials that say nothing (running, or nothing to compare a failure with). */
+ * complete ones; of a failed one somewhat worse than the worst complete one. False for trials that say nothing (running, or nothing to compare a
+ * failure with). */
 bool c5_history_belief(const c5_history *h, const c5_trial *t, double *cost);
 
 #endif

@@ -32,7 +32,8 @@ static int estimate(c5_importance *out, const c5_surrogate *m, const c5_space *s
 	uint64_t order[POINTS];
 	c5_random random;
 	int err;
-	if ((err = c5_alloc(&a, POINTS, n * sizeof *a)) < 0 || (err = c5_alloc(&b, POINTS, n * sizeof *b)) < 0 || (err = c5_alloc(&fa, POINTS, sizeof *fa)) < 0 ||
+	if ((err = c5_alloc(&a, POINTS, n * sizeof *a)) < 0 || (err = c5_alloc(&b, POINTS, n * sizeof *b)) < 0 ||
+	    (err = c5_alloc(&fa, POINTS, sizeof *fa)) < 0 ||
 	    (err = c5_alloc(&fb, POINTS, sizeof *fb)) < 0)
 		goto done;
 	c5_random_start(&random, seed, (UINT64_C(5) << 40));

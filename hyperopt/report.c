@@ -11,7 +11,8 @@ char *c5_best_config(const c5_search_setup *s, const c5_trial *best, uint32_t ru
 {
 	char text[C5_VALUE_TEXT], value[C5_REAL_TEXT];
 	c5_buf b = { 0 };
-	c5_text_addf(&b, "# best of search %s %s: trial %u, %s %s\n", s->params.name, c5_revision_name(run), best->number, s->command.key ? s->command.key : "value",
+	c5_text_addf(&b, "# best of search %s %s: trial %u, %s %s\n", s->params.name, c5_revision_name(run), best->number,
+		s->command.key ? s->command.key : "value",
 		c5_text_real(value, best->value));
 	for (size_t i = 0; i < s->space.n; i++) {
 		if (isnan(best->values[i])) continue;

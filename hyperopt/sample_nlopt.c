@@ -1,11 +1,11 @@
 /* sample_nlopt.c – NLopt's own algorithms as samplers.
  *
  * NLopt calls the objective and wants its value at once; it cannot be asked for the next point and told the value later, and its state cannot be
- * saved. But it does the same when the values are the same. So every point is found by running the algorithm anew from its beginning: values of points
- * that were tried come from the history, at the first new point the run is ended, and that point is the next trial. Rounded points are looked up
- * as what they round to.
- * A point that is still running is believed to be as good as the middle of those done; when it comes back otherwise, the way may fork, and
- * what was tried on the wrong branch is still known when the other one comes by. An algorithm that ends by itself is started again elsewhere. */
+ * saved. But it does the same when the values are the same. So every point is found by running the algorithm anew from its beginning: values of
+ * points that were tried come from the history, at the first new point the run is ended, and that point is the next trial. Rounded points are looked
+ * up as what they round to. A point that is still running is believed to be as good as the middle of those done; when it comes back otherwise, the
+ * way may fork, and what was tried on the wrong branch is still known when the other one comes by. An algorithm that ends by itself is started again
+ * elsewhere. */
 #include <math.h>
 #include <nlopt.h>
 #include <stdlib.h>
@@ -54,7 +54,8 @@ static const struct algorithm *find_algorithm(const char *name)
 int c5_nlopt_fits(const char *name, const c5_space *space)
 {
 	const struct algorithm *a = find_algorithm(name);
-	if (a && a->two && space->n < 2) return c5_fail(C5_EUSAGE, "algorithm %s: works on two parameters or more, the space has one; take LN_SBPLX", name);
+	if (a && a->two && space->n < 2)
+		return c5_fail(C5_EUSAGE, "algorithm %s: works on two parameters or more, the space has one; take LN_SBPLX", name);
 	return C5_OK;
 }
 

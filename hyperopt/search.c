@@ -57,10 +57,12 @@ static int make_groups(search *s)
 {
 	int size = c5_comm_size(s->comm), each = (int)s->setup->params.ranks_per_trial, rank = c5_comm_rank(s->comm), err;
 	if (each > size)
-		return c5_fail(C5_EUSAGE, "one trial takes %d ranks (--ranks-per-trial), found %d; start with mpirun -n %d or more, or ask for fewer", each, size, each);
+		return c5_fail(C5_EUSAGE, "one trial takes %d ranks (--ranks-per-trial), found %d; start with mpirun -n %d or more, or ask for fewer", each,
+			size, each);
 	s->groups = size / each;
 	s->jobs = (int)s->setup->params.jobs;
-	if (rank == 0 && size % each) c5_log(C5_LOG_WARN, "%d rank%s left over: %d groups of %d have the others", size % each, size % each == 1 ? " is" : "s are", s->groups, each);
+	if (rank == 0 && size % each)
+		c5_log(C5_LOG_WARN, "%d rank%s left over: %d groups of %d have the others", size % each, size % each == 1 ? " is" : "s are", s->groups, each);
 	if ((err = c5_comm_split(&s->group.comm, s->comm, rank / each)) < 0) return err;
 	s->group.ranks = c5_comm_size(s->group.comm);
 	s->leads = c5_comm_rank(s->group.comm) == 0 && rank / each < s->groups;
@@ -126,7 +128,8 @@ static int begin_trial(search *s, int group, bool *begun)
 		return C5_OK;
 	}
 	if (err < 0 || (err = c5_history_add(&s->history, number, values, origin, &t)) < 0) return err;
-	if ((err = c5_grow(&s->at, &s->cap_at, number, sizeof *s->at)) < 0 || (err = c5_grow(&s->pruned, &s->cap_pruned, number, sizeof *s->pruned)) < 0) return err;
+	if ((err = c5_grow(&s->at, &s->cap_at, number, sizeof *s->at)) < 0 || (err = c5_grow(&s->pruned, &s->cap_pruned, number, sizeof *s->pruned)) < 0)
+		return err;
 	t->group = (uint32_t)group;
 	t->begun_s = spent_s(s);
 	s->at[number - 1] = (uint32_t)group;
@@ -141,7 +144,8 @@ static int hear_report(search *s, c5_trial *t, const c5_report *r)
 {
 	int err = C5_OK;
 	if (t->n_reports && r->step <= t->reports[t->n_reports - 1].step) return C5_OK; /* steps rise */
-	if ((err = c5_trial_report(t, r->step, r->value)) < 0 || s->pruned[t->number - 1] || !c5_stopping_says(&s->setup->stopping, &s->history, t)) return err;
+	if ((err = c5_trial_report(t, r->step, r->value)) < 0 || s->pruned[t->number - 1] || !c5_stopping_says(&s->setup->stopping, &s->history, t))
+		return err;
 	s->pruned[t->number - 1] = true;
 	snprintf(t->note, sizeof t->note, "stopped at step %g: %s", r->step, s->setup->stopping.method);
 	return stop_trial(s, t->number);
@@ -223,7 +227,8 @@ static int take_messages(search *s, bool *moved)
 static bool may_begin(search *s)
 {
 	if (s->ended || s->leaving) return false;
-	if (s->history.n >= (uint64_t)s->setup->params.trials && c5_history_next(&s->history) > (uint64_t)s->setup->params.trials) s->ended = "all trials were done";
+	if (s->history.n >= (uint64_t)s->setup->params.trials && c5_history_next(&s->history) > (uint64_t)s->setup->params.trials)
+		s->ended = "all trials were done";
 	else if (s->setup->params.time_s > 0 && spent_s(s) >= s->setup->params.time_s) s->ended = "the time is over";
 	return !s->ended;
 }
@@ -303,7 +308,8 @@ static int obey(search *s, c5_buf *b, bool *quit)
 	return c5_search_worker_begin(s->worker, (uint32_t)number, (uint32_t)repeats, seed, values);
 }
 
-/* Leaders of groups do as rank 0 says until it says that it is over; the other ranks of a group only wait for that, unless they follow their leader. */
+/* Leaders of groups do as rank 0 says until it says that it is over; the other ranks of a group only wait for that, unless they follow their
+ * leader. */
 static int serve(search *s)
 {
 	unsigned sleep_us = LEAST_SLEEP_US;
@@ -369,7 +375,9 @@ static int open_first(search *s, c5_search_summary *summary)
 	err = c5_store_open(&s->store, s->request->container, s->setup, s->request->resume, s->request->command_line, c5_comm_size(s->comm), &s->history);
 	if (err < 0 || (err = c5_alloc(&s->free_places, (size_t)s->groups, sizeof *s->free_places)) < 0) return err;
 	for (int i = 0; i < s->groups; i++) s->free_places[i] = s->jobs;
-	if ((err = c5_grow(&s->at, &s->cap_at, s->history.n, sizeof *s->at)) < 0 || (err = c5_grow(&s->pruned, &s->cap_pruned, s->history.n, sizeof *s->pruned)) < 0) return err;
+	if ((err = c5_grow(&s->at, &s->cap_at, s->history.n, sizeof *s->at)) < 0 ||
+	    (err = c5_grow(&s->pruned, &s->cap_pruned, s->history.n, sizeof *s->pruned)) < 0)
+		return err;
 	const c5_trial *best = c5_history_best(&s->history);
 	s->best = best ? c5_history_cost(&s->history, best->value) : INFINITY;
 	s->begun_s = c5_clock_s();

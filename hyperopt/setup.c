@@ -13,15 +13,19 @@ const c5_opt c5_search_opts[] = {
 	{ "name", C5_OPT_TEXT, offsetof(c5_search_params, name), NULL, 0, 0, NULL, "NAME", "of the search in the container; unset: the file's" },
 	{ "title", C5_OPT_TEXT, offsetof(c5_search_params, title), NULL, 0, 0, NULL, "TEXT", "a line for people" },
 	{ "goal", C5_OPT_CHOICE, offsetof(c5_search_params, goal), "minimise", 0, 0, NULL, "minimise|maximise", "which values are good" },
-	{ "algorithm", C5_OPT_TEXT, offsetof(c5_search_params, algorithm), "gp", 0, 0, NULL, "NAME", "gp, sobol, random, or one of NLopt's, as GN_CRS2_LM" },
+	{ "algorithm", C5_OPT_TEXT, offsetof(c5_search_params, algorithm), "gp", 0, 0, NULL, "NAME",
+	  "gp, sobol, random, or one of NLopt's, as GN_CRS2_LM" },
 	{ "trials", C5_OPT_INT, offsetof(c5_search_params, trials), "60", 1, 1e6, NULL, NULL, "points to try, with those that fail" },
 	{ "time", C5_OPT_REAL, offsetof(c5_search_params, time_s), "0", 0, 1e9, "s", NULL, "no new trial begins after it; 0: no limit" },
 	{ "repeats", C5_OPT_INT, offsetof(c5_search_params, repeats), "1", 1, 1000, NULL, NULL, "runs of a noisy objective that a trial is the mean of" },
 	{ "seed", C5_OPT_INT, offsetof(c5_search_params, seed), "1", 0, 9e15, NULL, NULL, "of all that is drawn" },
-	{ "startup", C5_OPT_INT, offsetof(c5_search_params, startup), "0", 0, 1e6, NULL, NULL, "gp: evenly spread trials before the first model; 0: as fits the space" },
-	{ "give-up", C5_OPT_INT, offsetof(c5_search_params, give_up), "12", 1, 1e6, NULL, NULL, "failures from the beginning on after which the search ends" },
+	{ "startup", C5_OPT_INT, offsetof(c5_search_params, startup), "0", 0, 1e6, NULL, NULL,
+	  "gp: evenly spread trials before the first model; 0: as fits the space" },
+	{ "give-up", C5_OPT_INT, offsetof(c5_search_params, give_up), "12", 1, 1e6, NULL, NULL,
+	  "failures from the beginning on after which the search ends" },
 	{ "ranks-per-trial", C5_OPT_INT, offsetof(c5_search_params, ranks_per_trial), "1", 1, 1e6, NULL, NULL, "MPI ranks that one trial takes" },
-	{ "jobs", C5_OPT_INT, offsetof(c5_search_params, jobs), "1", 1, 4096, NULL, NULL, "trials that one rank, or group of ranks, runs at the same time" },
+	{ "jobs", C5_OPT_INT, offsetof(c5_search_params, jobs), "1", 1, 4096, NULL, NULL,
+	  "trials that one rank, or group of ranks, runs at the same time" },
 	{ 0 },
 };
 
@@ -48,7 +52,8 @@ static int unknown_key(const c5_yaml_node *key)
 	for (const c5_opt *row = c5_search_opts; row->name; row++) known[n++] = row->name;
 	const char *near = c5_nearest(key->text, known);
 	if (near) return c5_yaml_fail(C5_EUSAGE, key, "%.100s: unknown key; did you mean %s?", key->text, near);
-	return c5_yaml_fail(C5_EUSAGE, key, "%.100s: unknown key; known are space, objective, start, early-stop, name, goal, trials and more (docs/search.md)", key->text);
+	return c5_yaml_fail(C5_EUSAGE, key,
+		"%.100s: unknown key; known are space, objective, start, early-stop, name, goal, trials and more (docs/search.md)", key->text);
 }
 
 /* The parts are taken out; what is left is settings, given to c5_yaml_apply as a map of its own. */
@@ -92,11 +97,13 @@ static int read_start(const c5_space *space, const c5_yaml_node *map, double *va
 		const char *word;
 		if (i == SIZE_MAX) {
 			const char *near = c5_nearest(map->keys[k]->text, names);
-			return c5_yaml_fail(C5_EUSAGE, map->keys[k], "%.100s: no parameter of the space%s%s%s", map->keys[k]->text, near ? "; did you mean " : "", near ? near : "",
+			return c5_yaml_fail(C5_EUSAGE, map->keys[k], "%.100s: no parameter of the space%s%s%s", map->keys[k]->text, near ? "; did you mean " : "",
+				near ? near : "",
 				near ? "?" : "");
 		}
 		if ((err = c5_yaml_text(&word, map->items[k])) < 0) return err;
-		if (!c5_param_parse(&space->params[i], word, &values[i])) return c5_yaml_fail(C5_EUSAGE, map->items[k], "%s: cannot be %.100s", names[i], word);
+		if (!c5_param_parse(&space->params[i], word, &values[i]))
+			return c5_yaml_fail(C5_EUSAGE, map->items[k], "%s: cannot be %.100s", names[i], word);
 	}
 	(void)c5_space_settle_values(space, values);
 	return C5_OK;
@@ -123,7 +130,8 @@ static int set_name(c5_search_params *p, const char *path)
 	}
 	static const char good[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.+";
 	if (!*p->name || strlen(p->name) > 60 || strspn(p->name, good) != strlen(p->name) || *p->name == '.')
-		return c5_fail(C5_EUSAGE, "name '%.80s': at most 60 letters, digits, dashes, dots and underscores are expected; give one as name: or --name", p->name);
+		return c5_fail(C5_EUSAGE, "name '%.80s': at most 60 letters, digits, dashes, dots and underscores are expected; give one as name: or --name",
+			p->name);
 	return C5_OK;
 }
 
@@ -131,7 +139,8 @@ static int read_parts(c5_search_setup *s, const c5_yaml_node *root, const char *
 {
 	const c5_yaml_node *part[PARTS] = { NULL };
 	int err;
-	if (root->kind != C5_YAML_MAP) return c5_yaml_fail(C5_EUSAGE, root, "a map with space and objective is expected, found %s", c5_yaml_kind_name(root));
+	if (root->kind != C5_YAML_MAP)
+		return c5_yaml_fail(C5_EUSAGE, root, "a map with space and objective is expected, found %s", c5_yaml_kind_name(root));
 	if ((err = split(root, part, &s->params)) < 0) return err;
 	for (; overrides && overrides[0]; overrides += 2)
 		if ((err = c5_opt_set(c5_search_opts, &s->params, overrides[0], overrides[1])) < 0) return err;

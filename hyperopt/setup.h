@@ -24,8 +24,8 @@ typedef struct c5_search_setup {
 	double *starts;        /* (n_starts, space n) values */
 } c5_search_setup;
 
-/* Reads SPACE.yml. C5_EUSAGE with line and column for what is wrong in it. `overrides` (NULL: none) is NAME, VALUE, NAME, VALUE ..., NULL: settings of
- * c5_search_opts that stand above the file's. */
+/* Reads SPACE.yml. C5_EUSAGE with line and column for what is wrong in it. `overrides` (NULL: none) is NAME, VALUE, NAME, VALUE ..., NULL: settings
+ * of c5_search_opts that stand above the file's. */
 int c5_search_read(c5_search_setup *s, const char *path, const char *const *overrides);
 /* From text that errors call `name`. */
 int c5_search_parse(c5_search_setup *s, const char *name, const char *text, const char *const *overrides);

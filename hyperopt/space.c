@@ -97,14 +97,20 @@ static int check_range(const c5_param *p)
 	if (p->kind == C5_PARAM_CHOICE)
 		return p->n_choices ? C5_OK : c5_fail(C5_EUSAGE, "%.100s: no choices to choose from", p->name);
 	if (!isfinite(p->min) || !isfinite(p->max) || !isfinite(p->step)) return c5_fail(C5_EUSAGE, "%.100s: the range is not finite", p->name);
-	if (p->min > p->max) return c5_fail(C5_EUSAGE, "%.100s: the range is empty: min %s is above max %s", p->name, c5_text_real(min, p->min), c5_text_real(max, p->max));
-	if (p->min == p->max && !(p->step > 0)) return c5_fail(C5_EUSAGE, "%.100s: the range is empty: min and max are both %s; a value that stays the same belongs into the objective",
+	if (p->min > p->max)
+		return c5_fail(C5_EUSAGE, "%.100s: the range is empty: min %s is above max %s", p->name, c5_text_real(min, p->min),
+			c5_text_real(max, p->max));
+	if (p->min == p->max && !(p->step > 0))
+		return c5_fail(C5_EUSAGE, "%.100s: the range is empty: min and max are both %s; a value that stays the same belongs into the objective",
 		p->name, c5_text_real(min, p->min));
-	if (p->log && p->min <= 0) return c5_fail(C5_EUSAGE, "%.100s: a logarithmic scale begins above 0, found min %s", p->name, c5_text_real(min, p->min));
-	if (p->step < 0 || (p->step > 0 && p->step > p->max - p->min && p->max > p->min)) return c5_fail(C5_EUSAGE, "%.100s: the step does not fit into the range", p->name);
+	if (p->log && p->min <= 0)
+		return c5_fail(C5_EUSAGE, "%.100s: a logarithmic scale begins above 0, found min %s", p->name, c5_text_real(min, p->min));
+	if (p->step < 0 || (p->step > 0 && p->step > p->max - p->min && p->max > p->min))
+		return c5_fail(C5_EUSAGE, "%.100s: the step does not fit into the range", p->name);
 	if (p->kind == C5_PARAM_WHOLE && (p->min != rint(p->min) || p->max != rint(p->max) || p->step != rint(p->step)))
 		return c5_fail(C5_EUSAGE, "%.100s: min, max and step of an integer are whole numbers", p->name);
-	if (p->kind == C5_PARAM_WHOLE && (fabs(p->min) > 9e15 || fabs(p->max) > 9e15)) return c5_fail(C5_EUSAGE, "%.100s: integers are held up to 9e15", p->name);
+	if (p->kind == C5_PARAM_WHOLE && (fabs(p->min) > 9e15 || fabs(p->max) > 9e15))
+		return c5_fail(C5_EUSAGE, "%.100s: integers are held up to 9e15", p->name);
 	return C5_OK;
 }
 
@@ -129,7 +135,8 @@ int c5_space_settle(c5_space *s)
 		}
 	} while (n > before && n < s->n);
 	for (size_t i = 0; i < s->n; i++)
-		if (!placed[i]) return c5_fail(C5_EUSAGE, "%.100s: depends on itself, by its conditions and those of the parameters it depends on", s->params[i].name);
+		if (!placed[i])
+			return c5_fail(C5_EUSAGE, "%.100s: depends on itself, by its conditions and those of the parameters it depends on", s->params[i].name);
 	return C5_OK;
 }
 
@@ -225,7 +232,8 @@ static bool is_there(const c5_space *s, size_t i, const double *values)
 	for (size_t k = 0; k < p->n_when; k++) {
 		const c5_condition *c = &p->when[k];
 		bool holds = false;
-		for (size_t j = 0; j < c->n && !holds; j++) holds = values[c->parent] == c->values[j]; /* a parent that is left out is NAN, and equals nothing */
+		for (size_t j = 0; j < c->n && !holds; j++)
+			holds = values[c->parent] == c->values[j]; /* a parent that is left out is NAN, and equals nothing */
 		if (!holds) return false;
 	}
 	return true;

@@ -1,10 +1,10 @@
 /* space.h – what a search may choose from: typed parameters, some of them there only while others have certain values.
  *
- * A point has two faces. Its values are what the objective gets: a number, a whole number, or the index of a choice; NAN where a condition
- * leaves the parameter out. Its place in the unit cube is what samplers move in: one coordinate a parameter, by logarithm where the
- * scale is logarithmic, every level of a grid having an equal share (of the logarithm). c5_space_round takes a place to the values it stands for, c5_space_unit the
- * values to the middle of their share, so that two places that mean the same point become the same place
- * (Garrido-Merchan & Hernandez-Lobato 2020: models see the rounded point). */
+ * A point has two faces. Its values are what the objective gets: a number, a whole number, or the index of a choice; NAN where a condition leaves the
+ * parameter out. Its place in the unit cube is what samplers move in: one coordinate a parameter, by logarithm where the scale is logarithmic, every
+ * level of a grid having an equal share (of the logarithm). c5_space_round takes a place to the values it stands for, c5_space_unit the values to the
+ * middle of their share, so that two places that mean the same point become the same place (Garrido-Merchan & Hernandez-Lobato 2020: models see the
+ * rounded point). */
 #ifndef C5_HYPEROPT_SPACE_H
 #define C5_HYPEROPT_SPACE_H
 

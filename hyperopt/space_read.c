@@ -69,8 +69,10 @@ static int find_kind(const struct kind **out, const c5_yaml_node *param, const c
 		if (strcmp(kinds[i].name, word) == 0) *out = &kinds[i];
 	if (!*out) return no_such(found[TYPE], "type", word, kind_names);
 	for (int k = MIN; k < WHEN; k++) {
-		if (found[k] && !((*out)->takes & BIT(k))) return c5_yaml_fail(C5_EUSAGE, found[k], "%s: a parameter of type %s has none", key_names[k], word);
-		if (!found[k] && ((*out)->needs & BIT(k))) return c5_yaml_fail(C5_EUSAGE, param, "%s: is missing; a parameter of type %s needs it", key_names[k], word);
+		if (found[k] && !((*out)->takes & BIT(k)))
+			return c5_yaml_fail(C5_EUSAGE, found[k], "%s: a parameter of type %s has none", key_names[k], word);
+		if (!found[k] && ((*out)->needs & BIT(k)))
+			return c5_yaml_fail(C5_EUSAGE, param, "%s: is missing; a parameter of type %s needs it", key_names[k], word);
 	}
 	return C5_OK;
 }
@@ -78,7 +80,8 @@ static int find_kind(const struct kind **out, const c5_yaml_node *param, const c
 static int read_choices(c5_space *s, const char *name, const c5_yaml_node *list)
 {
 	const char **words = NULL;
-	if (list->kind != C5_YAML_LIST) return c5_yaml_fail(C5_EUSAGE, list, "values: a sequence of choices is expected, found %s", c5_yaml_kind_name(list));
+	if (list->kind != C5_YAML_LIST)
+		return c5_yaml_fail(C5_EUSAGE, list, "values: a sequence of choices is expected, found %s", c5_yaml_kind_name(list));
 	if (list->n == 0) return c5_yaml_fail(C5_EUSAGE, list, "values: the range is empty: no choices to choose from");
 	int err = c5_alloc(&words, list->n, sizeof *words);
 	for (size_t i = 0; err == C5_OK && i < list->n; i++) err = c5_yaml_text(&words[i], list->items[i]);
@@ -96,8 +99,10 @@ static int read_param(c5_space *s, const c5_yaml_node *key, const c5_yaml_node *
 	double min = 0, max = 0, step = 0;
 	int err;
 	if (!is_name(key->text))
-		return c5_yaml_fail(C5_EUSAGE, key, "'%.100s': no name of a parameter; at most 39 letters, digits, dashes, dots and underscores are", key->text);
-	if (map->kind != C5_YAML_MAP) return c5_yaml_fail(C5_EUSAGE, map, "%s: a map with its type is expected, found %s", key->text, c5_yaml_kind_name(map));
+		return c5_yaml_fail(C5_EUSAGE, key, "'%.100s': no name of a parameter; at most 39 letters, digits, dashes, dots and underscores are",
+			key->text);
+	if (map->kind != C5_YAML_MAP)
+		return c5_yaml_fail(C5_EUSAGE, map, "%s: a map with its type is expected, found %s", key->text, c5_yaml_kind_name(map));
 	if ((err = sort_keys(map, found)) < 0 || (err = find_kind(&kind, map, found)) < 0) return err;
 	if (kind->kind == C5_PARAM_CHOICE) {
 		if (found[VALUES]) return read_choices(s, key->text, found[VALUES]);
@@ -111,7 +116,8 @@ static int read_param(c5_space *s, const c5_yaml_node *key, const c5_yaml_node *
 		if (strcmp(word, "linear") != 0 && strcmp(word, "log") != 0) return no_such(found[SCALE], "scale", word, scales);
 		log = strcmp(word, "log") == 0;
 	}
-	if ((err = read_number(&min, found[MIN])) < 0 || (err = read_number(&max, found[MAX])) < 0 || (err = read_number(&step, found[STEP])) < 0) return err;
+	if ((err = read_number(&min, found[MIN])) < 0 || (err = read_number(&max, found[MAX])) < 0 || (err = read_number(&step, found[STEP])) < 0)
+		return err;
 	if (found[STEP] && step <= 0) return c5_yaml_fail(C5_EUSAGE, found[STEP], "step: a number above 0 is expected");
 	return (err = c5_space_add(s, key->text, kind->kind, min, max, log, step)) < 0 ? c5_yaml_fail_in(err, key) : C5_OK;
 }
@@ -127,14 +133,16 @@ static int read_condition(c5_space *s, size_t i, const c5_yaml_node *key, const 
 	const c5_param *p = &s->params[parent];
 	double *values = NULL;
 	int err = C5_OK;
-	if (!(p->step > 0)) return c5_yaml_fail(C5_EUSAGE, key, "%s: a condition hangs on a choice, a switch or a parameter with steps; this one is continuous", p->name);
+	if (!(p->step > 0))
+		return c5_yaml_fail(C5_EUSAGE, key, "%s: a condition hangs on a choice, a switch or a parameter with steps; this one is continuous", p->name);
 	if (n == 0) return c5_yaml_fail(C5_EUSAGE, value, "%s: a value or a sequence of values is expected", p->name);
 	if ((err = c5_alloc(&values, n, sizeof *values)) < 0) return err;
 	for (size_t k = 0; err == C5_OK && k < n; k++) {
 		const c5_yaml_node *item = value->kind == C5_YAML_LIST ? value->items[k] : value;
 		const char *word;
 		if ((err = c5_yaml_text(&word, item)) == C5_OK && !c5_param_parse(p, word, &values[k]))
-			err = p->kind == C5_PARAM_CHOICE ? no_such(item, "choice", word, (const char *const *)p->choices) : c5_yaml_fail(C5_EUSAGE, item, "%s: cannot be %.100s", p->name, word);
+			err = p->kind == C5_PARAM_CHOICE ? no_such(item, "choice", word, (const char *const *)p->choices)
+			                                 : c5_yaml_fail(C5_EUSAGE, item, "%s: cannot be %.100s", p->name, word);
 	}
 	if (err == C5_OK) err = c5_space_add_condition(s, i, parent, n, values);
 	free(values);
@@ -145,7 +153,9 @@ int c5_space_read(c5_space *s, const c5_yaml_node *map)
 {
 	int err = C5_OK;
 	memset(s, 0, sizeof *s);
-	if (map->kind != C5_YAML_MAP || map->n == 0) return c5_yaml_fail(C5_EUSAGE, map, "a map of parameters is expected, found %s", map->kind == C5_YAML_MAP ? "an empty one" : c5_yaml_kind_name(map));
+	if (map->kind != C5_YAML_MAP || map->n == 0)
+		return c5_yaml_fail(C5_EUSAGE, map, "a map of parameters is expected, found %s",
+			map->kind == C5_YAML_MAP ? "an empty one" : c5_yaml_kind_name(map));
 	for (size_t i = 0; err == C5_OK && i < map->n; i++) {
 		if ((err = read_param(s, map->keys[i], map->items[i])) < 0) break;
 		c5_space one = { .params = &s->params[i], .n = 1 }; /* its range, told with its line */
@@ -155,7 +165,8 @@ int c5_space_read(c5_space *s, const c5_yaml_node *map)
 	for (size_t i = 0; err == C5_OK && i < s->n; i++) {
 		const c5_yaml_node *when = c5_yaml_get(map->items[i], "when");
 		if (!when) continue;
-		if (when->kind != C5_YAML_MAP || when->n == 0) err = c5_yaml_fail(C5_EUSAGE, when, "when: a map PARAMETER: VALUE is expected, found %s", c5_yaml_kind_name(when));
+		if (when->kind != C5_YAML_MAP || when->n == 0)
+			err = c5_yaml_fail(C5_EUSAGE, when, "when: a map PARAMETER: VALUE is expected, found %s", c5_yaml_kind_name(when));
 		for (size_t k = 0; err == C5_OK && k < when->n; k++) err = read_condition(s, i, when->keys[k], when->items[k]);
 	}
 	if (err == C5_OK && (err = c5_space_settle(s)) < 0) c5_yaml_fail_in(err, map);
@@ -176,7 +187,8 @@ static void add_range(c5_buf *to, const c5_param *p)
 {
 	char a[C5_REAL_TEXT], b[C5_REAL_TEXT], c[C5_REAL_TEXT];
 	bool plain_log = p->kind == C5_PARAM_REAL && p->log && !(p->step > 0);
-	c5_text_addf(to, "type: %s, min: %s, max: %s", p->kind == C5_PARAM_WHOLE ? "integer" : plain_log ? "log" : "continuous", c5_text_real(a, p->min), c5_text_real(b, p->max));
+	c5_text_addf(to, "type: %s, min: %s, max: %s", p->kind == C5_PARAM_WHOLE ? "integer" : plain_log ? "log" : "continuous", c5_text_real(a, p->min),
+		c5_text_real(b, p->max));
 	if (p->step > 0 && !(p->kind == C5_PARAM_WHOLE && p->step == 1)) c5_text_addf(to, ", step: %s", c5_text_real(c, p->step));
 	if (p->log && !plain_log) c5_text_add(to, ", scale: log");
 }

@@ -132,7 +132,8 @@ static int write_head(c5_store *s, c5_file *f, uint32_t continues)
 	char *space = c5_format("%s/space", s->folder), *reports = c5_format("%s/reports", s->folder), *text = c5_search_text(s->setup, false);
 	c5_array_spec spec = { 0 };
 	int err = space && reports && text ? C5_OK : no_memory();
-	if (err < 0 || (err = c5_array_create(f, &s->trials)) < 0 || (err = c5_reports_spec(&spec, reports)) < 0 || (err = c5_array_create(f, &spec)) < 0) goto done;
+	if (err < 0 || (err = c5_array_create(f, &s->trials)) < 0 || (err = c5_reports_spec(&spec, reports)) < 0 || (err = c5_array_create(f, &spec)) < 0)
+		goto done;
 	if ((err = c5_text_set(f, space, text)) < 0 || (err = c5_attr_set_str(f, s->folder, "state", "running")) < 0) goto done;
 	if ((err = c5_attr_set_str(f, s->folder, "algorithm", p->algorithm)) < 0 || (err = c5_attr_set_str(f, s->folder, "goal", p->goal)) < 0) goto done;
 	if ((err = c5_attr_set_i64(f, s->folder, "seed", p->seed)) < 0 || (err = c5_attr_set_f64(f, s->folder, "spent_s", s->before_s)) < 0) goto done;
@@ -153,7 +154,8 @@ static int describe(c5_store *s, const char *command_line, int ranks)
 	i->command = c5_strdup(C5_RUN_SEARCH);
 	i->command_line = c5_strdup(command_line);
 	i->configuration = c5_search_text(s->setup, false);
-	i->inputs = c5_format("search: %s\n%s%s%s", s->setup->params.name, s->setup->command.work ? "work: " : "", s->setup->command.work ? s->setup->command.work : "",
+	i->inputs = c5_format("search: %s\n%s%s%s", s->setup->params.name, s->setup->command.work ? "work: " : "",
+		s->setup->command.work ? s->setup->command.work : "",
 		s->setup->command.work ? "\n" : "");
 	char host[128] = "?";
 	gethostname(host, sizeof host - 1);
@@ -204,7 +206,8 @@ static int resume_run(c5_store *s, c5_file *f, uint32_t run, int ranks, c5_histo
 	s->info.number = run;
 	if ((err = set_folder(s)) < 0 || (err = take_lock(s)) < 0 || (err = same_setup(s, f, s->folder, &same)) < 0) return err;
 	if (!same)
-		return c5_fail(C5_EUSAGE, "%s: search %s %s was begun with another space, objective or seed; go on with the same ones, or begin anew without --resume", s->container,
+		return c5_fail(C5_EUSAGE,
+			"%s: search %s %s was begun with another space, objective or seed; go on with the same ones, or begin anew without --resume", s->container,
 			s->setup->params.name, c5_revision_name(run));
 	if ((err = c5_run_read(f, run, &s->info)) < 0 || (err = load(s, f, s->folder, h)) < 0) return err;
 	s->info.ranks = ranks;
@@ -222,13 +225,15 @@ static int extend_run(c5_store *s, c5_file *f, uint32_t done, const char *comman
 	free(folder);
 	if (err < 0) return err;
 	if (same && h->n >= (uint64_t)s->setup->params.trials)
-		return c5_fail(C5_EUSAGE, "%s: search %s %s is complete with %zu trials; ask for more with --trials, or begin anew without --resume", s->container,
+		return c5_fail(C5_EUSAGE, "%s: search %s %s is complete with %zu trials; ask for more with --trials, or begin anew without --resume",
+			s->container,
 			s->setup->params.name, c5_revision_name(done), h->n);
 	s->resumed = same;
 	return begin_run(s, f, same ? done : 0, command_line, ranks, h);
 }
 
-int c5_store_open(c5_store **out, const char *container, const c5_search_setup *setup, bool resume, const char *command_line, int ranks, c5_history *h)
+int c5_store_open(c5_store **out, const char *container, const c5_search_setup *setup, bool resume, const char *command_line, int ranks,
+	c5_history *h)
 {
 	c5_store *s;
 	c5_file *f = NULL;
@@ -245,7 +250,8 @@ int c5_store_open(c5_store **out, const char *container, const c5_search_setup *
 	else err = begin_run(s, f, 0, command_line, ranks, h);
 	if (err < 0) goto fail;
 	if (open && !resume && !c5_run_alive(container, open))
-		c5_log(C5_LOG_WARN, "search %s %s was interrupted and is left as it is; --resume would have gone on with it", setup->params.name, c5_revision_name(open));
+		c5_log(C5_LOG_WARN, "search %s %s was interrupted and is left as it is; --resume would have gone on with it", setup->params.name,
+			c5_revision_name(open));
 	err = commit_and_close(f, C5_OK);
 	f = NULL;
 	if (err < 0 || (err = c5_store_flush(s)) < 0) goto fail;

@@ -16,7 +16,8 @@ typedef struct c5_store c5_store;
 /* Opens NAME in the container for a search of this setup; the container is made if it is not there. resume: goes on with the unfinished run of that
  * name, or with a finished one whose trials are fewer than those wanted now; C5_EUSAGE when its setup was another one. What was tried is put into the
  * history. C5_EBUSY when another process runs it. */
-int c5_store_open(c5_store **out, const char *container, const c5_search_setup *setup, bool resume, const char *command_line, int ranks, c5_history *h);
+int c5_store_open(c5_store **out, const char *container, const c5_search_setup *setup, bool resume, const char *command_line, int ranks,
+	c5_history *h);
 /* Ends without ending the run: it can be resumed. */
 void c5_store_close(c5_store *s);
 

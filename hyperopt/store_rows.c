@@ -164,7 +164,8 @@ static int read_values(const rows *r, size_t row, const c5_space *space, double 
 		}
 		text_at(text, sizeof text, r, row, c);
 		values[i] = NAN;
-		if (*text && !c5_param_parse(p, text, &values[i])) return c5_fail(C5_ESCHEMA, "%s: row %zu: %s cannot be %.100s", r->spec->path, row, p->name, text);
+		if (*text && !c5_param_parse(p, text, &values[i]))
+			return c5_fail(C5_ESCHEMA, "%s: row %zu: %s cannot be %.100s", r->spec->path, row, p->name, text);
 	}
 	return C5_OK;
 }
@@ -184,7 +185,8 @@ static int read_trial(c5_history *h, const rows *r, const c5_column *const c[COL
 	t->state = c5_trial_state_find(state);
 	if (t->state <= C5_TRIAL_RUNNING) return c5_fail(C5_ESCHEMA, "%s: row %zu: '%s' is no state of an ended trial", r->spec->path, row, state);
 	t->value = number_at(r, row, c[VALUE]);
-	if (t->state == C5_TRIAL_COMPLETE && !isfinite(t->value)) return c5_fail(C5_ESCHEMA, "%s: row %zu: a complete trial without a value", r->spec->path, row);
+	if (t->state == C5_TRIAL_COMPLETE && !isfinite(t->value))
+		return c5_fail(C5_ESCHEMA, "%s: row %zu: a complete trial without a value", r->spec->path, row);
 	t->spread = number_at(r, row, c[SPREAD]);
 	t->repeats = (uint32_t)number_at(r, row, c[REPEATS]);
 	t->group = (uint32_t)number_at(r, row, c[GROUP]);
@@ -201,7 +203,8 @@ static int read_trials(c5_history *h, c5_file *f, c5_codec *codec, const char *p
 	int err = open_rows(&r, f, codec, path);
 	for (int i = 0; err == C5_OK && i < COLUMNS; i++) {
 		err = c5_spec_find_column(r.spec, columns[i].name, &c[i]);
-		if (err == C5_OK && (columns[i].text > 0) != (c[i]->text > 0)) err = c5_fail(C5_ESCHEMA, "%s: column %s is of another type", path, columns[i].name);
+		if (err == C5_OK && (columns[i].text > 0) != (c[i]->text > 0))
+			err = c5_fail(C5_ESCHEMA, "%s: column %s is of another type", path, columns[i].name);
 	}
 	for (size_t i = 0; err == C5_OK && i < r.n; i++) err = read_trial(h, &r, c, i);
 	close_rows(&r);

@@ -62,8 +62,10 @@ static int gather(model *m, const c5_history *h, bool complete)
 	    (err = c5_alloc(&m->choice, h->space->n, sizeof *m->choice)) < 0)
 		return err;
 	for (size_t i = 0; i < h->n; i++)
-		if ((!complete || h->trials[i].state == C5_TRIAL_COMPLETE) && c5_history_belief(h, &h->trials[i], &m->cost[m->n])) m->trials[m->n++] = &h->trials[i];
-	if ((err = thin_out(m)) < 0 || (err = c5_alloc(&m->y, m->n + 1, sizeof *m->y)) < 0 || (err = c5_alloc(&m->x, m->n + 1, h->space->n * sizeof *m->x)) < 0)
+		if ((!complete || h->trials[i].state == C5_TRIAL_COMPLETE) && c5_history_belief(h, &h->trials[i], &m->cost[m->n]))
+			m->trials[m->n++] = &h->trials[i];
+	if ((err = thin_out(m)) < 0 || (err = c5_alloc(&m->y, m->n + 1, sizeof *m->y)) < 0 ||
+	    (err = c5_alloc(&m->x, m->n + 1, h->space->n * sizeof *m->x)) < 0)
 		return err;
 	for (size_t i = 0; i < m->n; i++) c5_space_features(h->space, m->trials[i]->values, m->x + i * h->space->n);
 	for (size_t c = 0; c < h->space->n; c++) m->choice[c] = h->space->params[c].kind == C5_PARAM_CHOICE;

@@ -153,7 +153,8 @@ static int poll_slot(c5_search_worker *w, slot *s, bool *moved)
 
 /* ---- the worker ---- */
 
-int c5_search_worker_open(c5_search_worker **out, c5_objective *objective, size_t n_params, const c5_group *group, size_t jobs, c5_news_fn *tell, void *to)
+int c5_search_worker_open(c5_search_worker **out, c5_objective *objective, size_t n_params, const c5_group *group, size_t jobs, c5_news_fn *tell,
+	void *to)
 {
 	c5_search_worker *w;
 	int err = c5_alloc(&w, 1, sizeof *w);
@@ -233,8 +234,10 @@ int c5_news_unpack(c5_news *n, c5_buf *from)
 	int err;
 	memset(n, 0, sizeof *n);
 	if ((err = c5_buf_get_u64(from, &trial)) < 0 || (err = c5_buf_get_u64(from, &ended)) < 0 || (err = c5_buf_get_f64(from, &n->report.step)) < 0 ||
-	    (err = c5_buf_get_f64(from, &n->report.value)) < 0 || (err = c5_buf_get_f64(from, &n->value)) < 0 || (err = c5_buf_get_f64(from, &n->spread)) < 0 ||
-	    (err = c5_buf_get_u64(from, &repeats)) < 0 || (err = c5_buf_get_f64(from, &n->seconds)) < 0 || (err = c5_buf_get(from, n->note, sizeof n->note)) < 0)
+	    (err = c5_buf_get_f64(from, &n->report.value)) < 0 || (err = c5_buf_get_f64(from, &n->value)) < 0 ||
+	    (err = c5_buf_get_f64(from, &n->spread)) < 0 ||
+	    (err = c5_buf_get_u64(from, &repeats)) < 0 || (err = c5_buf_get_f64(from, &n->seconds)) < 0 ||
+	    (err = c5_buf_get(from, n->note, sizeof n->note)) < 0)
 		return err;
 	n->note[sizeof n->note - 1] = '\0';
 	n->trial = (uint32_t)trial;

@@ -20,7 +20,8 @@ typedef int c5_news_fn(void *to, const c5_news *news);
 typedef struct c5_search_worker c5_search_worker;
 
 /* Borrows objective and group. jobs: trials at the same time. */
-int c5_search_worker_open(c5_search_worker **out, c5_objective *objective, size_t n_params, const c5_group *group, size_t jobs, c5_news_fn *tell, void *to);
+int c5_search_worker_open(c5_search_worker **out, c5_objective *objective, size_t n_params, const c5_group *group, size_t jobs, c5_news_fn *tell,
+	void *to);
 /* What goes on is thrown away. */
 void c5_search_worker_close(c5_search_worker *w);
 

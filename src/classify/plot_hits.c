@@ -58,7 +58,7 @@ int c5_plot_volcano(c5_buf *to, const c5_screen *s, const c5_screen_params *p, c
 		if (t->q <= p->fdr) at_fdr = isnan(at_fdr) ? t->p : fmax(at_fdr, t->p);
 	}
 	if (most == 0) most = 1;
-	c5_svg_plot frame = { 70, 50, 560, 420, -1.1 * most, 1.1 * most, 0, 1.08 * high };
+	c5_svg_plot frame = { 70, 50, 560, 420, c5_svg_linear(-1.1 * most, 1.1 * most), c5_svg_linear(0, 1.08 * high) };
 	c5_svg_begin(to, 850, 530, title);
 	c5_svg_axes(to, &frame, x_name, "-log10 p");
 	c5_svg_line(to, c5_svg_x(&frame, 0), frame.y, c5_svg_x(&frame, 0), frame.y + frame.h, "f");
@@ -121,8 +121,8 @@ int c5_plot_ranks(c5_buf *to, const c5_screen *s, const c5_screen_params *p, con
 	}
 	if (low > high) low = 0, high = 1;
 	double pad = fmax(0.06 * (high - low), 1e-6), width = step * (double)(n ? n : 1), names = n > 60 ? 20 : 150;
-	c5_svg_plot frame = { 70, 50, width, 340, 0, (double)(n ? n : 1), fmax(0, low - pad), fmin(1, high + pad) };
-	if (!(frame.y1 > frame.y0)) frame.y1 = frame.y0 + 1;
+	c5_svg_plot frame = { 70, 50, width, 340, c5_svg_linear(0, (double)(n ? n : 1)), c5_svg_linear(fmax(0, low - pad), fmin(1, high + pad)) };
+	if (!(frame.up.hi > frame.up.lo)) frame.up.hi = frame.up.lo + 1;
 	c5_svg_begin(to, fmax(70 + width + 200, 480), 50 + 340 + names + 20, title);
 	c5_svg_axes(to, &frame, NULL, strcmp(p->value, "share") == 0 ? "share called positive" : "mean score");
 	for (size_t k = 0; k < n; k++) {
@@ -175,14 +175,14 @@ static void draw_counts(c5_buf *to, const c5_svg_plot *f, const c5_reliability *
 
 int c5_plot_reliability(c5_buf *to, const c5_reliability *before, const c5_reliability *after, size_t n, const char *title, const char *positive)
 {
-	const c5_svg_plot frame = { 74, 50, 400, 400, 0, 1, 0, 1 };
+	const c5_svg_plot frame = { 74, 50, 400, 400, c5_svg_linear(0, 1), c5_svg_linear(0, 1) };
 	const c5_reliability *const curves[2] = { before, after };
 	static const char *const names[2] = { "as the model says", "after calibration" };
 	double most = 1;
 	char text[160];
 	for (int c = 0; c < 2; c++)
 		for (size_t k = 0; curves[c] && k < n; k++) most = fmax(most, (double)curves[c][k].n);
-	const c5_svg_plot counts = { 74, 506, 400, 90, 0, 1, 0, most };
+	const c5_svg_plot counts = { 74, 506, 400, 90, c5_svg_linear(0, 1), c5_svg_linear(0, most) };
 	c5_svg_begin(to, 720, 650, title);
 	c5_svg_axes(to, &frame, "", NULL);
 	snprintf(text, sizeof text, "share that is %.100s", positive);
