@@ -24,21 +24,25 @@ typedef struct search_set {
 } search_set;
 
 static const c5_opt search_opts[] = {
-	{ "resume", C5_OPT_BOOL, offsetof(search_set, resume), NULL, 0, 0, NULL, NULL, "go on with the unfinished search, or add trials to a finished one; else start" },
+	{ "resume", C5_OPT_BOOL, offsetof(search_set, resume), NULL, 0, 0, NULL, NULL,
+	  "go on with the unfinished search, or add trials to a finished one; else start" },
 	{ "trials", C5_OPT_TEXT, offsetof(search_set, trials), NULL, 0, 0, NULL, "N", "points to try, with those that fail; unset: the file's, or 60" },
 	{ "time", C5_OPT_TEXT, offsetof(search_set, time), NULL, 0, 0, "s", "N", "no new trial begins after it" },
 	{ "algorithm", C5_OPT_TEXT, offsetof(search_set, algorithm), NULL, 0, 0, NULL, "NAME", "gp, sobol, random, or one of NLopt's, as GN_CRS2_LM" },
 	{ "seed", C5_OPT_TEXT, offsetof(search_set, seed), NULL, 0, 0, NULL, "N", "of all that is drawn" },
 	{ "repeats", C5_OPT_TEXT, offsetof(search_set, repeats), NULL, 0, 0, NULL, "N", "runs of a noisy objective that a trial is the mean of" },
-	{ "ranks-per-trial", C5_OPT_TEXT, offsetof(search_set, ranks_per_trial), NULL, 0, 0, NULL, "N", "MPI ranks that one trial takes; the others try other points meanwhile" },
+	{ "ranks-per-trial", C5_OPT_TEXT, offsetof(search_set, ranks_per_trial), NULL, 0, 0, NULL, "N",
+	  "MPI ranks that one trial takes; the others try other points meanwhile" },
 	{ "jobs", C5_OPT_TEXT, offsetof(search_set, jobs), NULL, 0, 0, NULL, "N", "trials at the same time on each rank, or group of ranks" },
 	{ "name", C5_OPT_TEXT, offsetof(search_set, name), NULL, 0, 0, NULL, "NAME", "of the search in the container; unset: the file's name" },
-	{ "dry-run", C5_OPT_BOOL, offsetof(search_set, dry_run), NULL, 0, 0, NULL, NULL, "show the space and what the first trial would run, and do nothing" },
+	{ "dry-run", C5_OPT_BOOL, offsetof(search_set, dry_run), NULL, 0, 0, NULL, NULL,
+	  "show the space and what the first trial would run, and do nothing" },
 	{ 0 },
 };
 
 static const c5_opt result_opts[] = {
-	{ "best-config", C5_OPT_TEXT, offsetof(search_set, best_config), NULL, 0, 0, NULL, "FILE.yml", "write the best parameters as a configuration, for --config of other commands" },
+	{ "best-config", C5_OPT_TEXT, offsetof(search_set, best_config), NULL, 0, 0, NULL, "FILE.yml",
+	  "write the best parameters as a configuration, for --config of other commands" },
 	{ "csv", C5_OPT_TEXT, offsetof(search_set, csv), NULL, 0, 0, NULL, "FILE.csv", "write all trials" },
 	{ "plots", C5_OPT_TEXT, offsetof(search_set, plots), NULL, 0, 0, NULL, "FOLDER", "draw course, parameters and importance as SVG" },
 	{ "json", C5_OPT_BOOL, offsetof(search_set, json), NULL, 0, 0, NULL, NULL, "answer in JSON" },
@@ -122,10 +126,14 @@ static void told(void *to, const c5_history *h, const c5_trial *t, bool better)
 	const c5_search_setup *setup = to;
 	for (size_t i = 0; i < space->n && strlen(line) < 300; i++)
 		if (!isnan(t->values[i]))
-			snprintf(line + strlen(line), sizeof line - strlen(line), "  %s %s", space->params[i].name, c5_param_short(text, &space->params[i], t->values[i]));
-	if (t->state == C5_TRIAL_COMPLETE) c5_log(better ? C5_LOG_INFO : C5_LOG_DEBUG, "trial %u: %.6g%s%s", t->number, t->value, better ? " (best)" : "", line);
-	else c5_log(t->state == C5_TRIAL_FAILED ? C5_LOG_INFO : C5_LOG_DEBUG, "trial %u %s: %s;%s", t->number, c5_trial_state_name(t->state), t->note, line);
-	c5_event("trial", "isff", "trial", (int64_t)t->number, "state", c5_trial_state_name(t->state), "value", t->value, "seconds", t->seconds, (char *)NULL);
+			snprintf(line + strlen(line), sizeof line - strlen(line), "  %s %s", space->params[i].name,
+				c5_param_short(text, &space->params[i], t->values[i]));
+	if (t->state == C5_TRIAL_COMPLETE)
+		c5_log(better ? C5_LOG_INFO : C5_LOG_DEBUG, "trial %u: %.6g%s%s", t->number, t->value, better ? " (best)" : "", line);
+	else
+		c5_log(t->state == C5_TRIAL_FAILED ? C5_LOG_INFO : C5_LOG_DEBUG, "trial %u %s: %s;%s", t->number, c5_trial_state_name(t->state), t->note, line);
+	c5_event("trial", "isff", "trial", (int64_t)t->number, "state", c5_trial_state_name(t->state), "value", t->value, "seconds", t->seconds,
+		(char *)NULL);
 	size_t done = 0;
 	for (size_t i = 0; i < h->n; i++) done += h->trials[i].state > C5_TRIAL_RUNNING;
 	c5_progress_at(done < (size_t)setup->params.trials ? done : (size_t)setup->params.trials);
@@ -162,7 +170,8 @@ static char *own_path(void)
 static int read_setup(c5_search_setup *setup, const char *path, const search_set *set)
 {
 	const char *overrides[17];
-	const struct { const char *name, *value; } all[] = { { "name", set->name }, { "trials", set->trials }, { "time", set->time }, { "algorithm", set->algorithm },
+	const struct { const char *name, *value; } all[] = { { "name", set->name }, { "trials", set->trials }, { "time", set->time },
+		{ "algorithm", set->algorithm },
 		{ "seed", set->seed }, { "repeats", set->repeats }, { "jobs", set->jobs }, { "ranks-per-trial", set->ranks_per_trial } };
 	size_t n = 0;
 	for (size_t i = 0; i < sizeof all / sizeof *all; i++)
@@ -173,13 +182,15 @@ static int read_setup(c5_search_setup *setup, const char *path, const search_set
 
 static int search(c5_comm *comm, const c5_search_setup *setup, const char *container, const char *program, const char *line, bool resume)
 {
-	c5_search_request request = { .container = container, .command_line = line, .program = program, .resume = resume, .told = told, .to = (void *)(uintptr_t)setup };
+	c5_search_request request = { .container = container, .command_line = line, .program = program, .resume = resume, .told = told,
+		.to = (void *)(uintptr_t)setup };
 	c5_search_summary summary;
 	if (c5_comm_rank(comm) == 0) c5_progress_begin("trials", (uint64_t)setup->params.trials);
 	int err = c5_search_run(comm, setup, &request, &summary);
 	if (c5_comm_rank(comm) == 0) c5_progress_end();
 	if (c5_comm_rank(comm) == 0 && err == C5_OK)
-		c5_log(C5_LOG_INFO, "%s: search %s %s: %s%s", container, setup->params.name, c5_revision_name(summary.run), summary.ended, summary.resumed ? ", resumed" : "");
+		c5_log(C5_LOG_INFO, "%s: search %s %s: %s%s", container, setup->params.name, c5_revision_name(summary.run), summary.ended,
+			summary.resumed ? ", resumed" : "");
 	return err;
 }
 
@@ -216,7 +227,8 @@ static int run(int argc, char **argv)
 	int err = c5_cli_open(&cli, &c5_cmd_search, groups, argc, argv, 1, 3);
 	if (err < 0 || cli.helped) goto done;
 	bool show = strcmp(cli.words[0], "show") == 0;
-	if (show && cli.n != 3) err = c5_fail(C5_EUSAGE, "show: a search and its container are expected; usage: cyto5 search show NAME FILE.h5 (see --help)");
+	if (show && cli.n != 3)
+		err = c5_fail(C5_EUSAGE, "show: a search and its container are expected; usage: cyto5 search show NAME FILE.h5 (see --help)");
 	else if (show) err = answer(cli.words[2], cli.words[1], &set);
 	else if (cli.n != 2 && !(cli.n == 1 && set.dry_run))
 		err = c5_fail(C5_EUSAGE, "a search file and a container are expected; usage: cyto5 search SPACE.yml FILE.h5 (see --help)");

@@ -143,10 +143,8 @@ static const char *shown_name(const c5_trainer *t, int k) { return t->n > 1 ? t-
 static void told(c5_trainer *t, int k, const c5_train_state *s, double items_per_s, bool better)
 {
 	command *c = t->ctx;
-	const c5_epoch *e = &s->history[s->epoch - 1];
 	c5_curve_epoch(&c->curve, shown_name(t, k), s, items_per_s, better);
-	c5_event("epoch", "siffff", "model", t->names[k], "epoch", (int64_t)e->epoch, "loss", e->loss, "validation_loss", e->validation_loss, "rate",
-		e->rate, "items_per_s", items_per_s, (char *)NULL);
+	c5_epoch_event("epoch", t->names[k], s, &s->history[s->epoch - 1], items_per_s);
 }
 
 static void step(c5_trainer *t, int k, const c5_train_state *s, uint32_t steps, double loss)

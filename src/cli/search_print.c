@@ -122,7 +122,8 @@ static void print_top(const c5_found *f)
 
 static void print_counts(const c5_found *f)
 {
-	static const struct { int state; const char *word; } words[] = { { C5_TRIAL_COMPLETE, "complete" }, { C5_TRIAL_PRUNED, "stopped early" }, { C5_TRIAL_FAILED, "failed" } };
+	static const struct { int state; const char *word; } words[] = { { C5_TRIAL_COMPLETE, "complete" }, { C5_TRIAL_PRUNED, "stopped early" },
+		{ C5_TRIAL_FAILED, "failed" } };
 	char span[C5_SPAN_TEXT], counted[C5_COUNTED_TEXT];
 	size_t all = 0, n;
 	for (size_t i = 0; i < 3; i++) all += c5_history_count(&f->history, words[i].state);
@@ -145,7 +146,8 @@ static void print_best(const c5_found *f)
 		printf("\nno trial gave a value\n");
 		return;
 	}
-	printf("\n%s%s %s%.8g%s  trial %u", c5_ink(C5_BOLD), f->setup.command.key ? f->setup.command.key : "best", c5_ink(C5_GREEN), t->value, c5_ink(C5_PLAIN), t->number);
+	printf("\n%s%s %s%.8g%s  trial %u", c5_ink(C5_BOLD), f->setup.command.key ? f->setup.command.key : "best", c5_ink(C5_GREEN), t->value,
+		c5_ink(C5_PLAIN), t->number);
 	if (t->repeats > 1) printf(", mean of %u, sd %.3g", t->repeats, t->spread);
 	if (luckiest != t) printf(" by the model; trial %u had %.6g, by luck", luckiest->number, luckiest->value);
 	putchar('\n');
@@ -162,7 +164,8 @@ static void print_best(const c5_found *f)
 void c5_print_search(const c5_found *f, bool alive)
 {
 	const char *state = state_of(f, alive);
-	printf("%s%s %s%s  %s%s%s%s%s\n", c5_ink(C5_BOLD), f->name, c5_revision_name(f->run), c5_ink(C5_PLAIN), c5_ink(strcmp(state, "complete") == 0 ? C5_GREEN : C5_YELLOW), state,
+	printf("%s%s %s%s  %s%s%s%s%s\n", c5_ink(C5_BOLD), f->name, c5_revision_name(f->run), c5_ink(C5_PLAIN),
+		c5_ink(strcmp(state, "complete") == 0 ? C5_GREEN : C5_YELLOW), state,
 		c5_ink(C5_PLAIN), f->setup.params.title ? "  " : "", f->setup.params.title ? f->setup.params.title : "");
 	print_counts(f);
 	print_best(f);
