@@ -42,8 +42,8 @@ static bool of_launcher(const char *setting)
 {
 	static const char *const all[] = { "PMIX_", "PMI_", "ORTE_", "OPAL_", "PRTE_", "PRRTE_", "MPI_LOCAL", "MPIEXEC_", "HYDI_", "HYDRA_" };
 	static const char *const users[] = { "OMPI_ALLOW_RUN_AS_ROOT", "OMPI_MCA_" };
-	static const char *const inner[] = { "OMPI_MCA_orte_", "OMPI_MCA_ess", "OMPI_MCA_pmix", "OMPI_MCA_plm", "OMPI_MCA_initial_wdir", "OMPI_MCA_mpi_oversubscribe",
-		"OMPI_MCA_shmem_RUNTIME", "OMPI_MCA_mpi_yield_when_idle" };
+	static const char *const inner[] = { "OMPI_MCA_orte_", "OMPI_MCA_ess", "OMPI_MCA_pmix", "OMPI_MCA_plm", "OMPI_MCA_initial_wdir",
+		"OMPI_MCA_mpi_oversubscribe", "OMPI_MCA_shmem_RUNTIME", "OMPI_MCA_mpi_yield_when_idle" };
 	for (size_t i = 0; i < sizeof all / sizeof *all; i++)
 		if (begins(setting, all[i])) return true;
 	for (size_t i = 0; i < sizeof inner / sizeof *inner; i++)
@@ -52,6 +52,9 @@ static bool of_launcher(const char *setting)
 		if (begins(setting, users[i])) return false;
 	return begins(setting, "OMPI_");
 }
+
+/* By these an mpirun knows that it is in a job, and would take the job's first host, not this one. */
+static bool of_scheduler(const char *setting) { return begins(setting, "SLURM_JOBID=") || begins(setting, "SLURM_JOB_ID="); }
 
 static bool is_set(const char *setting, const char *const *extra)
 {
@@ -63,7 +66,7 @@ static bool is_set(const char *setting, const char *const *extra)
 }
 
 /* Pointers into environ and extra; caller frees the array. */
-static int make_environment(const char ***out, const char *const *extra)
+static int make_environment(const char ***out, const char *const *extra, bool here)
 {
 	size_t n = 0, m = 0;
 	while (environ[n]) n++;
@@ -72,7 +75,7 @@ static int make_environment(const char ***out, const char *const *extra)
 	if (err < 0) return err;
 	m = 0;
 	for (size_t i = 0; i < n; i++)
-		if (!of_launcher(environ[i]) && !is_set(environ[i], extra)) (*out)[m++] = environ[i];
+		if (!of_launcher(environ[i]) && !is_set(environ[i], extra) && !(here && of_scheduler(environ[i]))) (*out)[m++] = environ[i];
 	for (; *extra; extra++) (*out)[m++] = *extra;
 	return C5_OK;
 }
@@ -127,7 +130,7 @@ int c5_child_start(c5_child **out, const c5_child_setup *setup)
 	*out = NULL;
 	if ((err = c5_alloc(&c, 1, sizeof *c)) < 0) return err;
 	c->out = c->err = -1;
-	if ((err = make_environment(&env, setup->extra)) < 0 || (err = open_pipe(to)) < 0 || (err = open_pipe(bad)) < 0) goto done;
+	if ((err = make_environment(&env, setup->extra, setup->here)) < 0 || (err = open_pipe(to)) < 0 || (err = open_pipe(bad)) < 0) goto done;
 	pid_t pid = fork();
 	if (pid == 0) become(setup, env, to[1], bad[1]);
 	if (pid < 0) {

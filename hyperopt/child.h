@@ -15,6 +15,7 @@ typedef struct c5_child_setup {
 	bool widen;                    /* free of the cores that this process is bound to */
 	int (*before)(const void *to); /* done in the child before the script; an error is its complaint, and exit status 3. NULL: nothing */
 	const void *to;
+	bool here;                     /* ranks it starts are to be on this host: the job of a scheduler is hidden from its launcher */
 } c5_child_setup;
 
 int c5_child_start(c5_child **out, const c5_child_setup *setup);

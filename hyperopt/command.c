@@ -21,13 +21,19 @@
 const c5_opt c5_command_opts[] = {
 	{ "command", C5_OPT_TEXT, offsetof(c5_command_params, command), NULL, 0, 0, NULL, "TEXT", "a shell command; {NAME} is a parameter's value" },
 	{ "steps", C5_OPT_LIST, offsetof(c5_command_params, steps), NULL, 0, 0, NULL, "TEXT", "cyto5 commands, one after the other" },
-	{ "measure", C5_OPT_TEXT, offsetof(c5_command_params, measure), NULL, 0, 0, NULL, "TEXT", "what is measured after the steps: arguments of cyto5 measure" },
-	{ "key", C5_OPT_TEXT, offsetof(c5_command_params, key), NULL, 0, 0, NULL, "NAME", "the figure that is the value; unset: the last line printed is the value" },
-	{ "report-step", C5_OPT_TEXT, offsetof(c5_command_params, report_step), NULL, 0, 0, NULL, "NAME", "member of JSON lines on the way that counts steps" },
-	{ "report-value", C5_OPT_TEXT, offsetof(c5_command_params, report_value), NULL, 0, 0, NULL, "NAME", "member of JSON lines on the way that is the value so far" },
+	{ "measure", C5_OPT_TEXT, offsetof(c5_command_params, measure), NULL, 0, 0, NULL, "TEXT",
+	  "what is measured after the steps: arguments of cyto5 measure" },
+	{ "key", C5_OPT_TEXT, offsetof(c5_command_params, key), NULL, 0, 0, NULL, "NAME",
+	  "the figure that is the value; unset: the last line printed is the value" },
+	{ "report-step", C5_OPT_TEXT, offsetof(c5_command_params, report_step), NULL, 0, 0, NULL, "NAME",
+	  "member of JSON lines on the way that counts steps" },
+	{ "report-value", C5_OPT_TEXT, offsetof(c5_command_params, report_value), NULL, 0, 0, NULL, "NAME",
+	  "member of JSON lines on the way that is the value so far" },
 	{ "work", C5_OPT_TEXT, offsetof(c5_command_params, work), NULL, 0, 0, NULL, "FILE.h5", "a container copied for each run: {work}" },
-	{ "scratch", C5_OPT_TEXT, offsetof(c5_command_params, scratch), NULL, 0, 0, NULL, "FOLDER", "where runs have their folders, {dir}; unset: TMPDIR or /tmp" },
-	{ "launch", C5_OPT_TEXT, offsetof(c5_command_params, launch), "mpirun -n {ranks} {hosts}", 0, 0, NULL, "TEXT", "put before steps that have several ranks" },
+	{ "scratch", C5_OPT_TEXT, offsetof(c5_command_params, scratch), NULL, 0, 0, NULL, "FOLDER",
+	  "where runs have their folders, {dir}; unset: TMPDIR or /tmp" },
+	{ "launch", C5_OPT_TEXT, offsetof(c5_command_params, launch), "mpirun -n {ranks} {hosts}", 0, 0, NULL, "TEXT",
+	  "put before steps that have several ranks" },
 	{ "limit", C5_OPT_REAL, offsetof(c5_command_params, limit_s), "0", 0, 1e9, "s", NULL, "a run that takes longer fails; 0: no limit" },
 	{ "keep", C5_OPT_BOOL, offsetof(c5_command_params, keep), NULL, 0, 0, NULL, NULL, "leave the folders of runs" },
 	{ 0 },
@@ -155,7 +161,8 @@ static void fill(c5_buf *to, const filling *f, const char *text)
 	}
 }
 
-char *c5_command_script(const c5_command_params *p, const c5_space *space, const c5_order *order, const char *program, const char *dir, int ranks, const char *hosts)
+char *c5_command_script(const c5_command_params *p, const c5_space *space, const c5_order *order, const char *program, const char *dir, int ranks,
+	const char *hosts)
 {
 	const filling f = { p, space, order, program, dir, hosts, ranks };
 	c5_buf b = { 0 };
@@ -202,7 +209,8 @@ static int check_placeholders(const c5_command_params *p, const c5_space *space,
 			for (size_t i = 0; own_names[i]; i++) found = found || strcmp(own_names[i], name) == 0;
 			const char *near = found ? NULL : c5_nearest(name, known);
 			if (!found) {
-				snprintf(line, sizeof line, "{%s}: no parameter of the space%s%s%s; braces of the shell are written {{ and }}", name, near ? "; did you mean {" : "",
+				snprintf(line, sizeof line, "{%s}: no parameter of the space%s%s%s; braces of the shell are written {{ and }}", name,
+					near ? "; did you mean {" : "",
 					near ? near : "", near ? "}?" : ", nor one of trial, repeat, seed, ranks, hosts, dir, work, parameters, cyto5");
 				return wrong(at, line);
 			}
@@ -219,7 +227,8 @@ int c5_command_check(const c5_command_params *p, const c5_space *space, const c5
 	int err;
 	if (!p->command && !steps) return wrong(at, "an objective is a command, or steps and a measure; found neither");
 	if (p->command && (steps || p->measure)) return wrong(at, "an objective is a command, or steps and a measure; found both");
-	if (steps && !p->measure && !p->key) return wrong(at, "steps want a measure: what is to be made good; or a key, the figure that the last step prints");
+	if (steps && !p->measure && !p->key)
+		return wrong(at, "steps want a measure: what is to be made good; or a key, the figure that the last step prints");
 	if (p->measure && !p->key) return wrong(at, "a measure wants a key: the figure that is to be made good, as SEG (cyto5 measure --help)");
 	if (!p->report_step != !p->report_value) return wrong(at, "report-step and report-value go together");
 	if ((err = check_placeholders(p, space, p->command, at)) < 0 || (err = check_placeholders(p, space, p->measure, at)) < 0 ||
@@ -231,7 +240,8 @@ int c5_command_check(const c5_command_params *p, const c5_space *space, const c5
 	}
 	for (size_t i = 0; steps && !all && i < space->n; i++) {
 		if (named_somewhere(p, space->params[i].name)) continue;
-		snprintf(line, sizeof line, "parameter %s goes nowhere: put {%s}, or {parameters} for all of them, into a step", space->params[i].name, space->params[i].name);
+		snprintf(line, sizeof line, "parameter %s goes nowhere: put {%s}, or {parameters} for all of them, into a step", space->params[i].name,
+			space->params[i].name);
 		return wrong(at, line);
 	}
 	return C5_OK;
@@ -318,7 +328,7 @@ static int start(c5_objective *o, const c5_order *order, const c5_group *group, 
 	c5_answer_begin(&r->answer, c->params->key, c->params->report_step, c->params->report_value);
 	r->begun_s = c5_clock_s();
 	copying copy = { r->dir, c->params->work };
-	const c5_child_setup setup = { script, (const char *const *)extra, group->ranks > 1, copy.work ? copy_work : NULL, &copy };
+	const c5_child_setup setup = { script, (const char *const *)extra, group->ranks > 1, copy.work ? copy_work : NULL, &copy, !*hosts };
 	err = c5_child_start(&r->child, &setup);
 done:
 	if (err < 0) free_running(r, c->params->keep);

@@ -1,7 +1,8 @@
 # slurm_run.sh – the sbatch scripts on a real SLURM of one node, started here in a private folder and torn down again.
 #
 # (a) two ranks by mpirun complete; (b) two ranks by srun --mpi=pmix write the same; (c) a job warned in mid-run (USR1) commits,
-# exits 75, requeues itself, goes on with --resume and ends with the same content, and so does one told TERM as at preemption; (d) an array element writes its own container.
+# exits 75, requeues itself, goes on with --resume and ends with the same content, and so does one told TERM as at preemption; (d) an array element writes its own container; (e) a search
+# whose trials start ranks of their own.
 # Needs root (munged and slurmd), slurm-wlm and munge; touches no SLURM of the machine: own configuration, key, sockets and ports.
 set -u
 skip() { echo "skipped: $*"; exit 77; }
@@ -194,4 +195,25 @@ echo "plate1=in/p0[3]" >plates.txt
 d=$(PLATES=plates.txt OUTDIR=plates JOBS="$C5_SOURCE/jobs/slurm" submit d.log --array=1 "$C5_SOURCE/jobs/slurm/array.sbatch") || exit 1
 completes 150 "$d" "(d) array"
 same a.h5 plates/plate1.h5 "(d)" p03
-echo "all of (a) to (d) hold"
+# Two groups of two ranks; each trial starts ranks of its own, as steps do.
+cat >space.yml <<END
+goal: maximise
+trials: 4
+algorithm: sobol
+space: {sigma: {type: continuous, min: 0.5, max: 3}}
+objective:
+  work: sim.h5
+  steps: ["segment {work} {parameters} --quiet"]
+  measure: segmentation {work} --gt r000001 --res latest
+  key: SEG
+  launch: mpirun --oversubscribe -n {ranks} {hosts}
+END
+"$CYTO5" simulate sim.h5 --frames 2 --height 64 --width 64 --cells 4 --quiet || fail "(e): no simulated data"
+e=$(SPACE=space.yml CONTAINER=e.h5 JOBS="$C5_SOURCE/jobs/slurm" submit e.log "$C5_SOURCE/jobs/slurm/search.sbatch" --ranks-per-trial 2) || exit 1
+completes 150 "$e" "(e) search"
+"$CYTO5" search show space e.h5 --json >e.json && /usr/bin/python3 - <<'END' || fail "(e): $(cat e.json)"
+import json
+trials = json.load(open("e.json"))["trials"]
+assert len(trials) == 4 and {t["state"] for t in trials} == {"complete"} and {t["group"] for t in trials} == {0, 1}, trials
+END
+echo "all of (a) to (e) hold"

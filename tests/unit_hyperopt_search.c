@@ -1,5 +1,5 @@
-/* unit_hyperopt_search.c – the parts of a search that need no program: what runs print, who is stopped early, setups read and written, what matters, a
- * search with an objective of its own into a container and back, and pictures. */
+/* unit_hyperopt_search.c – the parts of a search that need no program: what runs print, who is stopped early, setups read and written, what matters,
+ * a search with an objective of its own into a container and back, and pictures. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -55,7 +55,8 @@ static void the_last_line_or_a_figure_is_the_value(void **state)
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		double value = answered(cases[i].key, cases[i].lines, note);
 		if (isnan(cases[i].value) ? !isnan(value) : value != cases[i].value) fail_msg("case %zu: %g (%s)", i, value, note);
-		if (cases[i].note && strncmp(note, cases[i].note, strlen(cases[i].note)) != 0) fail_msg("case %zu: note '%s', expected '%s'", i, note, cases[i].note);
+		if (cases[i].note && strncmp(note, cases[i].note, strlen(cases[i].note)) != 0)
+			fail_msg("case %zu: note '%s', expected '%s'", i, note, cases[i].note);
 	}
 }
 
@@ -88,7 +89,8 @@ static void children_are_no_ranks_and_end(void **state)
 	setenv("OMPI_COMM_WORLD_RANK", "3", 1);
 	setenv("PMIX_RANK", "3", 1);
 	setenv("OMPI_MCA_btl", "self", 1);
-	c5_child_setup setup = { "env | grep -E '^(OMPI_COMM|PMIX_|OMPI_MCA_btl=|C5_X)' | sort; printf 'no end'; echo bad >&2; exit 4", extra, false, NULL, NULL };
+	c5_child_setup setup = { "env | grep -E '^(OMPI_COMM|PMIX_|OMPI_MCA_btl=|C5_X)' | sort; printf 'no end'; echo bad >&2; exit 4", extra, false,
+		NULL, NULL, false };
 	static const char *const want[] = { "C5_X=seven", "OMPI_MCA_btl=self", "no end" };
 	MUST(c5_child_start(&c, &setup));
 	while (!c5_child_ended(c, &status))
@@ -336,7 +338,8 @@ static void a_search_is_kept_and_read_back(void **state)
 	inside objective = { { false, inside_start, inside_poll, inside_stop, inside_finish, NULL }, 0, 0, 0 };
 	MUST(c5_search_parse(&setup, "in.yml", inside_text, NULL));
 	MUST(c5_comm_open(&comm));
-	const c5_search_request request = { .container = path, .command_line = "test", .program = "cyto5", .objective = &objective.base, .told = count_told, .to = &told };
+	const c5_search_request request = { .container = path, .command_line = "test", .program = "cyto5", .objective = &objective.base,
+		.told = count_told, .to = &told };
 	MUST(c5_search_run(comm, &setup, &request, &sum));
 	assert_int_equal(sum.run, 1);
 	assert_int_equal(told, 20);
@@ -352,7 +355,8 @@ static void a_search_is_kept_and_read_back(void **state)
 	assert_int_equal(found.history.n, 20);
 	assert_int_equal(found.importance.n, 2);
 	if (found.importance.total[0] < 2 * found.importance.total[1]) fail_msg("importance %g %g", found.importance.total[0], found.importance.total[1]);
-	const c5_trial *best = c5_history_get(&found.history, found.best), *five = c5_history_get(&found.history, 5), *seven = c5_history_get(&found.history, 7);
+	const c5_trial *best = c5_history_get(&found.history, found.best), *five = c5_history_get(&found.history, 5),
+		*seven = c5_history_get(&found.history, 7);
 	assert_true(best->value < 0.5 && fabs(best->values[0] - 3) < 0.7 && best->n_reports == 6);
 	assert_int_equal(five->state, C5_TRIAL_FAILED);
 	assert_string_equal(five->note, "trial five cannot begin");
@@ -398,7 +402,8 @@ static void repeats_are_averaged_with_seeds_of_their_own(void **state)
 	inside objective = { { false, inside_start, inside_poll, inside_stop, inside_finish, NULL }, 0, 0, 0 };
 	MUST(c5_search_parse(&setup, "in.yml", inside_text, overrides));
 	MUST(c5_comm_open(&comm));
-	const c5_search_request request = { .container = scratch("repeats.h5"), .command_line = "test", .program = "cyto5", .objective = &objective.base };
+	const c5_search_request request = { .container = scratch("repeats.h5"), .command_line = "test", .program = "cyto5",
+		.objective = &objective.base };
 	MUST(c5_search_run(comm, &setup, &request, &sum));
 	assert_int_equal(objective.started, 12);
 	assert_true(objective.seeds == 4 * (3 + 4 + 5));
@@ -421,8 +426,10 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_last_line_or_a_figure_is_the_value), cmocka_unit_test(reports_are_lines_or_members_of_json_lines),
-		cmocka_unit_test(children_are_no_ranks_and_end), cmocka_unit_test(the_median_stops_the_worse_half), cmocka_unit_test(halving_keeps_the_best_of_each_rung),
-		cmocka_unit_test(setups_read_back_as_they_were), cmocka_unit_test(importance_sees_what_matters), cmocka_unit_test(a_search_is_kept_and_read_back),
+		cmocka_unit_test(children_are_no_ranks_and_end), cmocka_unit_test(the_median_stops_the_worse_half),
+		cmocka_unit_test(halving_keeps_the_best_of_each_rung),
+		cmocka_unit_test(setups_read_back_as_they_were), cmocka_unit_test(importance_sees_what_matters),
+		cmocka_unit_test(a_search_is_kept_and_read_back),
 		cmocka_unit_test(repeats_are_averaged_with_seeds_of_their_own),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
