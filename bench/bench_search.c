@@ -2,7 +2,7 @@
  *
  *     bench_search run FUNCTION ALGORITHM TRIALS SEED [SEED ...]   one JSON line a seed: regret, its course, seconds
  *     bench_search value FUNCTION NUMBER ...                      the function at a point
- *     bench_search slow FUNCTION NUMBER ...                       likewise, after 0.2 to 2 s of sleep that depend on the point alone
+ *     bench_search slow FUNCTION TRIAL NUMBER ...                 likewise, after 0.2 to 2 s of sleep that depend on the trial's number alone
  *     bench_search least FUNCTION                                 its best value
  *     bench_search list                                           names of all functions
  *
@@ -22,7 +22,8 @@
 static const double hartmann_c[4] = { 1.0, 1.2, 3.0, 3.2 };
 static const double h3_a[4][6] = { { 3, 10, 30 }, { 0.1, 10, 35 }, { 3, 10, 30 }, { 0.1, 10, 35 } };
 static const double h3_p[4][6] = { { 0.3689, 0.1170, 0.2673 }, { 0.4699, 0.4387, 0.7470 }, { 0.1091, 0.8732, 0.5547 }, { 0.0381, 0.5743, 0.8828 } };
-static const double h6_a[4][6] = { { 10, 3, 17, 3.5, 1.7, 8 }, { 0.05, 10, 17, 0.1, 8, 14 }, { 3, 3.5, 1.7, 10, 17, 8 }, { 17, 8, 0.05, 10, 0.1, 14 } };
+static const double h6_a[4][6] = { { 10, 3, 17, 3.5, 1.7, 8 }, { 0.05, 10, 17, 0.1, 8, 14 }, { 3, 3.5, 1.7, 10, 17, 8 },
+	{ 17, 8, 0.05, 10, 0.1, 14 } };
 static const double h6_p[4][6] = { { 0.1312, 0.1696, 0.5569, 0.0124, 0.8283, 0.5886 }, { 0.2329, 0.4135, 0.8307, 0.3736, 0.1004, 0.9991 },
 	{ 0.2348, 0.1451, 0.3522, 0.2883, 0.3047, 0.6650 }, { 0.4047, 0.8828, 0.8732, 0.5743, 0.1091, 0.0381 } };
 
@@ -50,7 +51,8 @@ static double branin(const double *x, size_t n)
 /* Four real, three whole and three chosen parameters; the first choice moves the place of the others. 0 at the best. */
 static double mixed(const double *x, size_t n)
 {
-	static const double centres[3] = { -0.8, 0.3, 1.1 }, bases[3] = { 0.5, 0, 0.8 }, second[4] = { 0.6, 0.2, 0, 0.9 }, third[5] = { 0.3, 0.7, 0.15, 0, 0.5 };
+	static const double centres[3] = { -0.8, 0.3, 1.1 }, bases[3] = { 0.5, 0, 0.8 }, second[4] = { 0.6, 0.2, 0, 0.9 },
+		third[5] = { 0.3, 0.7, 0.15, 0, 0.5 };
 	static const double best[3] = { 3, 11, 7 };
 	double centre = centres[(int)x[7]], sum = 0;
 	(void)n;
@@ -110,7 +112,8 @@ static double machine(const double *x, size_t n)
 	static const double rates[3] = { -3.0, -1.6, -2.5 }, optimisers[3] = { 0, 0.03, 0.015 }, activations[2] = { 0.02, 0 };
 	double off = log10(x[0]) - rates[(int)x[5]], a = off + 0.1 * (x[4] - 4), b = log10(x[1]) + 4 + 0.4 * off, c = log2(x[3]) - 6.5;
 	(void)n;
-	double e = 0.08 * a * a + 0.02 * b * b + 0.3 * (x[2] - 0.2) * (x[2] - 0.2) + 0.03 * c * c + 0.01 * fabs(x[4] - 4) + optimisers[(int)x[5]] + activations[(int)x[6]];
+	double e = 0.08 * a * a + 0.02 * b * b + 0.3 * (x[2] - 0.2) * (x[2] - 0.2) + 0.03 * c * c + 0.01 * fabs(x[4] - 4) +
+	           optimisers[(int)x[5]] + activations[(int)x[6]];
 	return 0.05 + 1 - exp(-e);
 }
 
@@ -124,7 +127,8 @@ static const struct function { const char *name; double (*f)(const double *x, si
 	{ "ackley5", ackley, "r:-5:5 r:-5:5 r:-5:5 r:-5:5 r:-5:5", 0, 0 },
 	{ "rosenbrock4", rosenbrock, "r:-2:2 r:-2:2 r:-2:2 r:-2:2", 0, 0 },
 	{ "styblinski4", styblinski, "r:-5:5 r:-5:5 r:-5:5 r:-5:5", -39.16616570377142 * 4, 0 },
-	{ "michalewicz5", michalewicz, "r:0:3.141592653589793 r:0:3.141592653589793 r:0:3.141592653589793 r:0:3.141592653589793 r:0:3.141592653589793", -4.687658179, 0 },
+	{ "michalewicz5", michalewicz, "r:0:3.141592653589793 r:0:3.141592653589793 r:0:3.141592653589793 r:0:3.141592653589793 r:0:3.141592653589793",
+	  -4.687658179, 0 },
 	{ "levy4", levy, "r:-10:10 r:-10:10 r:-10:10 r:-10:10", 0, 0 },
 	{ "machine7", machine, "l:1e-5:1 l:1e-7:1e-1 r:0:0.8 i:8:512 i:1:12 c:0:3 c:0:2", 0.05, 0 },
 	{ "noisymachine7", machine, "l:1e-5:1 l:1e-7:1e-1 r:0:0.8 i:8:512 i:1:12 c:0:3 c:0:2", 0.05, 0.02 },
@@ -147,7 +151,8 @@ static int make_space(c5_space *s, const char *text)
 		int used;
 		if (sscanf(p, " %c:%lf:%lf%n", &kind, &a, &b, &used) != 3) return c5_fail(C5_EFAIL, "%s: no space", p);
 		snprintf(name, sizeof name, "x%zu", s->n);
-		err = kind == 'c' ? c5_space_add_choice(s, name, (size_t)b, NULL) : c5_space_add(s, name, kind == 'i' ? C5_PARAM_WHOLE : C5_PARAM_REAL, a, b, kind == 'l', 0);
+		err = kind == 'c' ? c5_space_add_choice(s, name, (size_t)b, NULL)
+		                  : c5_space_add(s, name, kind == 'i' ? C5_PARAM_WHOLE : C5_PARAM_REAL, a, b, kind == 'l', 0);
 		p += used;
 	}
 	return err < 0 ? err : c5_space_settle(s);
@@ -182,7 +187,8 @@ static int run_one(const struct function *f, const char *algorithm, uint32_t tri
 		course[i - 1] = f->f(best->values, space.n) - least_of(f);
 		spent += seconds() - before;
 	}
-	printf("{\"function\": \"%s\", \"method\": \"cyto5-%s\", \"seed\": %llu, \"regret\": %.17g, \"course\": [", f->name, algorithm, (unsigned long long)seed, course[trials - 1]);
+	printf("{\"function\": \"%s\", \"method\": \"cyto5-%s\", \"seed\": %llu, \"regret\": %.17g, \"course\": [", f->name, algorithm,
+		(unsigned long long)seed, course[trials - 1]);
 	for (uint32_t i = 0; i < trials; i++) printf("%s%.17g", i ? ", " : "", course[i]);
 	printf("], \"seconds\": %.4g}\n", seconds() - begun - spent);
 	fflush(stdout);
@@ -193,17 +199,12 @@ done:
 	return err;
 }
 
-/* Between 0.2 and 2 s, by the digits of a point. */
-static void sleep_for(const double *x, size_t n)
+/* Between 0.2 and 2 s, by the number of a trial: all searches sleep alike. */
+static void sleep_for(uint64_t trial)
 {
-	uint64_t h = 1469598103934665603u;
-	for (size_t i = 0; i < n; i++) {
-		uint64_t bits;
-		memcpy(&bits, &x[i], sizeof bits);
-		h = (h ^ bits) * UINT64_C(0x94d049bb133111eb);
-		h ^= h >> 29;
-	}
-	usleep((useconds_t)(200000 + h % 1800000));
+	uint64_t h = (trial + 1) * UINT64_C(0x94d049bb133111eb);
+	h = (h ^ (h >> 29)) * UINT64_C(0xbf58476d1ce4e5b9);
+	usleep((useconds_t)(200000 + (h >> 20) % 1800000));
 }
 
 static const struct function *find(const char *name)
@@ -220,15 +221,16 @@ int main(int argc, char **argv)
 	if (argc == 2 && strcmp(argv[1], "list") == 0) {
 		for (size_t i = 0; i < FUNCTIONS; i++) puts(functions[i].name);
 	} else if (f && argc == 3 && strcmp(argv[1], "least") == 0) printf("%.17g\n", least_of(f));
-	else if (f && argc > 3 && (strcmp(argv[1], "value") == 0 || strcmp(argv[1], "slow") == 0)) {
+	else if (f && argc > 4 && (strcmp(argv[1], "value") == 0 || strcmp(argv[1], "slow") == 0)) {
 		double x[C5_SPACE_MOST] = { 0 };
-		for (int i = 3; i < argc && i < 3 + C5_SPACE_MOST; i++) x[i - 3] = atof(argv[i]);
-		if (strcmp(argv[1], "slow") == 0) sleep_for(x, (size_t)argc - 3);
-		printf("%.17g\n", f->f(x, (size_t)argc - 3));
+		int first = argv[1][0] == 's' ? 4 : 3;
+		for (int i = first; i < argc && i < first + C5_SPACE_MOST; i++) x[i - first] = atof(argv[i]);
+		if (first == 4) sleep_for(strtoull(argv[3], NULL, 10));
+		printf("%.17g\n", f->f(x, (size_t)(argc - first)));
 	} else if (f && argc > 5 && strcmp(argv[1], "run") == 0) {
 		for (int i = 5; err == C5_OK && i < argc; i++) err = run_one(f, argv[3], (uint32_t)atoi(argv[4]), strtoull(argv[i], NULL, 10));
 	} else {
-		fprintf(stderr, "bench_search: run FUNCTION ALGORITHM TRIALS SEED ... | value | slow FUNCTION NUMBER ... | least FUNCTION | list\n");
+		fprintf(stderr, "bench_search: run FUNCTION ALGORITHM TRIALS SEED ... | value FUNCTION NUMBER ... | slow FUNCTION TRIAL NUMBER ... | least FUNCTION | list\n");
 		return 2;
 	}
 	if (err < 0) fprintf(stderr, "bench_search: %s\n", c5_error_last());
