@@ -73,7 +73,7 @@ int c5_importance_of(c5_importance *out, const c5_history *h, uint64_t seed)
 {
 	c5_surrogate m;
 	memset(out, 0, sizeof *out);
-	int err = c5_surrogate_fit(&m, h, false, seed, (UINT64_C(4) << 40) + h->n);
+	int err = c5_surrogate_fit(&m, h, false, true, seed, (UINT64_C(4) << 40) + h->n);
 	if (err == C5_OK && m.n >= TRIALS_LEAST) err = estimate(out, &m, h->space, seed);
 	if (err == C5_OK) c5_surrogate_free(&m);
 	return err;

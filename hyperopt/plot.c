@@ -188,7 +188,7 @@ int c5_plot_slices(c5_buf *to, const c5_search_plot *p)
 {
 	const c5_history *h = p->history;
 	const size_t across = h->space->n < 4 ? h->space->n : 4, down = (h->space->n + across - 1) / across;
-	const double width = 200, height = 170, gap_x = 30, gap_y = 66;
+	const double width = 200, height = 170, gap_x = 44, gap_y = 66;
 	c5_svg_scale values;
 	char colour[C5_SVG_SHADE];
 	int err = value_scale(&values, h);

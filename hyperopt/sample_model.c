@@ -59,7 +59,7 @@ int c5_sample_model(const c5_sampler *s, const c5_history *h, uint32_t number, d
 {
 	model m;
 	double near[NEAR * C5_SPACE_MOST], improvement, best;
-	int err = c5_surrogate_fit(&m, h, false, s->seed, (UINT64_C(2) << 40) + number);
+	int err = c5_surrogate_fit(&m, h, false, false, s->seed, (UINT64_C(2) << 40) + number);
 	if (err < 0) return err;
 	if (m.n == 0) return c5_sample_even(s, h, number, values); /* nothing to learn from: all failed, or all are running */
 	size_t n_near = best_places(&m, h, near);
@@ -81,7 +81,7 @@ const c5_trial *c5_sampler_recommend(const c5_sampler *s, const c5_history *h)
 	model m;
 	const c5_trial *chosen = c5_history_best(h);
 	double best = INFINITY, mean;
-	if (!chosen || c5_surrogate_fit(&m, h, true, s->seed, (UINT64_C(2) << 40) + h->n + 1) < 0 || m.n == 0) return chosen;
+	if (!chosen || c5_surrogate_fit(&m, h, true, false, s->seed, (UINT64_C(2) << 40) + h->n + 1) < 0 || m.n == 0) return chosen;
 	for (size_t i = 0; m.n >= LUCK_LEAST && is_noisy(&m, h) && i < m.n; i++) {
 		c5_gp_predict(m.gp, m.x + i * h->space->n, &mean, NULL);
 		if (mean < best) {

@@ -112,7 +112,7 @@ static double middle_cost(const model *m)
 	return middle;
 }
 
-static int fit(model *m, const c5_history *h, uint64_t seed, uint64_t item)
+static int fit(model *m, const c5_history *h, bool plain, uint64_t seed, uint64_t item)
 {
 	static const double bends[WARPS] = { 0, 1, 0.1, 0.01 };
 	double best = -INFINITY, kept = 0, logs[C5_GP_MOST + 2];
@@ -123,7 +123,7 @@ static int fit(model *m, const c5_history *h, uint64_t seed, uint64_t item)
 	c5_gp_setup setup = { NOISE_LEAST, 3, seed, item, NULL };
 	for (int k = 0; k < WARPS; k++) {
 		c5_gp *gp;
-		if (k > 0 && (m->n < 8 || !(span > 1e-12 * fabs(m->least)))) break;
+		if (k > 0 && (plain || m->n < 8 || !(span > 1e-12 * fabs(m->least)))) break;
 		double change = warp_values(m, bends[k] * span);
 		if ((err = c5_gp_fit(&gp, &data, &setup)) < 0) return err;
 		double evidence = c5_gp_evidence(gp) + change - (k > 0 ? 1 : 0);
@@ -143,12 +143,12 @@ static int fit(model *m, const c5_history *h, uint64_t seed, uint64_t item)
 	return C5_OK;
 }
 
-int c5_surrogate_fit(model *m, const c5_history *h, bool complete, uint64_t seed, uint64_t item)
+int c5_surrogate_fit(model *m, const c5_history *h, bool complete, bool plain, uint64_t seed, uint64_t item)
 {
 	memset(m, 0, sizeof *m);
 	int err = gather(m, h, complete);
 	if (err == C5_OK && m->n < 2) m->n = 0;
-	if (err == C5_OK && m->n) err = fit(m, h, seed, item);
+	if (err == C5_OK && m->n) err = fit(m, h, plain, seed, item);
 	if (err < 0) c5_surrogate_free(m);
 	return err;
 }

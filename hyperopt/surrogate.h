@@ -22,8 +22,8 @@ typedef struct c5_surrogate {
 } c5_surrogate;
 
 /* Gathers and fits. n 0 and no process when fewer than two trials say anything. complete: of what came to its end alone, else also what is believed
- * of failures and of trials stopped early. */
-int c5_surrogate_fit(c5_surrogate *m, const c5_history *h, bool complete, uint64_t seed, uint64_t item);
+ * of failures and of trials stopped early. plain: values as they are, without a logarithm. */
+int c5_surrogate_fit(c5_surrogate *m, const c5_history *h, bool complete, bool plain, uint64_t seed, uint64_t item);
 void c5_surrogate_free(c5_surrogate *m);
 /* What the process thinks of the cost at x (space n), as it was told: the middle, and how far up and down a standard deviation goes. */
 void c5_surrogate_cost(const c5_surrogate *m, const double *x, double *middle, double *low, double *high);
