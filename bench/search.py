@@ -13,8 +13,10 @@ compared first. What was kept of another program, of other versions or settings,
 import argparse
 import hashlib
 import json
+import math
 import os
 import random
+import shutil
 import statistics
 import subprocess
 import sys
@@ -208,6 +210,107 @@ def kills(kept, times):
         tell(f"{script}, {said[-1] if said else 'FAILED'}", bench="search-kills", script=script, times=times, good=code == 0)
 
 
+# ---- the block classifier ----
+
+FIELDS = ["--frames", 1, "--height", 256, "--width", 256, "--cells", 60, "--radius", 12, "--efficiency-from", 0, "--efficiency-to", 0.8, "--differentiation", 0.4,
+          "--patch", 60, "--channels", "phase,marker", "--plates", 2]
+NETWORK = "--marker marker --frames 1 --width 0.25 --stride 8 --per-epoch 1500 --epochs 9 --watch auc"
+TUNED = """goal: maximise
+trials: 40
+seed: {seed}
+jobs: 2
+space:
+  rate: {{type: log, min: 1e-5, max: 0.1}}
+  optimizer: {{type: choice, values: [sgd, adamw]}}
+  decay: {{type: log, min: 1e-6, max: 0.1}}
+  batch: {{type: integer, min: 16, max: 128, step: 16}}
+  balance: {{type: continuous, min: 0, max: 0.8}}
+  context: {{type: integer, min: 0, max: 16, step: 4}}
+start:
+  - {{rate: 2e-5, optimizer: sgd, decay: 0.05, batch: 128, balance: 0, context: 0}}
+objective:
+  work: {work}
+  steps: ["stain train {{work}} {network} --threads 1 --quiet --json - {{parameters}}"]
+  key: auc
+  report-step: epoch
+  report-value: auc
+early-stop: {{method: {method}, first: 2, factor: 3}}
+"""
+
+
+def resumed(kept, command):
+    """A search that goes on where it was stopped, and is stopped when the time is over."""
+    if kept.late():
+        raise Later
+    p = subprocess.Popen([str(c) for c in command], env={**os.environ, **ONE_THREAD}, stdout=subprocess.DEVNULL)
+    try:
+        while p.poll() is None:
+            time.sleep(0.2)
+            if kept.late():
+                p.terminate()
+                p.wait(60)
+                raise Later
+    finally:
+        if p.poll() is None:
+            p.kill()
+    if p.returncode != 0:
+        sys.exit(f"bench: {' '.join(map(str, command))} ended with {p.returncode}")
+
+
+def tuned(kept, folder, method, seed):
+    """What a search found, and what its trials took."""
+    path, container = os.path.join(folder, f"{method}.yml"), os.path.join(folder, f"{method}.h5")
+    with open(path, "w") as f:
+        f.write(TUNED.format(seed=seed, work=os.path.join(folder, "learn.h5"), network=NETWORK, method=method))
+    resumed(kept, [CYTO5, "search", path, container, "--resume", "--quiet"])
+    told = json.loads(call([CYTO5, "search", "show", method, container, "--json"]))
+    best = next(t for t in told["trials"] if t["trial"] == told["best_trial"])
+    return {"first": told["trials"][0]["value"], "best": told["best_value"], "parameters": best["parameters"], "epochs": sum(t["reports"] for t in told["trials"]),
+            "trials": len(told["trials"]), "stopped": sum(t["state"] == "pruned" for t in told["trials"]), "seconds": told["spent_s"]}
+
+
+def judged(folder, name, words, seed):
+    """A network trained with these settings, on fields it never saw."""
+    learn, test = (os.path.join(folder, f"{name}-{part}.h5") for part in ("learn", "test"))
+    for part, path in (("learn", learn), ("test", test)):
+        shutil.copy(os.path.join(folder, f"{part}.h5"), path)
+    call([CYTO5, "stain", "train", learn, *NETWORK.split(), *words, "--seed", seed, "--quiet"])
+    call([CYTO5, "stain", "predict", test, "--model", f"{learn}:marker", "--quiet"])
+    figures = json.loads(call([CYTO5, "stain", "evaluate", test, "--json"]))["marker"]["figures"]
+    for path in (learn, test):
+        os.unlink(path)
+    return {k: figures[k] for k in ("block_roc_auc", "block_f1")}
+
+
+def tune(kept, folder):
+    who = digest(CYTO5)
+    for part, fields, seed in (("learn", 10, 1), ("test", 8, 2)):
+        path = os.path.join(folder, f"{part}.h5")
+        if not os.path.exists(path):
+            call([CYTO5, "simulate", path, *FIELDS, "--fields", fields, "--seed", seed, "--quiet"])
+    runs = {method: kept.done(lambda: tuned(kept, folder, method, 1), "tune", who, method) for method in ("halving", "none")}
+    saved, same = 1 - runs["halving"]["epochs"] / runs["none"]["epochs"], runs["halving"]["best"] - runs["none"]["best"]
+    by_hand, seeds = [], range(11, 16)
+    best = [w for k, v in runs["halving"]["parameters"].items() for w in (f"--{k}", v)]
+    figures = {name: [kept.done(lambda: judged(folder, name, words, seed), "judged", who, [str(w) for w in words], seed) for seed in seeds]
+               for name, words in (("hand", by_hand), ("found", best))}
+    auc = {name: [f["block_roc_auc"] for f in rows] for name, rows in figures.items()}
+    f1 = {name: statistics.mean(f["block_f1"] for f in rows) for name, rows in figures.items()}
+    mean, sd = {k: statistics.mean(v) for k, v in auc.items()}, {k: statistics.stdev(v) for k, v in auc.items()}
+    noise = 2 * math.sqrt((sd["hand"] ** 2 + sd["found"] ** 2) / len(seeds))
+    tell(f"block classifier, 40 trials from a poor start (AUC {runs['halving']['first']:.4f}): {runs['halving']['best']:.4f} on what is kept back, without early stopping "
+         f"{runs['none']['best']:.4f}; {runs['halving']['epochs']} epochs against {runs['none']['epochs']}, {saved:.0%} saved",
+         bench="search-tune", runs=runs, saved=saved)
+    tell(f"found settings on other fields, {len(seeds)} seeds: AUC {mean['found']:.4f} (sd {sd['found']:.4f}), F1 {f1['found']:.3f}; hand-set defaults {mean['hand']:.4f} "
+         f"(sd {sd['hand']:.4f}), F1 {f1['hand']:.3f}; noise of the difference {noise:.4f}", bench="search-tuned", auc=auc, f1=f1)
+    if saved < 0.4:
+        missed.append(f"tune: early stopping saves {saved:.0%} of the epochs, at least 40 % expected")
+    if same < -noise:
+        missed.append(f"tune: with early stopping the best is worse by {-same:.4f}, beyond the noise of {noise:.4f}")
+    if mean["found"] < mean["hand"] - noise:
+        missed.append("tune: what was found is worse than the defaults, beyond the noise")
+
+
 def main():
     p = argparse.ArgumentParser()
     p.add_argument("parts", nargs="*", help="regret [FUNCTION ...], groups, kills, tune; none: all")
@@ -233,7 +336,10 @@ def main():
         if "kills" in todo:
             kills(kept, a.kills)
         if "tune" in todo:
-            tune(kept, a)
+            with Scratch("tune") as scratch:
+                folder = a.keep + ".d" if a.keep else scratch.path
+                os.makedirs(folder, exist_ok=True)
+                tune(kept, folder)
     except Later:
         print("the time is over; the same line goes on" if a.keep else "the time is over, and nothing was kept: give --keep FILE too")
         return 75

@@ -22,6 +22,7 @@ void c5_answer_free(c5_answer *a)
 {
 	free(a->last);
 	c5_buf_free(&a->object);
+	c5_buf_free(&a->kept);
 	memset(a, 0, sizeof *a);
 }
 
@@ -63,6 +64,20 @@ static bool json_report(const c5_answer *a, const char *line, c5_report *report)
 	return found;
 }
 
+/* Logs may follow the answer: an object without the key is passed over. */
+static void keep_object(c5_answer *a)
+{
+	c5_yaml *doc;
+	if (c5_yaml_parse(&doc, "answer", (const char *)a->object.data, a->object.size) < 0) return;
+	if (member(c5_yaml_root(doc), a->key)) {
+		const c5_buf old = a->kept;
+		a->kept = a->object;
+		a->object = old;
+		a->object.size = 0;
+	}
+	c5_yaml_free(doc);
+}
+
 /* An object begins with a line that begins with a brace, and ends where its braces are closed. */
 static void add_object(c5_answer *a, const char *line)
 {
@@ -77,6 +92,7 @@ static void add_object(c5_answer *a, const char *line)
 	if (a->depth < 0 || a->object.size + strlen(line) > OBJECT_MOST) a->depth = 0;
 	c5_buf_put(&a->object, line, strlen(line));
 	c5_buf_put(&a->object, "\n", 1);
+	if (a->depth == 0) keep_object(a);
 }
 
 bool c5_answer_line(c5_answer *a, const char *line, c5_report *report)
@@ -85,7 +101,10 @@ bool c5_answer_line(c5_answer *a, const char *line, c5_report *report)
 	while (isspace((unsigned char)*line)) line++;
 	if (sscanf(line, "report %63s %63s %1s", step, value, rest) == 2 && to_number(step, &report->step) && to_number(value, &report->value))
 		return isfinite(report->step);
-	if (json_report(a, line, report)) return isfinite(report->step);
+	if (json_report(a, line, report)) {
+		if (a->key) add_object(a, line); /* what was reported last may be the answer, too */
+		return isfinite(report->step);
+	}
 	if (!*line) return false;
 	free(a->last);
 	a->last = c5_strdup(line);
@@ -97,11 +116,12 @@ static double value_of_key(const c5_answer *a, char note[C5_NOTE_TEXT])
 {
 	c5_yaml *doc;
 	double value = NAN;
-	if (!a->object.size) snprintf(note, C5_NOTE_TEXT, "printed no JSON object to take %.40s from", a->key);
-	else if (c5_yaml_parse(&doc, "answer", (const char *)a->object.data, a->object.size) < 0) snprintf(note, C5_NOTE_TEXT, "%.110s", c5_error_last());
+	const c5_buf *text = a->kept.size ? &a->kept : &a->object;
+	if (!text->size) snprintf(note, C5_NOTE_TEXT, "printed no JSON object to take %.40s from", a->key);
+	else if (c5_yaml_parse(&doc, "answer", (const char *)text->data, text->size) < 0) snprintf(note, C5_NOTE_TEXT, "%.110s", c5_error_last());
 	else {
 		const c5_yaml_node *node = member(c5_yaml_root(doc), a->key);
-		if (!node) snprintf(note, C5_NOTE_TEXT, "no %.40s in the JSON object printed last", a->key);
+		if (!node) snprintf(note, C5_NOTE_TEXT, "no %.40s in the JSON it printed", a->key);
 		else if (node->kind == C5_YAML_NULL) snprintf(note, C5_NOTE_TEXT, "%.40s is undefined", a->key);
 		else if (node->kind != C5_YAML_SCALAR || !to_number(node->text, &value)) snprintf(note, C5_NOTE_TEXT, "%.40s is no number", a->key);
 		c5_yaml_free(doc);

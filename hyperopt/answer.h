@@ -2,7 +2,7 @@
  *
  *     report 3 0.71            a line: the value after step 3
  *     {"epoch": 3, "auc": 0.71}     a JSON object on a line, where the names of step and value were told
- *     0.713                    the last line that is no report: the value; or, with a key, the member of that name of the last JSON object */
+ *     0.713                    the last line that is no report: the value; or, with a key, the member of that name of the last JSON object that has it */
 #ifndef C5_HYPEROPT_ANSWER_H
 #define C5_HYPEROPT_ANSWER_H
 
@@ -15,6 +15,7 @@ typedef struct c5_answer {
 	const char *key, *step, *value;  /* borrowed; NULL: not told */
 	char *last;                      /* the last line that says something */
 	c5_buf object;                   /* the JSON object begun last, over several lines perhaps */
+	c5_buf kept;                     /* the last whole one that has the key */
 	int depth;                       /* of its braces that are open */
 	bool in_text;                    /* and whether a text is */
 } c5_answer;

@@ -161,6 +161,21 @@ static void fill(c5_buf *to, const filling *f, const char *text)
 	}
 }
 
+bool c5_command_takes(const c5_space *space, const char *step)
+{
+	bool takes = names_it(step, "parameters");
+	for (size_t i = 0; i < space->n; i++) takes = takes || names_it(step, space->params[i].name);
+	return takes;
+}
+
+char *c5_command_step(const c5_command_params *p, const c5_space *space, const c5_order *order, size_t i)
+{
+	const filling f = { p, space, order, "cyto5", "DIR", "", 1 };
+	c5_buf b = { 0 };
+	fill(&b, &f, p->steps[i]);
+	return c5_text_take(&b);
+}
+
 char *c5_command_script(const c5_command_params *p, const c5_space *space, const c5_order *order, const char *program, const char *dir, int ranks,
 	const char *hosts)
 {

@@ -2,26 +2,61 @@
 #include "hyperopt/report.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/error.h"
 #include "base/text.h"
 #include "container/run.h"
+#include "hyperopt/settings.h"
+
+static void add_parameters(c5_buf *b, const c5_space *space, const c5_trial *t)
+{
+	char text[C5_VALUE_TEXT];
+	for (size_t i = 0; i < space->n; i++) {
+		const c5_param *p = &space->params[i];
+		if (isnan(t->values[i])) continue;
+		c5_text_addf(b, "%s: ", p->name);
+		const char *shown = c5_param_text(text, p, t->values[i]);
+		if (p->kind == C5_PARAM_CHOICE && strcmp(shown, "true") != 0 && strcmp(shown, "false") != 0) c5_yaml_add_text(b, shown);
+		else c5_text_add(b, shown);
+		c5_text_add(b, "\n");
+	}
+}
+
+/* The settings of the steps as they ran: flat if one step has parameters, else a pipeline. */
+static int add_steps(c5_buf *b, const c5_search_setup *s, const c5_trial *t)
+{
+	const c5_order order = { t->number, 0, (uint64_t)s->params.seed, t->values };
+	char **steps = s->command.steps;
+	size_t moved = 0;
+	int err = C5_OK;
+	for (size_t i = 0; steps[i]; i++) moved += c5_command_takes(&s->space, steps[i]);
+	if (moved > 1) c5_text_add(b, "steps:\n");
+	for (size_t i = 0; steps[i] && err == C5_OK; i++) {
+		if (moved < 2 && !c5_command_takes(&s->space, steps[i])) continue;
+		char *line = c5_command_step(&s->command, &s->space, &order, i), *name = line ? c5_step_name(line) : NULL;
+		c5_buf settings = { 0 };
+		if (name) c5_step_settings(&settings, moved > 1 ? 6 : 0, line);
+		if (!name || settings.err) err = C5_ENOMEM;
+		else if (moved > 1) c5_text_addf(b, "  - %s%s\n", name, settings.size ? ":" : "");
+		c5_buf_put(b, settings.data, settings.size);
+		c5_buf_free(&settings);
+		free(name);
+		free(line);
+	}
+	return err;
+}
 
 char *c5_best_config(const c5_search_setup *s, const c5_trial *best, uint32_t run)
 {
-	char text[C5_VALUE_TEXT], value[C5_REAL_TEXT];
+	char value[C5_REAL_TEXT];
 	c5_buf b = { 0 };
 	c5_text_addf(&b, "# best of search %s %s: trial %u, %s %s\n", s->params.name, c5_revision_name(run), best->number,
 		s->command.key ? s->command.key : "value",
 		c5_text_real(value, best->value));
-	for (size_t i = 0; i < s->space.n; i++) {
-		if (isnan(best->values[i])) continue;
-		c5_text_addf(&b, "%s: ", s->space.params[i].name);
-		const char *shown = c5_param_text(text, &s->space.params[i], best->values[i]);
-		if (s->space.params[i].kind == C5_PARAM_CHOICE && strcmp(shown, "true") != 0 && strcmp(shown, "false") != 0) c5_yaml_add_text(&b, shown);
-		else c5_text_add(&b, shown);
-		c5_text_add(&b, "\n");
-	}
+	if (!s->command.steps || !s->command.steps[0]) add_parameters(&b, &s->space, best);
+	else if (add_steps(&b, s, best) < 0) b.err = C5_ENOMEM;
 	return c5_text_take(&b);
 }
 

@@ -4,7 +4,8 @@
 
 #include "hyperopt/setup.h"
 
-/* The point as YAML, one line NAME: VALUE a parameter that is there, under a comment that says where it is from. Caller frees. */
+/* The point as YAML under a comment that says where it is from. Of a command: NAME: VALUE of the parameters that are there. Of one step that has
+ * parameters: all its settings, as --config takes them. Of several steps: a pipeline of them. Caller frees. */
 char *c5_best_config(const c5_search_setup *s, const c5_trial *best, uint32_t run);
 
 /* One line a trial, in the order of their numbers, with a header. Texts are quoted as RFC 4180 has it. */

@@ -3,6 +3,7 @@ import csv
 import json
 import os
 import random
+import re
 import signal
 import sys
 import time
@@ -33,7 +34,7 @@ space:
 BOWL = "objective:\n  command: /usr/bin/python3 objective.py {x} {rate} {n} {w}\n"
 
 
-def trials(path, name, run="latest"):
+def table(path, name, run="latest"):
     with h5py.File(path, "r") as f:
         return f[f"searches/{name}/{run}/trials"][:]
 
@@ -51,7 +52,7 @@ def finds():
     write("bowl.yml", "trials: 26\nseed: 2\n" + SPACE + BOWL + "start:\n  - {x: 1, w: a}\n  - {rate: 0.5}\n")
     r = works("search", "bowl.yml", "out.h5", "--best-config", "best.yml", "--csv", "trials.csv", "--plots", "pictures")
     check("26 trials" in r.out and "what matters" in r.out, f"summary: {r.out}")
-    t = trials("out.h5", "bowl")
+    t = table("out.h5", "bowl")
     check(len(t) == 26 and list(t["trial"]) == list(range(1, 27)) and set(t["state"]) == {b"complete"}, f"26 complete trials expected: {t}")
     check(list(t["origin"][:3]) == [b"start", b"start", b"even"] and t["origin"][-1] == b"model", f"origins {t['origin']}")
     check(point(t[0]) == (1.0, 0.01, 5, "a") and t["param_rate"][1] == 0.5, f"fixed points come first: {point(t[0])}")
@@ -79,17 +80,17 @@ def finds():
     check(run("search", "show", "bawl", "out.h5").code == 3, "an unknown search is not refused")
     # The same search gives the same trials.
     works("search", "bowl.yml", "again.h5", "--quiet")
-    check([point(a) for a in trials("again.h5", "bowl")] == [point(a) for a in t], "a second search of the same seed differs")
+    check([point(a) for a in table("again.h5", "bowl")] == [point(a) for a in t], "a second search of the same seed differs")
     # Another search in the same container stays apart.
     works("search", "bowl.yml", "out.h5", "--name", "other", "--algorithm", "random", "--trials", "4", "--seed", "9", "--quiet")
-    check(len(trials("out.h5", "other")) == 4 and len(trials("out.h5", "bowl")) == 26, "two searches mix")
+    check(len(table("out.h5", "other")) == 4 and len(table("out.h5", "bowl")) == 26, "two searches mix")
     works("check", "out.h5")
 
 
 def goes_on():
     write("on.yml", "trials: 14\nseed: 4\nstartup: 5\n" + SPACE + BOWL)
     works("search", "on.yml", "whole.h5", "--quiet")
-    whole = trials("whole.h5", "on")
+    whole = table("whole.h5", "on")
     if os.path.exists("runs.txt"):
         os.unlink("runs.txt")
     p = start("search", "on.yml", "part.h5", env={"SLEEP": "0.15"})
@@ -98,7 +99,7 @@ def goes_on():
     p.send_signal(signal.SIGTERM)
     r = finish(p)
     check(r.code == 75 and "--resume" in r.err, f"stopped: {r}")
-    first = trials("part.h5", "on", "r000001")
+    first = table("part.h5", "on", "r000001")
     check(4 <= len(first) <= 7, f"{len(first)} trials after the signal")
     states = works("log", "part.h5", "--json").out
     check(json.loads(states)[0]["state"] == "interrupted", f"log: {states}")
@@ -108,13 +109,13 @@ def goes_on():
     check(r.code == 2 and len(r.errors) == 1 and "another space" in r.err, f"resumed with another space: {r}")
     write("on.yml", "trials: 14\nseed: 4\nstartup: 5\n" + SPACE + BOWL)
     works("search", "on.yml", "part.h5", "--resume", "--quiet")
-    part = trials("part.h5", "on")
+    part = table("part.h5", "on")
     check([point(a) for a in part] == [point(a) for a in whole] and list(part["value"]) == list(whole["value"]), "a resumed search differs from an undisturbed one")
     begun, ended = runs_noted()
     check(len(ended) == 14 and len(set(ended)) == 14, f"{len(ended)} runs came to an end for 14 trials")
     # More trials for a finished search: a new run that begins with the old trials.
     works("search", "on.yml", "part.h5", "--resume", "--trials", "17", "--quiet")
-    more = trials("part.h5", "on")
+    more = table("part.h5", "on")
     check(len(more) == 17 and list(more["value"][:14]) == list(part["value"]) and len(runs_noted()[1]) == 17, "more trials")
     r = run("search", "on.yml", "part.h5", "--resume", "--trials", "17")
     check(r.code == 2 and "complete with 17 trials" in r.err, f"nothing left to do: {r}")
@@ -148,7 +149,7 @@ def survives_kills():
         check(all(now.get(k) == v for k, v in known.items()), f"kill {n}: a finished trial was lost or changed")
         known = now
         committed.append((len(runs_noted()[0]), {str(k) for k in known}))  # what was begun until this kill, what was kept then
-    t = trials("kill.h5", "kill")
+    t = table("kill.h5", "kill")
     check(len(t) == 40 and sorted(t["trial"]) == list(range(1, 41)), f"{len(t)} trials after {kills} kills")
     begun, ended = runs_noted()
     twice, again = len(ended) - len(set(ended)), sum(s.split()[0] in kept for at, kept in committed for s in begun[at:])
@@ -163,7 +164,7 @@ def fails():
     write("moody.py", "import sys\nx = float(sys.argv[1])\nif x < -1: sys.exit('x is\\ttoo small')\nif x > 1.5: print('nan')\nelse: exec(open('objective.py').read())\n")
     write("moody.yml", "trials: 24\nseed: 1\n" + SPACE + some)
     works("search", "moody.yml", "moody.h5", "--quiet", "--plots", "moody")
-    t = trials("moody.h5", "moody")
+    t = table("moody.h5", "moody")
     bad = (t["param_x"] < -1) | (t["param_x"] > 1.5)
     check(len(t) == 24 and all((t["state"] == b"failed") == bad) and bad.any(), f"failures: {t['state']}")
     check(set(t["note"][t["param_x"] < -1]) <= {b"exit status 1: x is too small"} and set(t["note"][t["param_x"] > 1.5]) <= {b"the value is nan"}, f"notes {t['note']}")
@@ -191,7 +192,7 @@ def stops_early():
         if os.path.exists("epochs.txt"):
             os.unlink("epochs.txt")
         works("search", "early.yml", "early.h5", "--quiet", "--plots", "early")
-        t = trials("early.h5", "early")
+        t = table("early.h5", "early")
         with h5py.File("early.h5", "r") as f:
             reports = f["searches/early/latest/reports"][:]
         pruned = t["state"] == b"pruned"
@@ -209,7 +210,7 @@ def repeats():
     write("noisy.yml", "trials: 5\nrepeats: 4\nseed: 7\nalgorithm: random\nspace:\n  x: {type: continuous, min: 0, max: 1}\n"
           "objective:\n  command: echo $(({seed} % 10)){x} | sed 's/0\\./ /' | awk '{{print $1}}'\n")
     works("search", "noisy.yml", "noisy.h5", "--quiet", "--jobs", "2")
-    t = trials("noisy.h5", "noisy")
+    t = table("noisy.h5", "noisy")
     check(len(t) == 5 and set(t["repeats"]) == {4} and np.allclose(t["value"], 8.5 - 2.5, atol=2.6), f"repeats: {t}")
     check(np.allclose(t["spread"], np.std([7, 8, 9, 0], ddof=1)) and np.allclose(t["value"], 6), f"mean and spread of seeds 7, 8, 9, 10: {t['value']} {t['spread']}")
 
@@ -225,10 +226,62 @@ def tunes_cyto5():
     before = set(h5py.File("sim.h5", "r")["runs"])
     os.makedirs("scratch")
     works("search", "segment.yml", "sim.h5", "--quiet", env={"TMPDIR": os.path.abspath("scratch")})
-    t = trials("sim.h5", "segment")
+    t = table("sim.h5", "segment")
     check(len(t) == 5 and set(t["state"]) == {b"complete"} and all(0 <= v <= 1 for v in t["value"]), f"segment: {t}")
     check(len(set(h5py.File("sim.h5", "r")["runs"]) - before) == 1, "trials left runs of their own in the container")
     check(not os.listdir("scratch"), f"folders of trials stay behind: {os.listdir('scratch')}")
+
+
+def example(name, container, trials, **changed):
+    """An example of jobs/search as it is, but for the work and less of it."""
+    text = open(os.path.join(os.environ["C5_SOURCE"], "jobs", "search", f"{name}.yml")).read().replace("cells.h5", container)
+    for old, new in changed.items():
+        check(old in text, f"{name}.yml: no {old}")
+        text = text.replace(old, new)
+    write(f"{name}.yml", text)
+    works("search", f"{name}.yml", "found.h5", "--quiet", "--trials", trials, "--best-config", f"{name}-best.yml", "--algorithm", "sobol")
+    t = table("found.h5", name)
+    check(len(t) == trials and set(t["state"]) <= {b"complete", b"pruned"}, f"{name}.yml: {t['state']} {t['note']}")
+    return t, open(f"{name}-best.yml").read()
+
+
+def examples():
+    """Every kind of objective, by the examples that ship."""
+    works("simulate", "cells.h5", "--frames", "3", "--height", "96", "--width", "96", "--cells", "6", "--quiet")
+    t, best = example("segment", "cells.h5", 3)
+    check(all(0 <= v <= 1 for v in t["value"]) and max(t["value"]) > 0.2 and "method: " in best and "quiet" not in best and "steps" not in best, f"segment: {t['value']} {best}")
+    works("objects", "cells.h5", "--quiet")
+    t, best = example("track", "cells.h5", 3)
+    check(all(0.5 < v <= 1 for v in t["value"]) and ("divisions: true\n" in best) == ("division-cost: " in best), f"track: {t['value']} {best}")
+    t, best = example("command", "cells.h5", 3)
+    check(t["value"].min() > 0.39 and re.fullmatch("#.*\nx: .*\ny: .*\n", best), f"command: {t['value']} {best}")
+
+    works("simulate", "crops.h5", "--fields", "3", "--frames", "1", "--height", "128", "--width", "128", "--cells", "8", "--cycle", "0", "--conditions", "control=0,senescent=1", "--quiet")
+    works("objects", "crops.h5", "--quiet")
+    works("crop", "crops.h5", "--size", "32", "--quiet")
+    t, best = example("train", "crops.h5", 3, **{"epochs 12": "epochs 3"})
+    with h5py.File("found.h5", "r") as f:
+        reports = f["searches/train/latest/reports"][:]
+    check(all(0 <= v <= 1 for v in t["value"]) and {1, 2} <= set(reports["step"]) <= {1, 2, 3}, f"train: {t['value']} {reports}")
+    for row in t[t["state"] == b"complete"]:
+        check(row["value"] == reports["value"][reports["trial"] == row["trial"]].max(), f"train: the value {row['value']} is not the best epoch's")
+    check("model: lenet\n" in best and "epochs: 3\n" in best and "rate: " in best and "json" not in best, f"train: {best}")
+    works("train", "crops.h5", "--config", "train-best.yml", "--epochs", "1", "--quiet")
+
+    works("simulate", "stain.h5", "--fields", "4", "--frames", "1", "--height", "96", "--width", "96", "--cells", "14", "--radius", "9", "--channels", "phase,marker", "--patch", "40",
+          "--efficiency-from", "0.2", "--efficiency-to", "0.8", "--differentiation", "1", "--quiet")
+    t, best = example("stain", "stain.h5", 2, **{"epochs 9": "epochs 2", "per-epoch 1500": "per-epoch 100"})
+    check(all(0 <= v <= 1 for v in t["value"]) and "context: " in best and "watch: auc\n" in best, f"stain: {t['value']} {best}")
+
+    # Several steps with parameters: the best is a pipeline.
+    write("both.yml", "goal: maximise\ntrials: 2\nalgorithm: sobol\nspace:\n  sigma: {type: continuous, min: 0.5, max: 2}\n  far: {type: continuous, min: 5, max: 30}\n"
+          "objective:\n  work: cells.h5\n  steps: [\"segment {work} --sigma {sigma} --no-fill-holes --quiet\", \"objects {work} --quiet\", \"track {work} --max-distance={far} --quiet\"]\n"
+          "  measure: tracking {work} --gt r000001 --res latest\n  key: TRA\n")
+    works("search", "both.yml", "found.h5", "--quiet", "--best-config", "both-best.yml")
+    best = open("both-best.yml").read()
+    check(re.fullmatch("#.*\nsteps:\n  - segment:\n      sigma: .*\n      fill-holes: false\n  - objects\n  - track:\n      max-distance: .*\n", best), f"both: {best}")
+    works("run", "both-best.yml", "cells.h5", "--quiet")
+    works("check", "found.h5")
 
 
 def shares_a_container():
@@ -236,7 +289,7 @@ def shares_a_container():
     both = [start("search", "share.yml", "share.h5", "--name", name, "--seed", str(k), env={"SLEEP": "0.05"}) for k, name in enumerate(("one", "two"))]
     ends = [finish(p) for p in both]
     check(all(r.code == 0 for r in ends), f"two searches at the same time on one container: {ends}")
-    one, two = trials("share.h5", "one"), trials("share.h5", "two")
+    one, two = table("share.h5", "one"), table("share.h5", "two")
     check(len(one) == len(two) == 8 and not {point(a) for a in one} & {point(a) for a in two}, "they mix")
     # One run of a search has one process.
     p = start("search", "share.yml", "share.h5", "--name", "long", "--trials", "30", env={"SLEEP": "0.2"})
@@ -287,7 +340,7 @@ def refuses():
 
 with Folder():
     write("objective.py", OBJECTIVE)
-    for part in (finds, goes_on, survives_kills, fails, stops_early, repeats, tunes_cyto5, shares_a_container, refuses):
+    for part in (finds, goes_on, survives_kills, fails, stops_early, repeats, tunes_cyto5, examples, shares_a_container, refuses):
         if len(sys.argv) < 2 or part.__name__ in sys.argv[1:]:
             part()
 done()

@@ -15,6 +15,7 @@
 #include "hyperopt/child.h"
 #include "hyperopt/plot.h"
 #include "hyperopt/report.h"
+#include "hyperopt/settings.h"
 #include "hyperopt/search.h"
 #include "hyperopt/store.h"
 #include "hyperopt/surrogate.h"
@@ -47,10 +48,11 @@ static void the_last_line_or_a_figure_is_the_value(void **state)
 		{ "figures.SEG", { "noise", "{\"figures\":{\"SEG\":0.75}}", "more noise: here" }, 0.75, "" },
 		{ "figures.SEG", { "{ \"figures\" :", "{ \"SEG\" : 0.5 }", "}" }, 0.5, "" },
 		{ "AP@0.50", { "{\"figures\":{\"SEG\":0.75,\"AP@0.50\":null}}" }, NAN, "AP@0.50 is undefined" },
-		{ "TRA", { "{\"figures\":{\"SEG\":0.75}}" }, NAN, "no TRA in the JSON object" },
+		{ "TRA", { "{\"figures\":{\"SEG\":0.75}}" }, NAN, "no TRA in the JSON it printed" },
 		{ "TRA", { "0.4" }, NAN, "printed no JSON object" },
 		{ "a", { "{\"a\":\"word\"}" }, NAN, "a is no number" },
-		{ "a", { "{\"a\":1}", "{\"a\":2}" }, 2, "" },
+		{ "a", { "{\"a\":1}", "{\"a\":2}", "{\"b\":3}" }, 2, "" },
+		{ "a", { "{\"a\":1}", "{\"a\":null}", "{\"b\":" }, NAN, "a is undefined" },
 	};
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		double value = answered(cases[i].key, cases[i].lines, note);
@@ -236,6 +238,26 @@ static void setups_read_back_as_they_were(void **state)
 }
 
 /* ---- what matters ---- */
+
+static void a_line_becomes_settings(void **state)
+{
+	(void)state;
+	static const char *const lines[][2] = {
+		{ "train DIR/work.h5 --model lenet --rate=0.1 --resize --json - --threads 2 --quiet", "model: lenet\nrate: 0.1\nresize: true\n" },
+		{ "stain train x.h5 --name 'a b' --no-fill --low -3 --resume", "name: \"a b\"\nfill: false\nlow: -3\n" },
+		{ "segment x.h5 --title \"it's: 5\" --word '1e' --flag=true --empty=", "title: \"it's: 5\"\nword: \"1e\"\nflag: true\nempty: \"\"\n" },
+		{ "track", "" },
+	};
+	for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+		c5_buf b = { 0 };
+		c5_step_settings(&b, 0, lines[i][0]);
+		char *text = c5_text_take(&b), *name = c5_step_name(lines[i][0]);
+		assert_string_equal(text, lines[i][1]);
+		assert_int_equal(strncmp(name, lines[i][0], strlen(name)), 0);
+		free(name);
+		free(text);
+	}
+}
 
 static void importance_sees_what_matters(void **state)
 {
@@ -428,7 +450,7 @@ int main(void)
 		cmocka_unit_test(the_last_line_or_a_figure_is_the_value), cmocka_unit_test(reports_are_lines_or_members_of_json_lines),
 		cmocka_unit_test(children_are_no_ranks_and_end), cmocka_unit_test(the_median_stops_the_worse_half),
 		cmocka_unit_test(halving_keeps_the_best_of_each_rung),
-		cmocka_unit_test(setups_read_back_as_they_were), cmocka_unit_test(importance_sees_what_matters),
+		cmocka_unit_test(setups_read_back_as_they_were), cmocka_unit_test(a_line_becomes_settings), cmocka_unit_test(importance_sees_what_matters),
 		cmocka_unit_test(a_search_is_kept_and_read_back),
 		cmocka_unit_test(repeats_are_averaged_with_seeds_of_their_own),
 	};

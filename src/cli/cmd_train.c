@@ -144,7 +144,7 @@ static void told(c5_trainer *t, int k, const c5_train_state *s, double items_per
 {
 	command *c = t->ctx;
 	c5_curve_epoch(&c->curve, shown_name(t, k), s, items_per_s, better);
-	c5_epoch_event("epoch", t->names[k], s, &s->history[s->epoch - 1], items_per_s);
+	c5_epoch_event("epoch", "epoch", t->names[k], s, &s->history[s->epoch - 1], items_per_s);
 }
 
 static void step(c5_trainer *t, int k, const c5_train_state *s, uint32_t steps, double loss)

@@ -113,12 +113,12 @@ void c5_curve_close(c5_curve *c)
 	c->live = false;
 }
 
-void c5_epoch_event(const char *event, const char *model, const c5_train_state *s, const c5_epoch *e, double items_per_s)
+void c5_epoch_event(const char *event, const char *number, const char *model, const c5_train_state *s, const c5_epoch *e, double items_per_s)
 {
 	const char *names[C5_FIGURES_MAX] = { NULL }; /* the first without a name ends the list */
 	const double *v = e->figures;
 	for (int i = 0; i < s->n_figures && i < C5_FIGURES_MAX; i++) names[i] = s->figures[i];
-	c5_event(event, "siffffffffffff", "model", model, "epoch", (int64_t)e->epoch, "loss", e->loss, "validation_loss", e->validation_loss, "rate", e->rate,
+	c5_event(event, "siffffffffffff", "model", model, number, (int64_t)e->epoch, "loss", e->loss, "validation_loss", e->validation_loss, "rate", e->rate,
 		"items_per_s", items_per_s, names[0], v[0], names[1], v[1], names[2], v[2], names[3], v[3], names[4], v[4], names[5], v[5], names[6], v[6],
 		names[7], v[7], (char *)NULL);
 }

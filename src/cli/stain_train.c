@@ -204,7 +204,7 @@ static void told(c5_trainer *t, int k, const c5_train_state *s, double items_per
 	char figures[256] = "";
 	for (int i = 0; i < s->n_figures; i++) snprintf(figures + strlen(figures), sizeof figures - strlen(figures), ", %s %.4f", s->figures[i], e->figures[i]);
 	c5_log(C5_LOG_INFO, "epoch %u: loss %.4f, checked %.4f%s%s, %.0f a second", e->epoch, e->loss, e->validation_loss, figures, better ? " *" : "", items_per_s);
-	c5_epoch_event("epoch", t->names[k], s, e, items_per_s);
+	c5_epoch_event("epoch", "epoch", t->names[k], s, e, items_per_s);
 }
 
 typedef struct scored { float score; bool truth; } scored;
@@ -240,7 +240,7 @@ static int finished(c5_trainer *t, int k, const c5_train_state *s, const float *
 	size_t n = j->feed->n_validate, *items = NULL;
 	float *inputs = NULL, *targets = NULL, weight;
 	int err = C5_OK;
-	if (s->epoch) c5_epoch_event("trained", t->names[k], s, &s->history[(s->best_epoch ? s->best_epoch : s->epoch) - 1], NAN);
+	if (s->epoch) c5_epoch_event("trained", "best_epoch", t->names[k], s, &s->history[(s->best_epoch ? s->best_epoch : s->epoch) - 1], NAN);
 	if (r->dense || n == 0 || n_outputs < 1 || !outputs || counts[0] != (size_t)r->markers) return C5_OK;
 	if ((err = c5_alloc(&inputs, j->feed->input_count[0], sizeof *inputs)) < 0 || (err = c5_alloc(&targets, n * counts[0], sizeof *targets)) < 0 || (err = c5_alloc(&items, 1, sizeof *items)) < 0) goto done;
 	for (size_t i = 0; i < n && err == C5_OK; i++) {
