@@ -81,7 +81,7 @@ const c5_trial *c5_sampler_recommend(const c5_sampler *s, const c5_history *h)
 	model m;
 	const c5_trial *chosen = c5_history_best(h);
 	double best = INFINITY, mean;
-	if (!chosen || c5_surrogate_fit(&m, h, true, false, s->seed, (UINT64_C(2) << 40) + h->n + 1) < 0 || m.n == 0) return chosen;
+	if (!chosen || s->exact || c5_surrogate_fit(&m, h, true, false, s->seed, (UINT64_C(2) << 40) + h->n + 1) < 0 || m.n == 0) return chosen;
 	for (size_t i = 0; m.n >= LUCK_LEAST && is_noisy(&m, h) && i < m.n; i++) {
 		c5_gp_predict(m.gp, m.x + i * h->space->n, &mean, NULL);
 		if (mean < best) {

@@ -14,6 +14,7 @@ typedef struct c5_sampler {
 	uint32_t startup;        /* gp: trials evenly spread before the first model; 0: as many as fit the space */
 	size_t n_starts;         /* points to begin with */
 	double *starts;          /* (n_starts, space n) values */
+	bool exact;              /* a point has one value, whatever a model takes for noise */
 } c5_sampler;
 
 /* C5_EUSAGE when the algorithm is unknown or does not fit the space. */
@@ -30,7 +31,7 @@ int c5_sample_random(const c5_sampler *s, const c5_history *h, uint32_t number, 
 int c5_sample_model(const c5_sampler *s, const c5_history *h, uint32_t number, double *values);
 int c5_sample_nlopt(const c5_sampler *s, const c5_history *h, uint32_t number, double *values);
 
-/* Of the points tried, the one that the model thinks best, which noise misleads less than the best value does; NULL: none is complete. */
+/* Of the points tried, the one that the model thinks best, which noise misleads less than the best value does; if there is none, the best one. NULL: none is complete. */
 const c5_trial *c5_sampler_recommend(const c5_sampler *s, const c5_history *h);
 
 #endif

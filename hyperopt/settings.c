@@ -25,12 +25,13 @@ static bool next_word(const char **line, c5_buf *word)
 	return any && !word->err;
 }
 
-static bool is_about_running(const char *name)
+/* `learns`: of a training, for which it matters what it learnt from. */
+static bool is_about_running(const char *name, bool learns)
 {
 	static const char *const names[] = { "quiet", "verbose", "json", "threads", "resume", "recompute", "commit-every", "dry-run", "device", NULL };
 	for (size_t i = 0; names[i]; i++)
 		if (strcmp(name, names[i]) == 0) return true;
-	return false;
+	return !learns && strcmp(name, "experiments") == 0;
 }
 
 static bool is_number(const char *s)
@@ -42,7 +43,6 @@ static bool is_number(const char *s)
 
 static void add(c5_buf *to, int indent, const char *name, const char *value)
 {
-	if (is_about_running(name)) return;
 	c5_text_addf(to, "%*s%s: ", indent, "", name);
 	if (is_number(value) || strcmp(value, "true") == 0 || strcmp(value, "false") == 0) c5_text_add(to, value);
 	else c5_yaml_add_text(to, value);
@@ -50,15 +50,18 @@ static void add(c5_buf *to, int indent, const char *name, const char *value)
 }
 
 /* One option: its value is behind "=", or the next word, unless that is an option, too. */
-static void add_option(c5_buf *to, int indent, char *name, const char **line, c5_buf *word)
+static void add_option(c5_buf *to, int indent, bool learns, char *name, const char **line, c5_buf *word)
 {
 	char *equals = strchr(name, '=');
 	const char *rest = *line + strspn(*line, " \t\n");
+	const char *value = NULL;
 	if (equals) {
 		*equals = '\0';
-		add(to, indent, name, equals + 1);
-	} else if (*rest && strncmp(rest, "--", 2) != 0 && next_word(line, word)) {
-		add(to, indent, name, (const char *)word->data);
+		value = equals + 1;
+	} else if (*rest && strncmp(rest, "--", 2) != 0 && next_word(line, word)) value = (const char *)word->data;
+	if (is_about_running(name, learns)) return;
+	if (value) {
+		add(to, indent, name, value);
 	} else if (strncmp(name, "no-", 3) == 0) {
 		add(to, indent, name + 3, "false");
 	} else add(to, indent, name, "true");
@@ -67,10 +70,13 @@ static void add_option(c5_buf *to, int indent, char *name, const char **line, c5
 void c5_step_settings(c5_buf *to, int indent, const char *line)
 {
 	c5_buf word = { 0 };
+	char *first = c5_step_name(line);
+	bool learns = first && (strcmp(first, "train") == 0 || strcmp(first, "stain") == 0);
+	free(first);
 	while (next_word(&line, &word)) {
 		const char *text = (const char *)word.data;
 		char *name = strncmp(text, "--", 2) == 0 && text[2] ? c5_strdup(text + 2) : NULL;
-		if (name) add_option(to, indent, name, &line, &word);
+		if (name) add_option(to, indent, learns, name, &line, &word);
 		free(name);
 	}
 	if (word.err) to->err = word.err;

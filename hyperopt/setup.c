@@ -18,6 +18,7 @@ const c5_opt c5_search_opts[] = {
 	{ "trials", C5_OPT_INT, offsetof(c5_search_params, trials), "60", 1, 1e6, NULL, NULL, "points to try, with those that fail" },
 	{ "time", C5_OPT_REAL, offsetof(c5_search_params, time_s), "0", 0, 1e9, "s", NULL, "no new trial begins after it; 0: no limit" },
 	{ "repeats", C5_OPT_INT, offsetof(c5_search_params, repeats), "1", 1, 1000, NULL, NULL, "runs of a noisy objective that a trial is the mean of" },
+	{ "exact", C5_OPT_BOOL, offsetof(c5_search_params, exact), NULL, 0, 0, NULL, NULL, "the objective has no noise: the best value is what it seems" },
 	{ "seed", C5_OPT_INT, offsetof(c5_search_params, seed), "1", 0, 9e15, NULL, NULL, "of all that is drawn" },
 	{ "startup", C5_OPT_INT, offsetof(c5_search_params, startup), "0", 0, 1e6, NULL, NULL,
 	  "gp: evenly spread trials before the first model; 0: as fits the space" },
@@ -30,7 +31,7 @@ const c5_opt c5_search_opts[] = {
 };
 
 /* What may change when a search goes on. */
-static const char *const loose[] = { "title", "trials", "time", "give-up", "ranks-per-trial", "jobs", "scratch", "launch", "keep", "limit" };
+static const char *const loose[] = { "title", "trials", "time", "give-up", "exact", "ranks-per-trial", "jobs", "scratch", "launch", "keep", "limit" };
 static const char *const parts[] = { "space", "objective", "early-stop", "start" };
 #define PARTS (sizeof parts / sizeof *parts)
 enum part { SPACE, OBJECTIVE, EARLY_STOP, START };
@@ -253,5 +254,5 @@ bool c5_search_maximises(const c5_search_setup *s) { return strcmp(s->params.goa
 
 c5_sampler c5_search_sampler(const c5_search_setup *s)
 {
-	return (c5_sampler){ s->params.algorithm, (uint64_t)s->params.seed, (uint32_t)s->params.startup, s->n_starts, s->starts };
+	return (c5_sampler){ s->params.algorithm, (uint64_t)s->params.seed, (uint32_t)s->params.startup, s->n_starts, s->starts, s->params.exact };
 }

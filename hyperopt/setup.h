@@ -11,6 +11,7 @@ typedef struct c5_search_params {
 	char *name;            /* in the container; unset: the file's */
 	char *title, *goal, *algorithm;
 	int64_t trials, repeats, seed, startup, give_up, ranks_per_trial, jobs;
+	bool exact;
 	double time_s;
 } c5_search_params;
 extern const c5_opt c5_search_opts[];

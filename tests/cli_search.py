@@ -112,11 +112,11 @@ def goes_on():
     part = table("part.h5", "on")
     check([point(a) for a in part] == [point(a) for a in whole] and list(part["value"]) == list(whole["value"]), "a resumed search differs from an undisturbed one")
     begun, ended = runs_noted()
-    check(len(ended) == 14 and len(set(ended)) == 14, f"{len(ended)} runs came to an end for 14 trials")
+    check(len(set(ended)) == 14 and len(ended) <= 15, f"{len(ended)} runs came to an end for 14 trials")  # the signal may come between an end and its commit
     # More trials for a finished search: a new run that begins with the old trials.
     works("search", "on.yml", "part.h5", "--resume", "--trials", "17", "--quiet")
     more = table("part.h5", "on")
-    check(len(more) == 17 and list(more["value"][:14]) == list(part["value"]) and len(runs_noted()[1]) == 17, "more trials")
+    check(len(more) == 17 and list(more["value"][:14]) == list(part["value"]) and len(set(runs_noted()[1])) == 17, "more trials")
     r = run("search", "on.yml", "part.h5", "--resume", "--trials", "17")
     check(r.code == 2 and "complete with 17 trials" in r.err, f"nothing left to do: {r}")
     works("check", "part.h5")

@@ -69,12 +69,15 @@ shown $ranks cyto5 track "$out/demo.h5" --experiments ecoli
 picked 'AP@0.50|SEG|Dice' cyto5 measure segmentation "$out/demo.h5" --experiment ecoli --gt r000003 --res r000002
 picked 'TRA|AOGM  |divisions_true|division_F1_strict.0' cyto5 measure tracking "$out/demo.h5" --experiment ecoli --gt r000003 --res r000004
 
-say "5. What is in the container, and how it came to be"
+say "5. Which settings would have outlined the colony best? Trials on both ranks, each held against people's outlines; a model of the trials chooses the next"
+shown $ranks cyto5 search jobs/local/demo-search.yml "$out/demo.h5" --quiet --plots "$out/search" --best-config "$out/best.yml"
+
+say "6. What is in the container, and how it came to be"
 shown cyto5 show "$out/demo.h5"
 shown cyto5 log "$out/demo.h5"
 shown cyto5 check "$out/demo.h5"
 
-say "6. Pictures"
+say "7. Pictures"
 shown cyto5 preview "$out/demo.h5" t98g --frame 0 --out "$out/t98g.png"
 shown cyto5 preview "$out/demo.h5" ecoli --frame 5 --revision r000002 --out "$out/ecoli.png"
 shown cyto5 preview "$out/demo.h5" t98g --crops --most 64 --out "$out/t98g-crops.png"
@@ -88,6 +91,7 @@ cat <<END
   ecoli.png        a growing colony of bacteria, last frame, outlined
   t98g-crops.png   64 of the outlined cells, cut out
   ecoli-lineage.svg  the colony's family trees
+  search/          how the settings of step 5 were found: history.svg, parallel.svg, slices.svg, importance.svg; best.yml is the best of them
 
   Open demo.h5 in h5py, MATLAB, H5Web or silx: masks are experiments/NAME/masks/latest, tables experiments/NAME/objects/latest.
   Next: your own recordings. Copy jobs/local/demo.yml, or ask: cyto5 --help

@@ -120,7 +120,7 @@ static void mark(c5_buf *to, const c5_svg_plot *p, double v, const char *text, b
 	}
 }
 
-/* Round numbers; powers of ten on a logarithmic scale of two decades or more. */
+/* Round numbers; on a logarithmic scale powers of ten, or 1, 2 and 5 times those on one of less than two decades. */
 static void marks(c5_buf *to, const c5_svg_plot *p, double most, bool upwards, bool numbers)
 {
 	const c5_svg_scale *s = upwards ? &p->up : &p->across;
@@ -132,6 +132,17 @@ static void marks(c5_buf *to, const c5_svg_plot *p, double most, bool upwards, b
 			snprintf(text, sizeof text, "%.6g", pow(10, e));
 			mark(to, p, pow(10, e), numbers ? text : NULL, upwards);
 		}
+		return;
+	}
+	if (decades > 0.7) {
+		static const double parts[] = { 1, 2, 5 };
+		for (double e = floor(log10(s->lo)); e <= log10(s->hi); e++)
+			for (int k = 0; k < 3; k++) {
+				double v = parts[k] * pow(10, e);
+				if (v < s->lo * (1 - 1e-9) || v > s->hi * (1 + 1e-9)) continue;
+				snprintf(text, sizeof text, "%.6g", v);
+				mark(to, p, v, numbers ? text : NULL, upwards);
+			}
 		return;
 	}
 	if (s->whole) step = fmax(1, step);
