@@ -1,4 +1,4 @@
-/* unit_nn_layers.c – every layer, forward and backward, in training and inference, float32 and bfloat16, against the slow double-precision
+/* unit_nn_layers.c – on every device there is: every layer, forward and backward, in training and inference, float32 and bfloat16, against the slow double-precision
  * reference of support_nn.h; gradients against its central differences. */
 #include <stdarg.h>
 #include <setjmp.h>
@@ -8,6 +8,11 @@
 #include "base/error.h"
 #include "nn/net.h"
 #include "support_nn.h"
+
+#ifndef C5_TEST_DEVICES
+#define C5_TEST_DEVICES "cpu", "cuda"
+#endif
+static const char *const devices[] = { C5_TEST_DEVICES };
 
 #define SIZE(h, w, c) "inputs: { image: [" #c ", " #h ", " #w "] }\nlayers:\n"
 
@@ -93,19 +98,6 @@ static const sample_net nets[] = {
 #define N_NETS (sizeof nets / sizeof *nets)
 
 static c5_device *device;
-
-static int open_device(void **state)
-{
-	(void)state;
-	return c5_device_open(&device, "cpu");
-}
-
-static int close_device(void **state)
-{
-	(void)state;
-	c5_device_close(device);
-	return 0;
-}
 
 static void must(int err)
 {
@@ -306,5 +298,16 @@ int main(void)
 		cmocka_unit_test(forward_in_bfloat16_is_near),
 		cmocka_unit_test(backward_in_bfloat16_is_near),
 	};
-	return cmocka_run_group_tests(tests, open_device, close_device);
+	int failed = 0;
+	for (size_t i = 0; i < sizeof devices / sizeof *devices; i++) {
+		if (c5_device_open(&device, devices[i]) != C5_OK) { /* a machine without a GPU */
+			print_message("%s: skipped: %s\n", devices[i], c5_error_last());
+			failed += strcmp(devices[i], "cpu") == 0;
+			continue;
+		}
+		print_message("on %s\n", c5_device_name(device));
+		failed += cmocka_run_group_tests(tests, NULL, NULL);
+		c5_device_close(device);
+	}
+	return failed;
 }

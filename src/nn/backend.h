@@ -136,6 +136,9 @@ struct c5_backend {
 
 	int (*alloc)(void *dev, void **p, size_t bytes);                           /* 64-byte aligned (256 on a GPU), zeroed */
 	void (*release)(void *dev, void *p);                                       /* NULL is fine */
+	/* Host memory that travels fast (page-locked), zeroed; NULL: any will do. */
+	int (*host_alloc)(void *dev, void **p, size_t bytes);
+	void (*host_release)(void *dev, void *p);
 	int (*upload)(void *dev, void *to, const void *from, size_t bytes);
 	int (*download)(void *dev, void *to, const void *from, size_t bytes);
 	int (*copy)(void *dev, void *to, const void *from, size_t bytes);
@@ -169,9 +172,7 @@ struct c5_backend {
 };
 
 extern const struct c5_backend c5_backend_onednn;
-#ifdef C5_HAVE_CUDA
-extern const struct c5_backend c5_backend_cuda;
-#endif
+extern const struct c5_backend c5_backend_cuda; /* where the program is built with CUDA */
 
 struct c5_device {
 	const struct c5_backend *b;

@@ -15,6 +15,16 @@ static int take(c5_net *n, void *p, size_t bytes)
 	return bytes ? n->device->b->alloc(n->device->dev, p, bytes) : C5_OK;
 }
 
+/* On the host, for what travels to and from the device in every step. */
+static int host_take(c5_net *n, float **p, size_t bytes)
+{
+	const struct c5_backend *b = n->device->b;
+	void *q = NULL;
+	int err = b->host_alloc ? b->host_alloc(n->device->dev, &q, bytes) : c5_alloc_aligned(&q, bytes, 1);
+	*p = q;
+	return err;
+}
+
 /* Addresses for everything the plan gave places to. */
 static void bind(c5_net *n)
 {
@@ -119,14 +129,9 @@ static int make(c5_net *n, const c5_model *m, const c5_weights *w, const c5_net_
 	if (!err) err = take(n, &n->statistics, g->statistics * sizeof(float));
 	if (!err) err = take(n, &n->plain, n->plain_floats * sizeof(float));
 	if (!err && how->training) err = make_losses(n);
-	if (!err && !b->host_memory) err = c5_alloc_aligned(&n->staging, n->plain_floats, sizeof(float));
 	if (err) return err;
-	if (b->host_memory) {
-		n->host_g = n->g;
-		n->staging = n->plain;
-	} else if ((err = c5_alloc_aligned(&n->host_g, g->flat + 1, sizeof(float)))) {
-		return err;
-	}
+	if (b->host_memory) n->host_g = n->g;
+	else if ((err = host_take(n, &n->host_g, (g->flat + 1) * sizeof(float)))) return err;
 	bind(n);
 	return c5_net_load(n, w);
 }
@@ -161,10 +166,8 @@ void c5_net_free(c5_net *n)
 	for (int i = 0; i < n->n_taps; i++)
 		if (n->taps[i].op) b->op_free(dev, n->taps[i].op);
 	free(n->taps);
-	if (!b->host_memory) {
-		free(n->host_g);
-		free(n->staging);
-	}
+	if (b->host_release) b->host_release(dev, n->host_g);
+	else if (!b->host_memory) free(n->host_g);
 	void *held[] = { n->arena, n->kept, n->derived, n->scratch, n->w, n->g, n->statistics, n->m, n->v, n->average, n->plain, n->item_weight,
 		n->loss_scratch };
 	for (size_t i = 0; i < sizeof held / sizeof *held; i++) b->release(dev, held[i]);

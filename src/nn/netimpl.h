@@ -26,7 +26,6 @@ struct c5_net {
 	/* host */
 	float *host_g;                /* gradients on the host; = g where the device's memory is the host's */
 	bool fetched;                 /* host_g holds this pass' gradients */
-	float *staging;               /* plain float32 on the host */
 	c5_tap *taps;
 	int n_taps;
 	bool *written;                /* per value: has a gradient in this pass */

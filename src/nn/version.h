@@ -1,4 +1,4 @@
-/* version.h – tells base/version.h which oneDNN this program runs with. */
+/* version.h – tells base/version.h which oneDNN and cuDNN this program runs with. */
 #ifndef C5_NN_VERSION_H
 #define C5_NN_VERSION_H
 
