@@ -17,7 +17,7 @@
 
 typedef struct evaluate {
 	char *experiments, *revision, *markers, *region, *pictures;
-	char *threshold, *per;
+	char *threshold, *per, *registration;
 	double value;
 	int64_t despeckle, frames, resamples, seed, memory;
 	bool json, explain;
@@ -30,6 +30,7 @@ static const c5_opt evaluate_opts[] = {
 	{ "marker", C5_OPT_TEXT, F(markers), NULL, 0, 0, NULL, "A,B", "of these markers only" },
 	{ "region", C5_OPT_TEXT, F(region), NULL, 0, 0, NULL, "X0:X1[,Y0:Y1]", "only this part of each frame: columns, rows" },
 	{ "frames", C5_OPT_INT, F(frames), "0", 0, 1e9, NULL, "N", "so many frames of each experiment, evenly spread; 0: all" },
+	{ "register", C5_OPT_CHOICE, F(registration), "auto", 0, 0, NULL, "auto|check|off", "whether the marker lies where the label-free image has it: moved when surely not, or told only" },
 	{ "threshold", C5_OPT_CHOICE, F(threshold), "otsu", 0, 0, NULL, "otsu|percentile|hand", "how the recorded marker is made yes or no" },
 	{ "value", C5_OPT_REAL, F(value), "90", 0, 1e9, NULL, NULL, "the percentile, or the grey value by hand" },
 	{ "per", C5_OPT_CHOICE, F(per), "plate", 0, 0, NULL, "plate|experiment|all", "what shares one threshold" },
@@ -94,18 +95,22 @@ done:
 /* The recorded marker of these experiments, made yes or no by plate. */
 static int load_truth(c5_stain_set *set, c5_file *f, char **names, size_t n, const char *channel, const char *marker, const evaluate *e)
 {
-	c5_recipe r = { .channels = 1, .planes = 1, .markers = 1 };
-	c5_stain_params p = { .threshold = e->threshold, .value = e->value, .per = e->per, .despeckle = e->despeckle };
+	c5_recipe r = { .channels = 1, .planes = 1, .markers = 1, .ground = 40 };
+	c5_stain_params p = { .registration = e->registration, .threshold = e->threshold, .value = e->value, .per = e->per, .despeckle = e->despeckle };
 	c5_stain_choice choice = { .frames = (uint64_t)e->frames, .marker_frame = -1, .markers_only = true, .most_bytes = (size_t)e->memory << 20 };
 	c5_experiment first = { 0 };
 	const c5_channel *c;
 	int err = c5_experiment_read(f, names[0], &first);
-	if (err == C5_OK && (err = c5_experiment_channel(&first, channel, &c)) == C5_OK) r.plane[0] = c->planes ? 0 : -1;
+	if (err == C5_OK && (err = c5_experiment_channel(&first, channel, &c)) == C5_OK) {
+		r.planes = c->planes > C5_STAIN_PLANES_MAX ? C5_STAIN_PLANES_MAX : c->planes ? (int)c->planes : 1; /* all are looked at when the marker is laid on them */
+		for (int z = 0; z < r.planes; z++) r.plane[z] = c->planes ? z : -1;
+	}
 	c5_experiment_free(&first);
 	if (err < 0) return err;
 	snprintf(r.channel[0], sizeof r.channel[0], "%s", channel);
 	snprintf(r.marker[0], sizeof r.marker[0], "%s", marker);
-	return c5_stain_load(set, f, names, n, &r, &p, &choice);
+	if ((err = c5_stain_load(set, f, names, n, &r, &p, &choice)) == C5_OK) c5_stain_places_tell(set);
+	return err;
 }
 
 static int draw(c5_file *f, c5_codec *codec, const c5_field *field, const predicted *p, const float *map, const char *marker, const char *folder)
@@ -149,7 +154,9 @@ static int add_field(c5_stain_agreement *a, c5_file *f, c5_codec *codec, const c
 			(unsigned long long)s->dims[1], (unsigned long long)s->dims[2], field->height, field->width, (unsigned long long)field->frame);
 		goto done;
 	}
-	if ((err = c5_stain_region(&part, e->region, field->height, field->width)) < 0 || (err = c5_alloc(&map, field->height * field->width, sizeof *map)) < 0 ||
+	if ((err = c5_stain_region(&part, e->region, field->height, field->width)) < 0) goto done;
+	part = c5_rect_common(part, field->seen);
+	if ((err = c5_alloc(&map, field->height * field->width, sizeof *map)) < 0 ||
 	    (err = c5_alloc(&blocks, c5_blocks_count(&p.grid), sizeof *blocks)) < 0 || (err = c5_array_read_frame(p.maps, codec, field->frame, 0, map)) < 0 ||
 	    (p.blocks && (err = c5_array_read_frame(p.blocks, codec, field->frame, 0, blocks)) < 0))
 		goto done;

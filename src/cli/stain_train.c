@@ -53,7 +53,7 @@ typedef struct job {
 	char *markers[C5_STAIN_MARKERS_MAX];
 	c5_dense_feed dense;
 	c5_trainer trainer;
-	char *model_name;
+	char *model_name, *inputs;
 	double started;
 } job;
 
@@ -93,6 +93,7 @@ static int split(job *j, size_t n_names)
 		c5_rect whole;
 		int err = c5_stain_region(&whole, s->region, f->height, f->width);
 		if (err < 0) return err;
+		whole = c5_rect_common(whole, f->seen);
 		if (i && strcmp(f->name, f[-1].name)) experiment++;
 		memset(&f->train, 0, sizeof f->train);
 		memset(&f->validate, 0, sizeof f->validate);
@@ -112,10 +113,10 @@ static int open_feed(job *j)
 	for (int m = 0; m < r->markers; m++) j->markers[m] = r->marker[m];
 	if (!r->dense) {
 		c5_block_feed how = { .side = (size_t)r->block, .stride = (size_t)r->stride, .context = (size_t)r->context, .share = r->share, .balance = j->set.balance,
-			.per_epoch = j->set.per_epoch ? (size_t)j->set.per_epoch : MOST_BLOCKS };
+			.per_epoch = j->set.per_epoch ? (size_t)j->set.per_epoch : MOST_BLOCKS, .still = c5_stain_still(&j->stain) };
 		return c5_feed_blocks(&j->feed, &how, j->fields.fields, j->fields.n, j->markers);
 	}
-	j->dense = (c5_dense_feed){ .patch = (size_t)j->stain.patch, .mask = r->mask, .per_epoch = (size_t)j->set.per_epoch };
+	j->dense = (c5_dense_feed){ .patch = (size_t)j->stain.patch, .mask = r->mask, .per_epoch = (size_t)j->set.per_epoch, .still = c5_stain_still(&j->stain) };
 	if (!r->mask && (err = c5_dense_scale(&j->dense, j->fields.fields, j->fields.n, j->markers)) < 0) return err;
 	memcpy(r->mean, j->dense.mean, sizeof r->mean);
 	memcpy(r->sd, j->dense.sd, sizeof r->sd);
@@ -139,6 +140,7 @@ static void tell_fields(const job *j)
 	c5_log(C5_LOG_INFO, "%s from %d plane%s of %s: %zu frames to learn from (%zu %s an epoch), %zu to check with (%zu)", s->recipe.marker[0], c5_recipe_inputs(&s->recipe),
 		c5_recipe_inputs(&s->recipe) == 1 ? "" : "s", s->recipe.channel[0], trained, j->feed->per_epoch ? j->feed->per_epoch : j->feed->n_train, s->recipe.dense ? "patches" : "blocks",
 		checked, j->feed->n_validate);
+	c5_stain_places_tell(s);
 	for (size_t i = 0; i < s->n_thresholds; i++) {
 		const c5_stain_threshold *t = &s->thresholds[i];
 		c5_log(C5_LOG_INFO, "%s of %s: positive above %.4g, %.1f %% of the area%s", s->recipe.marker[t->marker], t->group, t->found.threshold, 100 * t->found.positive,
@@ -261,8 +263,10 @@ done:
 static char *configuration(const job *j)
 {
 	c5_buf b = { 0 };
+	settings set = j->set;
+	set.resume = false; /* one that goes on has the settings of the one that stopped */
 	c5_text_add(&b, "learn:\n");
-	c5_yaml_add_options(&b, 2, learn_opts, &j->set);
+	c5_yaml_add_options(&b, 2, learn_opts, &set);
 	c5_text_add(&b, "stain:\n");
 	c5_yaml_add_options(&b, 2, c5_stain_opts, &j->stain);
 	c5_text_add(&b, "train:\n");
@@ -270,6 +274,14 @@ static char *configuration(const job *j)
 	char *text = b.err ? NULL : c5_format("%.*s", (int)b.size, (const char *)b.data);
 	c5_buf_free(&b);
 	return text;
+}
+
+static int note_places(job *j)
+{
+	c5_buf b = { 0 };
+	c5_stain_places_text(&b, &j->fields);
+	j->inputs = c5_text_take(&b);
+	return j->inputs ? C5_OK : c5_fail(C5_ENOMEM, "out of memory");
 }
 
 static int prepare(job *j, const char *container)
@@ -285,6 +297,7 @@ static int prepare(job *j, const char *container)
 	if (err == C5_OK) err = open_feed(j);
 	if (err == C5_OK) err = open_model(j);
 	if (err == C5_OK && !(j->model_name = c5_strdup(j->set.name ? j->set.name : j->fields.recipe.marker[0]))) err = c5_fail(C5_ENOMEM, "out of memory");
+	if (err == C5_OK) err = note_places(j);
 	c5_names_free(names, n);
 	c5_file_close(f);
 	return err;
@@ -294,7 +307,7 @@ static int train(job *j, c5_comm *comm, const char *container, const char *line,
 {
 	char *config = configuration(j);
 	if (!config) return c5_fail(C5_ENOMEM, "out of memory");
-	j->trainer = (c5_trainer){ .command = "stain train", .command_line = line, .configuration = config, .container = container, .resume = j->set.resume, .device = j->set.device,
+	j->trainer = (c5_trainer){ .command = "stain train", .command_line = line, .configuration = config, .inputs = *j->inputs ? j->inputs : NULL, .container = container, .resume = j->set.resume, .device = j->set.device,
 		.seed = j->train.seed, .threads = threads, .n = 1, .names = &j->model_name, .model = j->model, .ctx = j, .open = open_trainee, .close = close_trainee, .describe = describe,
 		.told = told, .finished = finished };
 	int err = c5_train_run(comm, &j->trainer);
@@ -326,6 +339,7 @@ done:
 	c5_model_free(j.model);
 	c5_stain_set_clear(&j.fields);
 	free(j.model_name);
+	free(j.inputs);
 	free(line);
 	c5_cli_close(&cli, groups);
 	return err;

@@ -9,8 +9,10 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "image/filter.h"
+#include "pipeline/stain_register.h"
 
-#define SATURATED 0.01 /* share of pixels from which a marker is told to be burnt out */
+#define SATURATED 0.01       /* share of pixels from which a marker is told to be burnt out */
+#define SATURATED_INPUT 0.05 /* and a label-free channel, of which halos alone may be */
 
 /* ---- which channels ---- */
 
@@ -140,7 +142,20 @@ static int open_channel(c5_array **a, c5_file *f, const c5_experiment *e, const 
 	return c5_array_open(a, f, path);
 }
 
-int c5_stain_read_input(c5_file *f, c5_codec *codec, const c5_recipe *r, const c5_experiment *e, uint64_t t, float *out)
+/* Share of pixels that are as bright as any: of a plane that is burnt out, many; of one value, all. */
+static double share_brightest(const float *plane, size_t n)
+{
+	size_t count = 0;
+	float most = -INFINITY;
+	for (size_t i = 0; i < n; i++) {
+		if (plane[i] > most) most = plane[i], count = 0;
+		count += plane[i] >= most;
+	}
+	return n ? (double)count / (double)n : 0;
+}
+
+/* *least: of all planes, the smallest share of brightest pixels; NULL: not asked for. */
+static int read_input(c5_file *f, c5_codec *codec, const c5_recipe *r, const c5_experiment *e, uint64_t t, float *out, double *least)
 {
 	uint64_t h, w, frames;
 	void *raw = NULL, *scratch = NULL;
@@ -155,6 +170,7 @@ int c5_stain_read_input(c5_file *f, c5_codec *codec, const c5_recipe *r, const c
 		for (int k = 0; k < r->planes && err == C5_OK; k++) {
 			float *plane = out + ((size_t)i * (size_t)r->planes + (size_t)k) * h * w;
 			err = read_plane(a, codec, c, t, r->plane[k] < 0 ? 0 : (uint64_t)r->plane[k], raw, plane);
+			if (err == C5_OK && least) *least = fmin(*least, share_brightest(plane, h * w));
 			if (err == C5_OK) c5_field_prepare(plane, h, w, r->ground, scratch);
 		}
 		c5_array_close(a);
@@ -163,6 +179,24 @@ done:
 	free(scratch);
 	free(raw);
 	return err;
+}
+
+int c5_stain_read_input(c5_file *f, c5_codec *codec, const c5_recipe *r, const c5_experiment *e, uint64_t t, float *out)
+{
+	return read_input(f, codec, r, e, t, out, NULL);
+}
+
+/* What is to be learnt from must show something. */
+static int read_for_learning(c5_file *f, c5_codec *codec, const c5_recipe *r, const c5_experiment *e, uint64_t t, float *out)
+{
+	double least = 1;
+	int err = read_input(f, codec, r, e, t, out, &least);
+	if (err < 0) return err;
+	if (least >= 1) return c5_fail(C5_EINPUT, "%s: every pixel of %s in frame %llu is of one value: it is burnt out or was never exposed", e->name, r->channel[0], (unsigned long long)t);
+	if (least > SATURATED_INPUT)
+		c5_log(C5_LOG_WARN, "%s: %.1f %% of the pixels of %s in frame %llu are as bright as can be: it is burnt out, and nothing can be seen there", e->name, 100 * least, r->channel[0],
+			(unsigned long long)t);
+	return C5_OK;
 }
 
 int c5_stain_read_marker(c5_file *f, c5_codec *codec, const c5_recipe *r, const c5_experiment *e, int marker, uint64_t t, float *out)
@@ -269,10 +303,10 @@ static int load_field(c5_stain_set *s, c5_file *f, c5_codec *codec, const c5_exp
 	int err = c5_grow(&s->fields, &s->cap, s->n + 1, sizeof *s->fields);
 	if (err < 0) return err;
 	c5_field *field = &s->fields[s->n++];
-	*field = (c5_field){ .frame = t, .height = h, .width = w, .channels = c5_recipe_inputs(r), .markers = r->markers, .train = { 0, 0, h, w } };
+	*field = (c5_field){ .frame = t, .height = h, .width = w, .channels = c5_recipe_inputs(r), .markers = r->markers, .seen = { 0, 0, h, w }, .train = { 0, 0, h, w } };
 	if (!(field->name = c5_strdup(e->name))) return c5_fail(C5_ENOMEM, "out of memory");
 	if ((err = c5_alloc_aligned(&field->level, (size_t)r->markers * h * w, sizeof(float))) < 0 || (err = c5_alloc(&field->mask, (size_t)r->markers * h * w, 1)) < 0) return err;
-	if (!markers_only && ((err = c5_alloc_aligned(&field->input, (size_t)field->channels * h * w, sizeof(float))) < 0 || (err = c5_stain_read_input(f, codec, r, e, t, field->input)) < 0))
+	if (!markers_only && ((err = c5_alloc_aligned(&field->input, (size_t)field->channels * h * w, sizeof(float))) < 0 || (err = read_for_learning(f, codec, r, e, t, field->input)) < 0))
 		return err;
 	for (int m = 0; m < r->markers; m++)
 		if ((err = c5_stain_read_marker(f, codec, r, e, m, marker_t, field->level + (size_t)m * h * w)) < 0) return err;
@@ -296,6 +330,7 @@ static int load_experiment(c5_stain_set *s, c5_file *f, c5_codec *codec, const c
 		uint64_t t = once ? frames - 1 : c->n_only ? c->only[i] : n > 1 ? i * (frames - 1) / (n - 1) : frames / 2;
 		uint64_t marker_t = c->marker_frame == -1 ? (marker->frames == 1 ? 0 : t) : c->marker_frame == -2 ? last : (uint64_t)c->marker_frame;
 		if ((err = load_field(s, f, codec, e, t, marker_t, h, w, c->markers_only)) < 0) return err;
+		s->fields[s->n - 1].beside = marker->frames == 1 ? frames - 1 : marker_t;
 	}
 	return C5_OK;
 }
@@ -312,7 +347,9 @@ int c5_stain_load(c5_stain_set *out, c5_file *f, char *const *names, size_t n, c
 		if ((err = c5_experiment_read(f, names[i], &e)) == C5_OK) {
 			if (i == 0 && recipe) out->recipe = *recipe;
 			else if (i == 0) err = c5_stain_recipe_for(&out->recipe, &e, p);
+			const size_t first = out->n;
 			if (err == C5_OK) err = load_experiment(out, f, codec, &e, choice);
+			if (err == C5_OK) err = c5_stain_register(out, f, codec, &e, first, p->registration);
 			if (err == C5_OK) err = c5_grow(&groups, &cap, out->n, sizeof *groups);
 			for (; err == C5_OK && known < out->n; known++)
 				if (!(groups[known] = c5_strdup(group_of(&e, p->per)))) err = c5_fail(C5_ENOMEM, "out of memory");
@@ -332,6 +369,8 @@ void c5_stain_set_clear(c5_stain_set *s)
 {
 	for (size_t i = 0; i < s->n; i++) c5_field_clear(&s->fields[i]);
 	for (size_t i = 0; i < s->n_thresholds; i++) free(s->thresholds[i].group);
+	for (size_t i = 0; i < s->n_places; i++) free(s->places[i].experiment);
+	free(s->places);
 	free(s->fields);
 	free(s->thresholds);
 	memset(s, 0, sizeof *s);

@@ -4,6 +4,7 @@
 
 #include "container/array.h"
 #include "container/experiment.h"
+#include "stain/align.h"
 #include "stain/field.h"
 #include "stain/marker.h"
 #include "stain/recipe.h"
@@ -22,12 +23,17 @@ int c5_stain_read_marker(c5_file *f, c5_codec *codec, const c5_recipe *r, const 
 /* A threshold of one marker for a group of experiments. */
 typedef struct c5_stain_threshold { char *group; int marker; c5_marker_found found; } c5_stain_threshold;
 
+/* Where a marker of an experiment was found. */
+typedef struct c5_stain_place { char *experiment; int marker; bool moved; c5_align found; } c5_stain_place;
+
 typedef struct c5_stain_set {
 	c5_recipe recipe;
 	c5_field *fields;
 	size_t n, cap;
 	c5_stain_threshold *thresholds; /* by group, then marker */
 	size_t n_thresholds, cap_thresholds;
+	c5_stain_place *places;         /* by experiment, then marker; none with --register off */
+	size_t n_places, cap_places;
 } c5_stain_set;
 
 typedef struct c5_stain_choice {
@@ -42,7 +48,13 @@ typedef struct c5_stain_choice {
 
 /* Reads the experiments' chosen frames with their markers. The recipe is found from the first experiment unless `recipe` is given; then its
  * thresholds stand where p->threshold is unset. Fields carry no split yet: their `train` is the whole. */
+/* The marker of experiments whose fluorescence is surely off is moved onto the label-free image (p->registration auto); C5_EINPUT when it is too far off. */
 int c5_stain_load(c5_stain_set *out, c5_file *f, char *const *names, size_t n, const c5_recipe *recipe, const c5_stain_params *p, const c5_stain_choice *choice);
 void c5_stain_set_clear(c5_stain_set *s);
+
+/* Where markers were found, for the record: "registration:\n  - EXPERIMENT MARKER: ...". Nothing when none was looked for. */
+void c5_stain_places_text(c5_buf *to, const c5_stain_set *s);
+/* One line for people: how many are fine, moved, unsure. */
+void c5_stain_places_tell(const c5_stain_set *s);
 
 #endif

@@ -78,7 +78,7 @@ static int fill(c5_feed *feed, const size_t *items, const uint64_t *draws, size_
 		const c5_field *f = &b->fields[k->field];
 		c5_random r;
 		c5_feed_random(&r, seed, items[i], draws ? draws[i] : 0);
-		unsigned turn = draws ? c5_random_u32(&r) & 7 : 0;
+		unsigned turn = draws ? c5_random_u32(&r) & 7 & ~b->how.still : 0;
 		ptrdiff_t y = (ptrdiff_t)k->y - (ptrdiff_t)b->how.context, x = (ptrdiff_t)k->x - (ptrdiff_t)b->how.context;
 		for (int c = 0; c < b->channels; c++)
 			c5_field_cut(inputs[0] + i * one + (size_t)c * area, f->input + (size_t)c * f->height * f->width, f->height, f->width, y, x, b->window, turn);

@@ -1,5 +1,6 @@
 /* feed_dense.c – patches of fields with the markers' own images as a feed; see feeds.h. */
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,6 +19,7 @@ typedef struct dense {
 	int channels, markers;
 	size_t *room;           /* places for a patch in the training rectangles up to and with field i */
 	size_t n_fields;
+	char names[C5_STAIN_MARKERS_MAX][32]; /* of the figures of single markers */
 	place *check;           /* validation patches */
 	size_t n_check, cap;
 } dense;
@@ -65,7 +67,7 @@ static int fill(c5_feed *feed, const size_t *items, const uint64_t *draws, size_
 		c5_feed_random(&r, seed, items[i], draws ? draws[i] : UINT64_MAX);
 		place at = items[i] < feed->n_train ? draw_place(d, &r) : d->check[items[i] - feed->n_train];
 		const c5_field *f = &d->fields[at.field];
-		unsigned turn = draws ? c5_random_u32(&r) & 7 : 0;
+		unsigned turn = draws ? c5_random_u32(&r) & 7 & ~d->how.still : 0;
 		float *in = inputs[0] + i * (size_t)d->channels * area;
 		for (int c = 0; c < d->channels; c++)
 			c5_field_cut(in + (size_t)c * area, f->input + (size_t)c * f->height * f->width, f->height, f->width, (ptrdiff_t)at.y, (ptrdiff_t)at.x, side, turn);
@@ -81,7 +83,7 @@ static int judge(c5_feed *feed, const float *const *outputs, const float *const 
 	const dense *d = (const dense *)feed;
 	size_t area = d->how.patch * d->how.patch, one = (size_t)d->markers * area;
 	double total = 0;
-	int known = 0;
+	int known = 0, told = 1;
 	for (int m = 0; m < d->markers; m++) {
 		double n = 0, a = 0, b = 0, aa = 0, bb = 0, ab = 0;
 		for (size_t i = 0; i < feed->n_validate; i++)
@@ -90,11 +92,13 @@ static int judge(c5_feed *feed, const float *const *outputs, const float *const 
 				n++, a += x, b += y, aa += x * x, bb += y * y, ab += x * y;
 			}
 		double va = aa - a * a / n, vb = bb - b * b / n;
-		if (n > 1 && va > 0 && vb > 0) total += (ab - a * b / n) / sqrt(va * vb), known++;
+		const double r = n > 1 && va > 0 && vb > 0 ? (ab - a * b / n) / sqrt(va * vb) : (double)NAN;
+		if (isfinite(r)) total += r, known++;
+		if (d->markers > 1 && told < 8) names[told] = d->names[m], values[told++] = r;
 	}
 	if (!known) return 0;
 	names[0] = "pearson", values[0] = total / known;
-	return 1;
+	return told;
 }
 
 static void release(c5_feed *feed)
@@ -157,6 +161,7 @@ int c5_feed_dense(c5_feed **out, const c5_dense_feed *how, const c5_field *field
 	d->head.release = release;
 	for (int m = 0; m < d->markers && !how->mask && err == C5_OK; m++)
 		if (!(how->sd[m] > 0)) err = c5_fail(C5_EFAIL, "%s: the marker's scale is not known", markers[m]);
+	for (int m = 0; m < d->markers; m++) snprintf(d->names[m], sizeof d->names[m], "pearson_%.23s", markers[m]);
 	if (err == C5_OK) err = plan(d, fields, n);
 	if (err < 0) {
 		release(&d->feed);

@@ -16,6 +16,7 @@ typedef struct c5_block_feed {
 	double share;               /* of a block's area from which it is positive */
 	double balance;             /* share of drawn blocks that are positive for some marker; 0: as they are */
 	size_t per_epoch;           /* blocks of an epoch; 0: all */
+	unsigned still;             /* bits of c5_field_cut's turn that are not drawn; 0: all eight symmetries are */
 } c5_block_feed;
 
 /* Blocks wholly within the fields' rectangles; one input (C, window, window), one target (K): 1 where the marker's share passes, else 0.
@@ -28,12 +29,13 @@ typedef struct c5_dense_feed {
 	bool mask;                  /* target is the marker's mask, else its image, scaled by mean and sd */
 	double mean[C5_STAIN_MARKERS_MAX], sd[C5_STAIN_MARKERS_MAX]; /* of the markers over the training rectangles: set by c5_dense_scale */
 	size_t per_epoch;           /* patches; 0: as many as cover the training area twice */
+	unsigned still;             /* as in c5_block_feed */
 } c5_dense_feed;
 
 /* Mean and deviation of the markers' grey values in the training rectangles. C5_EINPUT for a marker that is the same everywhere. */
 int c5_dense_scale(c5_dense_feed *how, const c5_field *fields, size_t n, char *const *markers);
 /* Patches drawn anywhere in the training rectangles, anew in every epoch; validation patches stand side by side. One input (C, P, P), one target (K, P, P).
- * Judged by Pearson's r over all pixels, per marker. */
+ * Judged by Pearson's r over all pixels: the mean over markers ("pearson"), and of several each ("pearson_MARKER"). */
 int c5_feed_dense(c5_feed **out, const c5_dense_feed *how, const c5_field *fields, size_t n, char *const *markers);
 
 void c5_stain_feed_free(c5_feed *f); /* of both; NULL is fine */

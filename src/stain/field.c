@@ -6,7 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/error.h"
+#include "base/mem.h"
 #include "image/filter.h"
+#include "image/register.h"
 
 void c5_field_clear(c5_field *f)
 {
@@ -42,6 +45,26 @@ void c5_field_prepare(float *plane, size_t height, size_t width, double ground, 
 	for (size_t i = 0; i < n; i++) squares += ((double)plane[i] - mean) * ((double)plane[i] - mean);
 	double sd = n ? sqrt(squares / (double)n) : 0, by = sd > 1e-12 * (fabs(mean) + 1) ? 1 / sd : 0;
 	for (size_t i = 0; i < n; i++) plane[i] = (float)(((double)plane[i] - mean) * by);
+}
+
+c5_rect c5_rect_common(c5_rect a, c5_rect b)
+{
+	c5_rect c = { a.y0 > b.y0 ? a.y0 : b.y0, a.x0 > b.x0 ? a.x0 : b.x0, a.y1 < b.y1 ? a.y1 : b.y1, a.x1 < b.x1 ? a.x1 : b.x1 };
+	return c.y1 > c.y0 && c.x1 > c.x0 ? c : (c5_rect){ 0, 0, 0, 0 };
+}
+
+int c5_field_move(c5_field *f, int m, double y, double x)
+{
+	const size_t n = f->height * f->width, down = (size_t)ceil(fabs(y)), across = (size_t)ceil(fabs(x));
+	float *level = f->level + (size_t)m * n, *before;
+	int err = c5_alloc_aligned(&before, n, sizeof *before);
+	if (err < 0) return err;
+	memcpy(before, level, n * sizeof *before);
+	c5_register_move(level, before, f->height, f->width, y, x);
+	free(before);
+	const c5_rect there = { y > 0 ? down : 0, x > 0 ? across : 0, y < 0 && down < f->height ? f->height - down : f->height, x < 0 && across < f->width ? f->width - across : f->width };
+	f->seen = c5_rect_common(f->seen, there);
+	return C5_OK;
 }
 
 void c5_field_split(c5_field *f, c5_rect whole, double share, size_t gap)

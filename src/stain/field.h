@@ -13,11 +13,13 @@ typedef struct c5_rect { size_t y0, x0, y1, x1; } c5_rect;
 typedef struct c5_field {
 	char *name;             /* experiment; owned */
 	uint64_t frame;
+	uint64_t beside;        /* the frame that was recorded with the marker */
 	size_t height, width;
 	int channels, markers;
 	float *input;           /* (C, H, W), owned: prepared, see c5_field_prepare */
 	float *level;           /* (K, H, W), owned: the markers in grey values; NULL: not recorded */
 	uint8_t *mask;          /* (K, H, W), owned: where they are positive; NULL as level */
+	c5_rect seen;           /* what both show: all of it, less what came in at the edges when the marker was moved (align.h) */
 	c5_rect train, validate; /* what is learnt from and what is checked with; empty when y1 <= y0 */
 } c5_field;
 
@@ -28,6 +30,12 @@ size_t c5_field_bytes(const c5_field *f);
  * becomes 0. What the lamp, the exposure and the dish add is gone, whatever the plate. scratch: c5_field_scratch floats. */
 size_t c5_field_scratch(size_t height, size_t width, double ground);
 void c5_field_prepare(float *plane, size_t height, size_t width, double ground, void *scratch);
+
+/* What is in both. */
+c5_rect c5_rect_common(c5_rect a, c5_rect b);
+
+/* Moves marker m (grey values) by (y, x) px and takes the edge that came in out of `seen`. The mask is made afterwards. C5_ENOMEM. */
+int c5_field_move(c5_field *f, int m, double y, double x);
 
 /* Splits a field from side to side: the right `share` of `whole` is for validation, the rest but `gap` px before it for training. */
 void c5_field_split(c5_field *f, c5_rect whole, double share, size_t gap);

@@ -15,6 +15,7 @@ const c5_opt c5_stain_opts[] = {
 	{ "input", C5_OPT_TEXT, F(input), NULL, 0, 0, NULL, "A,B", "label-free channels; unset: all of them" },
 	{ "planes", C5_OPT_TEXT, F(planes), "all", 0, 0, NULL, "all|middle|N,N", "z planes seen, as channels" },
 	{ "marker", C5_OPT_TEXT, F(marker), NULL, 0, 0, NULL, "A,B", "fluorescence to learn; unset: the channel named marker, or the only fluorescence" },
+	{ "register", C5_OPT_CHOICE, F(registration), "auto", 0, 0, NULL, "auto|check|off", "whether the marker lies where the label-free image has it: moved when surely not, or told only" },
 	{ "ground", C5_OPT_REAL, F(ground), "40", 0, 1000, "px", NULL, "large-scale light taken away from label-free planes; 0: left" },
 	{ "threshold", C5_OPT_CHOICE, F(threshold), "otsu", 0, 0, NULL, "otsu|percentile|hand", "how the marker is made yes or no" },
 	{ "value", C5_OPT_REAL, F(value), "90", 0, 1e9, NULL, NULL, "the percentile, or the grey value by hand" },
@@ -24,12 +25,21 @@ const c5_opt c5_stain_opts[] = {
 	{ "stride", C5_OPT_INT, F(stride), "0", 0, 512, "px", NULL, "from block to block; 0: half a block" },
 	{ "context", C5_OPT_INT, F(context), "16", 0, 512, "px", NULL, "what the network sees around a block, on each side" },
 	{ "share", C5_OPT_REAL, F(share), "0.3", 0, 1, NULL, NULL, "of a block's area that must be positive" },
+	{ "turns", C5_OPT_CHOICE, F(turns), "all", 0, 0, NULL, "all|left-right|up-down|none", "how what is learnt from is turned and mirrored; light from one side (relief) has an up and a down" },
 	{ "patch", C5_OPT_INT, F(patch), "128", 16, 4096, "px", NULL, "dense: side of a training patch" },
 	{ "target", C5_OPT_CHOICE, F(target), "image", 0, 0, NULL, "image|mask", "dense: the marker's grey values, or where it is positive" },
 	{ "width", C5_OPT_REAL, F(width), "1", 0.125, 8, NULL, NULL, "filters of the network, 1: 32 at the first level" },
 	{ "depth", C5_OPT_INT, F(depth), "3", 1, 5, NULL, "N", "dense: levels of the U-Net" },
 	{ 0 },
 };
+
+unsigned c5_stain_still(const c5_stain_params *p)
+{
+	static const struct { const char *name; unsigned still; } turns[] = { { "left-right", 6 }, { "up-down", 5 }, { "none", 7 } };
+	for (size_t i = 0; i < sizeof turns / sizeof *turns; i++)
+		if (p->turns && !strcmp(p->turns, turns[i].name)) return turns[i].still;
+	return 0;
+}
 
 static void put(c5_buf *b, int indent, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 static void put(c5_buf *b, int indent, const char *fmt, ...)

@@ -18,6 +18,7 @@ typedef struct c5_stain_params {
 	char *input;         /* "phase,srs"; unset: every label-free channel */
 	char *planes;        /* z planes used as channels: "all", "middle", or numbers from 0 by commas */
 	char *marker;        /* "dapi,map2": one head each */
+	char *registration;  /* auto | check | off: whether the marker lies where the label-free image has it (align.h); unset: off */
 	double ground;       /* large-scale ground taken away from label-free planes, px; 0: none */
 	char *threshold;     /* otsu | percentile | hand */
 	double value;        /* of percentile or hand */
@@ -25,12 +26,14 @@ typedef struct c5_stain_params {
 	int64_t despeckle;   /* smaller positive spots are dropped, px */
 	int64_t block, stride, context; /* px; stride 0: half a block */
 	double share;        /* of a block's area from which it is positive */
+	char *turns;         /* all | left-right | up-down | none */
 	int64_t patch;       /* dense: side of a training patch, px */
 	char *target;        /* dense: image | mask */
 	double width;        /* of the network: factor on its filters */
 	int64_t depth;       /* dense: levels of the U-Net */
 } c5_stain_params;
 extern const c5_opt c5_stain_opts[];
+unsigned c5_stain_still(const c5_stain_params *p); /* of a feed (feeds.h) */
 
 /* Kept with the model. Numbers that training found are beside the settings. */
 typedef struct c5_recipe {
