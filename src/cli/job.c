@@ -47,8 +47,9 @@ static void tell_summary(const c5_run_summary *s, const char *container)
 	c5_event("run-end", "siif", "run", c5_revision_name(s->run), "experiments", (int64_t)s->experiments, "failed", (int64_t)s->failed, "seconds", s->seconds, (char *)NULL);
 }
 
-int c5_cli_job(const c5_cli *cli, const c5_command *command, int argc, char **argv, const c5_pipeline *pipeline, const c5_job_settings *set,
-               const char *container, const char *const *inputs)
+/* told: whether this is the rank that speaks. */
+static int do_job(const c5_cli *cli, const c5_command *command, int argc, char **argv, const c5_pipeline *pipeline, const c5_job_settings *set,
+                  const char *container, const char *const *inputs, bool *told)
 {
 	c5_comm *comm = NULL;
 	c5_run_summary summary = { 0 };
@@ -64,21 +65,32 @@ int c5_cli_job(const c5_cli *cli, const c5_command *command, int argc, char **ar
 		.resume = set->resume, .recompute = set->recompute, .dry_run = set->dry_run, .commit_every_s = set->commit_every_s, .threads = cli->common.threads,
 	};
 	err = c5_run_pipeline(comm, pipeline, &request, &summary);
-	if (c5_comm_rank(comm) == 0 && summary.run && (err == C5_OK || err == C5_EPARTIAL)) tell_summary(&summary, container);
+	*told = c5_comm_rank(comm) == 0;
+	if (*told && summary.run && (err == C5_OK || err == C5_EPARTIAL)) tell_summary(&summary, container);
 done:
 	c5_comm_close(comm);
 	free(line);
 	return err;
 }
 
-int c5_cli_step(const c5_command *command, const char *step, int argc, char **argv, bool takes_inputs)
+int c5_cli_job(const c5_cli *cli, const c5_command *command, int argc, char **argv, const c5_pipeline *pipeline, const c5_job_settings *set,
+               const char *container, const char *const *inputs)
+{
+	bool told = false;
+	return do_job(cli, command, argc, argv, pipeline, set, container, inputs, &told);
+}
+
+int c5_cli_step_then(const c5_command *command, const char *step, int argc, char **argv, bool takes_inputs, const c5_opt_group *more,
+                     int (*then)(void *settings, const char *container, const c5_job_settings *job))
 {
 	const c5_step_ops *ops = c5_step_find(step);
 	c5_job_settings set = { 0 };
 	c5_pipeline pipeline;
 	c5_step *added = NULL;
 	c5_cli cli = { 0 };
-	c5_opt_group groups[] = { { "Settings", ops->kind->opts, NULL }, { "Run", c5_job_opts, &set }, { NULL, NULL, NULL } };
+	c5_opt_group groups[] = { { "Settings", ops->kind->opts, NULL }, { "Run", c5_job_opts, &set }, { NULL, NULL, NULL }, { NULL, NULL, NULL } };
+	bool told = false;
+	if (more) groups[2] = *more;
 	int err = c5_pipeline_init(&pipeline);
 	if (err < 0 || (err = c5_pipeline_add(&pipeline, ops->kind, &added)) < 0) goto done;
 	groups[0].settings = added->params;
@@ -88,12 +100,18 @@ int c5_cli_step(const c5_command *command, const char *step, int argc, char **ar
 		const char **inputs = NULL;
 		if ((err = c5_alloc(&inputs, (size_t)cli.n, sizeof *inputs)) == C5_OK) {
 			for (int i = 1; i < cli.n; i++) inputs[i - 1] = cli.words[i];
-			err = c5_cli_job(&cli, command, argc, argv, &pipeline, &set, cli.words[0], inputs);
+			err = do_job(&cli, command, argc, argv, &pipeline, &set, cli.words[0], inputs, &told);
 		}
 		free(inputs);
+		if (err == C5_OK && told && then && !set.dry_run) err = then(more->settings, cli.words[0], &set);
 	}
 	c5_cli_close(&cli, groups);
 done:
 	c5_pipeline_free(&pipeline);
 	return err;
+}
+
+int c5_cli_step(const c5_command *command, const char *step, int argc, char **argv, bool takes_inputs)
+{
+	return c5_cli_step_then(command, step, argc, argv, takes_inputs, NULL, NULL);
 }

@@ -18,5 +18,8 @@ char *c5_cli_line(const char *command, int argc, char **argv);
 
 /* A command that is one step with its option table: `cyto5 NAME CONTAINER [INPUT ...] [--option VALUE]`. */
 int c5_cli_step(const c5_command *command, const char *step, int argc, char **argv, bool takes_inputs);
+/* The same with one more group of options, and, on the rank that speaks, what is to be said of the results when they are there. */
+int c5_cli_step_then(const c5_command *command, const char *step, int argc, char **argv, bool takes_inputs, const c5_opt_group *more,
+                     int (*then)(void *settings, const char *container, const c5_job_settings *job));
 
 #endif

@@ -34,7 +34,7 @@ struct c5_step_ops {
 	const c5_step_ops *then;    /* second phase of the same step, after a commit; NULL: none */
 };
 
-extern const c5_step_ops c5_step_ingest, c5_step_simulate, c5_step_drift, c5_step_segment, c5_step_objects, c5_step_crop, c5_step_track, c5_step_stain, c5_step_score, c5_step_explain, c5_step_import;
+extern const c5_step_ops c5_step_ingest, c5_step_simulate, c5_step_drift, c5_step_segment, c5_step_objects, c5_step_crop, c5_step_track, c5_step_stain, c5_step_forecast, c5_step_score, c5_step_explain, c5_step_import;
 
 /* All of them, in the order of a pipeline; NULL-ended. And their kinds alone, for c5_pipeline_read. */
 extern const c5_step_ops *const c5_steps[];
