@@ -180,7 +180,8 @@ static void judged_by_what_is_known(void **state)
 	size_t all = f->n_validate * f->target_count[0];
 	y = malloc(all * sizeof *y), in = malloc(all * sizeof *in);
 	for (size_t i = 0; i < all; i++) y[i] = (float)(i % 13), in[i] = 3 - 2 * y[i];
-	assert_int_equal(f->judge(f, (const float *[]){ in }, (const float *[]){ y }, names, values), 1);
+	assert_int_equal(f->judge(f, (const float *[]){ in }, (const float *[]){ y }, names, values), 3); /* the mean over markers, and each */
+	assert_true(!strcmp(names[0], "pearson") && !strncmp(names[1], "pearson_", 8) && fabs(values[0] - 0.5 * (values[1] + values[2])) < 1e-12);
 	assert_true(fabs(values[0] + 1) < 1e-9);
 	free(in);
 	free(y);
