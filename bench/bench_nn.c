@@ -1,10 +1,10 @@
 /* bench_nn.c – passes of a network that ships through the engine, timed. nn.py runs it beside other libraries on the same numbers.
  *
- *     bench_nn [--net NAME] [--size PX] [--batch N] [--mode train|infer] [--precision fp32|bf16] [--reps N] [--dump DIR]
+ *     bench_nn [--net NAME] [--size PX] [--batch N] [--mode train|infer] [--precision fp32|bf16] [--reps N] [--dump DIR] [--serve]
  *
  * Training: set the input, forward, loss (cross-entropy; binary for one class), backward, one step of SGD with momentum 0.9. Inference: input, forward, output.
  * One JSON line: milliseconds a pass (median, least), items a second, share of a pass in the library's convolutions and products, memory, losses of the
- * first passes. --dump writes what another library needs to repeat it: layers.json, weights.f32, input.f32, target.f32, output.f32. */
+ * first passes. --serve times no passes by itself, but one for each line it reads, and answers with its milliseconds. --dump writes what another library needs to repeat it: layers.json, weights.f32, input.f32, target.f32, output.f32. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,7 +16,7 @@
 #include "base/random.h"
 #include "nn/net.h"
 
-typedef struct settings { char *net, *mode, *precision, *device, *dump; int64_t size, channels, classes, batch, reps, first; bool dropout, plain; double width; } settings;
+typedef struct settings { char *net, *mode, *precision, *device, *dump; int64_t size, channels, classes, batch, reps, first; bool dropout, plain, serve; double width; } settings;
 static const c5_opt opts[] = {
 	{ "net", C5_OPT_TEXT, offsetof(settings, net), "resnet18", 0, 0, NULL, "NAME", "network" },
 	{ "mode", C5_OPT_CHOICE, offsetof(settings, mode), "train", 0, 0, NULL, "train|infer", "what to time" },
@@ -31,6 +31,7 @@ static const c5_opt opts[] = {
 	{ "width", C5_OPT_REAL, offsetof(settings, width), "0", 0, 16, NULL, NULL, "of the network (0: its own)" },
 	{ "dropout", C5_OPT_BOOL, offsetof(settings, dropout), "true", 0, 0, NULL, NULL, "as in the network, else none" },
 	{ "shares", C5_OPT_BOOL, offsetof(settings, plain), "true", 0, 0, NULL, NULL, "take the shares of time too, in passes of their own" },
+	{ "serve", C5_OPT_BOOL, offsetof(settings, serve), "false", 0, 0, NULL, NULL, "after the first passes and the JSON line, a pass for each line read" },
 	{ "dump", C5_OPT_TEXT, offsetof(settings, dump), NULL, 0, 0, NULL, "DIR", "write weights, input, target, output" },
 	{ 0 }
 };
@@ -142,6 +143,20 @@ static int pass(bench *b, int64_t index)
 	return err;
 }
 
+static int serve(bench *b, int64_t index)
+{
+	char line[64];
+	int err = C5_OK;
+	fflush(stdout);
+	while (!err && fgets(line, sizeof line, stdin)) {
+		double from = c5_clock_s();
+		err = pass(b, index++);
+		printf("%.4f\n", (c5_clock_s() - from) * 1e3);
+		fflush(stdout);
+	}
+	return err;
+}
+
 static int by_value(const void *a, const void *b)
 {
 	double x = *(const double *)a, y = *(const double *)b;
@@ -180,7 +195,7 @@ static int run(bench *b)
 		printf("]}\n");
 	}
 	free(took);
-	return err;
+	return err || !s->serve ? err : serve(b, index);
 }
 
 int main(int argc, char **argv)
