@@ -37,6 +37,9 @@ typedef struct c5_dn_op {
 /* Makers, by kind; `op->spec` is set, in[] and out are as in the spec (out with the layout of in[0] where that fits). */
 typedef int (*c5_dn_make)(c5_dn *d, c5_dn_op **out, const c5_op_spec *spec);
 int c5_dn_make_product(c5_dn *d, c5_dn_op **out, const c5_op_spec *spec);
+/* A convolution of small maps as a dense product, where that pays (onednn_small.c). */
+bool c5_dn_small_pays(const c5_op_spec *spec);
+int c5_dn_make_small(c5_dn *d, c5_dn_op **out, const c5_op_spec *spec);
 int c5_dn_make_convert(c5_dn *d, c5_dn_op **out, const c5_op_spec *spec);
 int c5_dn_make_pool(c5_dn *d, c5_dn_op **out, const c5_op_spec *spec);
 int c5_dn_make_global_pool(c5_dn *d, c5_dn_op **out, const c5_op_spec *spec);

@@ -140,6 +140,33 @@ static void make_last(making *m)
 	m->src = src, m->dst = dst;
 }
 
+/* Blocks of 16 channels for whole chains of convolutions: Winograd works on them, so that nothing is moved between it and the others, and on maps of few
+ * pixels the library's own choice, channels last, takes twice the time. Not where the processor has tiles (its fast code wants channels last), nor
+ * for wide windows on few channels in bfloat16. Layouts only; where the library cannot, it is asked for its choice. */
+static dnnl_status_t make_blocked(making *m)
+{
+	const c5_op_spec *s = m->s;
+	const c5_layer *a = s->layer;
+	int isa = (int)dnnl_get_effective_cpu_isa();
+	bool narrow = s->compute == C5_TYPE_BF16;
+	if (s->kind != C5_LAYER_CONV || a->groups > 1 || s->in[0].rank != 4 || isa < (int)dnnl_cpu_isa_avx512_core || a->filters % 16) return dnnl_unimplemented;
+	if (narrow && isa >= (int)dnnl_cpu_isa_avx512_core_amx) return dnnl_unimplemented;
+	int64_t in = s->in[0].dims[1];
+	if (in % 16 && (in > 4 || (narrow && a->kernel[0] > 5))) return dnnl_unimplemented;
+	c5_md src = m->src, dst = m->dst;
+	dnnl_data_type_t type = narrow ? dnnl_bf16 : dnnl_f32, out_type = s->out.type == C5_TYPE_BF16 ? dnnl_bf16 : dnnl_f32;
+	dnnl_status_t got = dnnl_unimplemented;
+	if (c5_md_tag(&m->src, 4, s->in[0].dims, type, in % 16 ? dnnl_nchw : dnnl_nChw16c) == C5_OK && c5_md_tag(&m->dst, 4, s->out.dims, out_type, dnnl_nChw16c) == C5_OK)
+		got = pd_of(m, &m->hint, C5_PASS_FORWARD, &m->desc, m->attr);
+	if (got == dnnl_success && is_reference(m->hint)) {
+		dnnl_primitive_desc_destroy(m->hint);
+		m->hint = NULL;
+		got = dnnl_unimplemented;
+	}
+	if (got != dnnl_success) m->src = src, m->dst = dst;
+	return got;
+}
+
 /* Forward: a dense layer takes its input as it lies if the library has fast code for that. */
 static int make_forward(making *m)
 {
@@ -161,6 +188,7 @@ static int make_forward(making *m)
 		}
 		if (s != dnnl_success) m->src = any;
 	}
+	if (s != dnnl_success) s = make_blocked(m);
 	if (s != dnnl_success) s = pd_of(m, &m->hint, C5_PASS_FORWARD, &m->desc, m->attr);
 	if (s != dnnl_success) return c5_dn_status(s, "a product");
 	if (want_last(m)) make_last(m);
@@ -341,6 +369,7 @@ static int backward(c5_dn *d, c5_dn_op *o, const c5_op_args *a)
 
 int c5_dn_make_product(c5_dn *d, c5_dn_op **out, const c5_op_spec *spec)
 {
+	if (c5_dn_small_pays(spec)) return c5_dn_make_small(d, out, spec);
 	product *p;
 	int err = c5_dn_op_new(&p, sizeof *p, spec);
 	if (err) return err;
