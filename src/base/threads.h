@@ -1,4 +1,5 @@
-/* threads.h – how many threads one rank computes with. No result depends on the number. */
+/* threads.h – how many threads one rank computes with. No result of our own loops depends on the number; what
+ * networks compute does in the last digits, where the library cuts its sums by it. */
 #ifndef C5_BASE_THREADS_H
 #define C5_BASE_THREADS_H
 
