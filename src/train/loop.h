@@ -11,7 +11,7 @@ typedef struct c5_loop {
 	c5_together *t;
 	c5_optimizer optimizer;
 	c5_schedule schedule;
-	bool higher_is_better;
+	bool higher_is_better, last; /* last: the last epoch is what counts */
 	int watched;                 /* figure of the feed, -1 the loss */
 	int precision;
 

@@ -35,7 +35,7 @@ const c5_opt c5_train_opts[] = {
 	{ "last", C5_OPT_REAL, F(last), "0.01", 0, 1, NULL, NULL, "share of the rate a cosine ends with" },
 	{ "stop-after", C5_OPT_INT, F(stop_after), "0", 0, 1e6, "epochs", NULL, "without a better figure; 0: goes on" },
 	{ "watch", C5_OPT_TEXT, F(watch), "loss", 0, 0, NULL, "FIGURE",
-		"what says which epoch is best: loss, accuracy, balanced_accuracy or auc of the validation part" },
+		"what says which epoch is best: loss, accuracy, balanced_accuracy or auc of the validation part; last: none is chosen, so that its figures are no better than they are" },
 	{ "averaging", C5_OPT_REAL, F(averaging), "0", 0, 0.99999, NULL, NULL, "weights averaged over steps, this share kept each step; 0: as they are" },
 	{ "precision", C5_OPT_CHOICE, F(precision), "fp32", 0, 0, NULL, "fp32|bf16", "of products; sums, weights and losses are float32 always" },
 	{ "seed", C5_OPT_INT, F(seed), "1", 0, 9e15, NULL, "N", "another seed, another training" },
@@ -65,7 +65,8 @@ static int read_params(c5_loop *l)
 	l->schedule = (c5_schedule){ c5_schedule_find(p->schedule), p->rate, p->factor, p->every, p->last, p->warm_up, (double)p->epochs };
 	if (l->schedule.kind < 0) return c5_fail(C5_EUSAGE, "--schedule %s: none of constant, step, exponential, cosine, plateau", p->schedule);
 	l->precision = strcmp(p->precision, "bf16") == 0 ? C5_BF16 : C5_FP32;
-	l->higher_is_better = strcmp(p->watch, "loss") != 0;
+	l->last = strcmp(p->watch, "last") == 0;
+	l->higher_is_better = !l->last && strcmp(p->watch, "loss") != 0;
 	l->watched = -1;
 	return C5_OK;
 }
@@ -312,7 +313,7 @@ static int save(c5_loop *l)
 static int find_watched(c5_loop *l)
 {
 	const char *watch = l->job->params->watch;
-	char list[C5_FIGURES_MAX * 34] = "loss";
+	char list[C5_FIGURES_MAX * 34 + 8] = "last, loss";
 	if (!l->higher_is_better || l->watched >= 0) return C5_OK;
 	for (int i = 0; i < l->s->n_figures; i++) {
 		if (strcmp(l->s->figures[i], watch) == 0) l->watched = i;
@@ -331,6 +332,7 @@ static int judge_epoch(c5_loop *l, const c5_epoch *e, bool *better)
 	*better = !isnan(value) && (isnan(s->best) || (l->higher_is_better ? value > s->best : value < s->best));
 	if (*better || !s->best_epoch) s->best = value, s->best_epoch = e->epoch, s->since_best = s->since_plateau = 0, *better = true;
 	else s->since_best++, s->since_plateau++;
+	if (l->last) s->best_epoch = e->epoch, *better = true;
 	if (s->since_plateau >= l->schedule.every && l->schedule.kind == C5_RATE_PLATEAU) s->plateaus++, s->since_plateau = 0;
 	return C5_OK;
 }
