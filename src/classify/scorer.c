@@ -31,6 +31,7 @@ struct c5_scorer {
 	size_t scratch_each, input_most;
 	float *split;               /* one input of several, gathered */
 	float *answers;             /* (batch, outputs) */
+	const uint8_t *quiet;       /* (n) or NULL */
 	int views;
 	float *turned, *view;       /* a batch's inputs otherwise looked at, and what is said to them: (batch, classes) */
 	double busy;
@@ -150,6 +151,8 @@ int c5_scorer_views(c5_scorer *s, int views)
 		err = c5_alloc(&s->view, (size_t)s->batch * (size_t)s->classes, sizeof *s->view);
 	return err;
 }
+
+void c5_scorer_quiet(c5_scorer *s, const uint8_t *quiet) { s->quiet = quiet; }
 
 int c5_scorer_classes(const c5_scorer *s) { return s->classes; }
 int c5_scorer_batch(const c5_scorer *s) { return s->batch; }
@@ -331,17 +334,22 @@ int c5_scorer_run(c5_scorer *s, uint64_t first, uint64_t n, c5_scorer_read *read
 	for (uint64_t at = 0, turn = 0; err == C5_OK && at < n; at += here, here = next, turn++) {
 		if (poll && (err = poll(ctx)) < 0) break;
 		next = n - at - here < batch ? (size_t)(n - at - here) : batch;
+		size_t last = s->n; /* the member whose inputs lie prepared; s->n: none */
 		for (size_t k = 0; err == C5_OK && k < s->n; k++) {
-			if ((k == 0 || !same_inputs(s, k, k - 1)) && (err = c5_scorer_prepare(s, k, s->pixels[turn % 2], here, s->inputs)) < 0) break;
+			if (s->quiet && s->quiet[k]) continue;
+			const bool first_asked = last == s->n;
+			if ((first_asked || !same_inputs(s, k, last)) && (err = c5_scorer_prepare(s, k, s->pixels[turn % 2], here, s->inputs)) < 0) break;
+			last = k;
 			double start = c5_clock_s();
 			if ((err = c5_member_input(&s->members[k], s->nets[k], s->inputs, here, s->split)) < 0 || (err = c5_net_forward(s->nets[k], 0, 0)) < 0) break;
 			s->busy += c5_clock_s() - start;
 			/* The device may still be at work: the next crops are read meanwhile. */
-			if (k == 0 && next && (err = read(ctx, first + at + here, next, s->pixels[(turn + 1) % 2])) < 0) break;
+			if (first_asked && next && (err = read(ctx, first + at + here, next, s->pixels[(turn + 1) % 2])) < 0) break;
 			start = c5_clock_s();
 			err = ask(s, k, here, prob + (k * n + at) * classes);
 			s->busy += c5_clock_s() - start;
 		}
+		if (err == C5_OK && next && last == s->n) err = read(ctx, first + at + here, next, s->pixels[(turn + 1) % 2]); /* nobody was asked */
 	}
 	return err;
 }

@@ -36,6 +36,8 @@ void c5_scorer_close(c5_scorer *s);          /* NULL is fine */
  * up-down, both, and these four transposed, which square crops alone can be (others stay at 4). A cell has no top. */
 #define C5_VIEWS_MOST 8
 int c5_scorer_views(c5_scorer *s, int views);
+/* Members with quiet[k] are not asked (their answers are left as they are) until this is called again; borrowed, NULL: all are. */
+void c5_scorer_quiet(c5_scorer *s, const uint8_t *quiet);
 int c5_scorer_classes(const c5_scorer *s);
 int c5_scorer_batch(const c5_scorer *s);     /* what it came to */
 size_t c5_scorer_bytes(const c5_scorer *s);  /* host memory of a batch, and the device's */

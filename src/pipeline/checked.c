@@ -170,7 +170,7 @@ static int ask_stretch(c5_checked *c, c5_scorer *scorer, source *s, uint64_t fir
 	int err = c5_alloc(&prob, members * count * classes, sizeof *prob);
 	if (err == C5_OK) err = c5_scorer_run(scorer, first, count, read_source, NULL, s, prob);
 	for (size_t m = 0; err == C5_OK && m < members; m++)
-		for (size_t i = from; i < to; i++)
+		for (size_t i = from; i < to && c->heard[m * c->n + from]; i++)
 			memcpy(c->prob + (m * c->n + i) * classes, prob + (m * count + (size_t)(c->data->items[c->item[i]].row - first)) * classes, classes * sizeof *prob);
 	free(prob);
 	return err;
@@ -181,8 +181,12 @@ static int ask_source(c5_checked *c, c5_scorer *scorer, uint32_t number, size_t 
 	enum { STRETCH = 16 }; /* batches */
 	source s = { &c->data->sources[number] };
 	const uint64_t batch = (uint64_t)c5_scorer_batch(scorer);
+	uint8_t *quiet;
 	int err = c5_scorer_bind(scorer, s.crops->channels, s.crops->n_channels, s.crops->dtype, s.crops->height, s.crops->width);
 	if (err < 0) return c5_fail_in(err, "%s: ", s.crops->experiment);
+	if ((err = c5_alloc(&quiet, c->members.n, 1)) < 0) return err;
+	for (size_t m = 0; m < c->members.n; m++) quiet[m] = !c->heard[m * c->n + from]; /* alike for all crops of an experiment */
+	c5_scorer_quiet(scorer, quiet);
 	while (err == C5_OK && from < to) {
 		uint64_t first = c->data->items[c->item[from]].row / batch * batch, end = first + STRETCH * batch;
 		size_t next = from;
@@ -192,6 +196,8 @@ static int ask_source(c5_checked *c, c5_scorer *scorer, uint32_t number, size_t 
 		err = ask_stretch(c, scorer, &s, first, last - first, from, next);
 		from = next;
 	}
+	c5_scorer_quiet(scorer, NULL);
+	free(quiet);
 	return err;
 }
 
