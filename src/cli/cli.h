@@ -50,6 +50,7 @@ extern const c5_command c5_cmd_model;
 extern const c5_command c5_cmd_export, c5_cmd_import;
 extern const c5_command c5_cmd_train, c5_cmd_import_crops;
 extern const c5_command c5_cmd_search;
+extern const c5_command c5_cmd_identify;
 extern const c5_command c5_cmd_show, c5_cmd_log, c5_cmd_schema, c5_cmd_check, c5_cmd_diff, c5_cmd_digest, c5_cmd_recover, c5_cmd_compact, c5_cmd_migrate;
 
 const c5_command *c5_command_find(const char *name);

@@ -15,6 +15,7 @@
 #include "cli/shifted.h"
 #include "cli/trained_summary.h"
 #include "mpi/trainer.h"
+#include "pipeline/identify_fit.h"
 #include "pipeline/learn.h"
 
 typedef struct train_set { char *name, *config, *augment, *device, *predictions; bool resume; } train_set;
@@ -135,7 +136,15 @@ static void close_training(c5_trainer *t, int k, c5_trainee *it)
 
 static int describe(c5_trainer *t, int k, c5_stored_model *s)
 {
-	return c5_learn_describe(((command *)t->ctx)->what, k, s);
+	command *c = t->ctx;
+	const c5_dataset *d = c->what->data;
+	char **names;
+	int err = c5_learn_describe(c->what, k, s);
+	if (err < 0 || (err = c5_alloc(&names, d->n_sources, sizeof *names)) < 0) return err;
+	for (size_t i = 0; i < d->n_sources; i++) names[i] = d->sources[i].experiment;
+	c5_fit_note(s, c->container, names, d->n_sources);
+	free(names);
+	return C5_OK;
 }
 
 static const char *shown_name(const c5_trainer *t, int k) { return t->n > 1 ? t->names[k] : NULL; }

@@ -30,6 +30,7 @@ const c5_command *const c5_commands[] = {
 	&c5_cmd_digest,
 	&c5_cmd_schema,
 	&c5_cmd_preview,
+	&c5_cmd_identify,
 	&c5_cmd_export,
 	&c5_cmd_measure,
 	&c5_cmd_lineage,

@@ -210,6 +210,7 @@ static void print_stored(const c5_stored_model *s)
 	line[0] = '\0';
 	for (size_t i = 0; i < s->n_channels; i++) put(line, sizeof line, "%s%s", i ? ", " : "", s->channels[i].name ? s->channels[i].name : "?");
 	print_line("channels", s->n_channels ? line : NULL);
+	if (isfinite(s->object_px)) print_line("objects, px", c5_text_real(number, s->object_px));
 	if (isfinite(s->pixel_size_um)) print_line("pixel size, um", c5_text_real(number, s->pixel_size_um));
 	if (isfinite(s->temperature)) print_line("temperature", c5_text_real(number, s->temperature));
 	print_line("calibrated on", s->calibrated_on);
@@ -289,6 +290,7 @@ static void json_stored(c5_buf *b, const c5_stored_model *s)
 	c5_json_str(b, "note", s->note);
 	c5_json_str(b, "sha256", s->sha256);
 	c5_json_real(b, "pixel_size_um", s->pixel_size_um);
+	c5_json_real(b, "object_px", s->object_px);
 	c5_json_real(b, "temperature", s->temperature);
 	c5_json_str(b, "calibrated_on", s->calibrated_on);
 	c5_json_key(b, "classes");

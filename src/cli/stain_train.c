@@ -14,6 +14,7 @@
 #include "cli/stain.h"
 #include "mpi/comm.h"
 #include "mpi/trainer.h"
+#include "pipeline/identify_fit.h"
 #include "stain/feeds.h"
 
 typedef struct settings {
@@ -176,6 +177,20 @@ static int put_text(char **to, const c5_buf *b)
 	return *to ? C5_OK : c5_fail(C5_ENOMEM, "out of memory");
 }
 
+/* Kind and size of what the label-free channel shows, from the experiments learnt from. */
+static int note_fit(const job *j, c5_stored_model *s)
+{
+	char **names;
+	size_t n = 0;
+	int err = c5_alloc(&names, j->fields.n, sizeof *names);
+	if (err < 0) return err;
+	for (size_t i = 0; i < j->fields.n; i++)
+		if (j->fields.fields[i].train.y1 > 0 && (!n || strcmp(names[n - 1], j->fields.fields[i].name))) names[n++] = j->fields.fields[i].name;
+	c5_fit_note(s, j->trainer.container, names, n);
+	free(names);
+	return C5_OK;
+}
+
 static int describe(c5_trainer *t, int k, c5_stored_model *s)
 {
 	job *j = t->ctx;
@@ -197,7 +212,7 @@ static int describe(c5_trainer *t, int k, c5_stored_model *s)
 		s->classes[m].examples = -1;
 		if (!(s->classes[m].name = c5_strdup(r->marker[m]))) return c5_fail(C5_ENOMEM, "out of memory");
 	}
-	return C5_OK;
+	return note_fit(j, s);
 }
 
 static void told(c5_trainer *t, int k, const c5_train_state *s, double items_per_s, bool better)

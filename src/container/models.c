@@ -35,6 +35,7 @@ static const struct { const char *name; size_t at; bool dataset; } texts[] = {
 
 static const struct { const char *name; size_t at; } reals[] = {
 	{ "pixel_size_um", offsetof(c5_stored_model, pixel_size_um) },
+	{ "object_px", offsetof(c5_stored_model, object_px) },
 	{ "temperature", offsetof(c5_stored_model, temperature) },
 };
 #define N_REALS (sizeof reals / sizeof *reals)

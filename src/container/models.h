@@ -48,6 +48,7 @@ typedef struct c5_stored_model {
 	char *licence, *note;
 	char *input;                /* path of what it was trained on, when there is one (compact keeps that) */
 	double pixel_size_um;       /* of the images it expects; NAN not stated */
+	double object_px;           /* of a typical object in the images it was trained on, as `identify` sees them; NAN not stated */
 	double temperature;         /* logits are divided by it before the softmax; NAN: not calibrated */
 	char *calibrated_on;        /* what it was fitted to: "/data/new.h5, 812 crops by condition" */
 	c5_stored_array *arrays; size_t n_arrays;

@@ -23,7 +23,7 @@
 const char *const c5_field_names[C5_FIELD_N + 1] = { "experiment", "plate", "well", "position", "condition", "compound", "dose", "replicate",
 	"channel", "modality", "frame", "z", NULL };
 
-const char *const c5_modality_names[] = { "phase", "brightfield", "fluorescence", "srs", "tpef", "transmission", NULL };
+const char *const c5_modality_names[] = { "phase", "brightfield", "dic", "fluorescence", "srs", "tpef", "transmission", NULL };
 
 int c5_modality_check(const char *text)
 {
@@ -32,7 +32,7 @@ int c5_modality_check(const char *text)
 	if (c5_modality_names[k]) return C5_OK;
 	const char *near = c5_nearest(text, c5_modality_names);
 	if (near) return c5_fail(C5_EINPUT, "modality '%s'; did you mean '%s'?", text, near);
-	return c5_fail(C5_EINPUT, "modality '%s', expected phase, brightfield, fluorescence, srs, tpef or transmission", text);
+	return c5_fail(C5_EINPUT, "modality '%s', expected phase, brightfield, dic, fluorescence, srs, tpef or transmission", text);
 }
 
 static void clear_entry(c5_entry *e)

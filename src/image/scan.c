@@ -20,7 +20,7 @@ const c5_opt c5_scan_opts[] = {
 	{ "sheet", C5_OPT_TEXT, FIELD(sheet), NULL, 0, 0, NULL, "FILE.csv", "sample sheet: a row for each file, folder or pattern" },
 	{ "channel", C5_OPT_TEXT, FIELD(channel), NULL, 0, 0, NULL, "NAME[,NAME]", "names of the channels that the files do not name" },
 	{ "modality", C5_OPT_TEXT, FIELD(modality), NULL, 0, 0, NULL, "NAME[,NAME]",
-		"their modalities: phase, brightfield, fluorescence, srs, tpef, transmission" },
+		"their modalities: phase, brightfield, dic, fluorescence, srs, tpef, transmission" },
 	{ "experiment", C5_OPT_TEXT, FIELD(experiment), NULL, 0, 0, NULL, "NAME", "name of the experiment, when the input is one" },
 	{ "z", C5_OPT_TEXT, FIELD(z), "all", 0, 0, NULL, "all|max|mean|min|N", "planes of depth: keep all, project them, or take plane N (from 0)" },
 	{ "plane", C5_OPT_CHOICE, FIELD(plane), NULL, 0, 0, NULL, "red|green|blue|luminance", "what to read of RGB images; unset, they are refused" },

@@ -26,7 +26,7 @@ typedef struct c5_series {
 	char *experiment;           /* unique together with the channel; [A-Za-z0-9._+-] and space only, so never a '/' */
 	char *plate, *well, *position, *condition, *compound, *dose, *replicate; /* NULL: not stated */
 	char *channel;              /* "phase", "ch0" ... */
-	char *modality;             /* phase|brightfield|fluorescence|srs|tpef|transmission, NULL: not stated */
+	char *modality;             /* phase|brightfield|dic|fluorescence|srs|tpef|transmission, NULL: not stated */
 	double wavelength_nm;       /* NAN: not stated, as for the next three */
 	double pixel_size_um, z_step_um, frame_interval_s;
 	int dtype;                  /* enum c5_dtype, as recorded */

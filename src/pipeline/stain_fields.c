@@ -18,7 +18,7 @@
 
 static bool label_free(const c5_channel *c)
 {
-	static const char *const kinds[] = { "phase", "brightfield", "transmission", "srs", "tpef" };
+	static const char *const kinds[] = { "phase", "brightfield", "dic", "transmission", "srs", "tpef" };
 	for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
 		if ((c->modality && !strcmp(c->modality, kinds[i])) || !strcmp(c->name, kinds[i])) return true;
 	return false;
@@ -100,7 +100,7 @@ int c5_stain_recipe_for(c5_recipe *r, const c5_experiment *e, const c5_stain_par
 	if (p->input) err = names_of(r->channel, &r->channels, e, p->input);
 	for (size_t i = 0; !p->input && i < e->n_channels; i++)
 		if (label_free(&e->channels[i])) add_name(r->channel, &r->channels, e->channels[i].name);
-	if (err == C5_OK && r->channels == 0) err = c5_fail(C5_ENOTFOUND, "%s: no label-free channel (phase, brightfield, transmission, srs, tpef); name one with --input", e->name);
+	if (err == C5_OK && r->channels == 0) err = c5_fail(C5_ENOTFOUND, "%s: no label-free channel (phase, brightfield, dic, transmission, srs, tpef); name one with --input", e->name);
 	if (err == C5_OK) err = planes_of(r, e, p->planes ? p->planes : "all");
 	if (err == C5_OK) err = p->marker ? names_of(r->marker, &r->markers, e, p->marker) : marker_of(r, e);
 	for (int m = 0; err == C5_OK && m < r->markers; m++)

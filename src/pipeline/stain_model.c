@@ -41,17 +41,18 @@ static int read_stored(c5_stored_model *s, c5_file *f, const char *name, uint32_
 
 int c5_stain_model_read(c5_stain_model *out, c5_file *f, const char *name, uint32_t number, bool numbers)
 {
-	c5_stored_model s;
+	c5_stored_model *s = &out->stored;
 	memset(out, 0, sizeof *out);
-	c5_stored_model_init(&s);
-	int err = read_stored(&s, f, name, number, numbers);
-	if (err == C5_OK && (!s.kind || strcmp(s.kind, "stain") || !s.preprocessing))
-		err = c5_fail(C5_EINPUT, "model %s is no stain model (%s); make one with cyto5 stain train", name, s.kind ? s.kind : "of no stated kind");
-	if (err == C5_OK) err = c5_recipe_parse(&out->recipe, name, s.preprocessing, strlen(s.preprocessing));
-	if (err == C5_OK) err = c5_trained_unpack(&out->model, numbers ? &out->weights : NULL, &s);
-	out->revision = s.revision;
-	memcpy(out->sha256, s.sha256, sizeof out->sha256);
-	c5_stored_model_free(&s);
+	c5_stored_model_init(s);
+	int err = read_stored(s, f, name, number, numbers);
+	if (err == C5_OK && (!s->kind || strcmp(s->kind, "stain") || !s->preprocessing))
+		err = c5_fail(C5_EINPUT, "model %s is no stain model (%s); make one with cyto5 stain train", name, s->kind ? s->kind : "of no stated kind");
+	if (err == C5_OK) err = c5_recipe_parse(&out->recipe, name, s->preprocessing, strlen(s->preprocessing));
+	if (err == C5_OK) err = c5_trained_unpack(&out->model, numbers ? &out->weights : NULL, s);
+	out->revision = s->revision;
+	memcpy(out->sha256, s->sha256, sizeof out->sha256);
+	free(s->numbers);
+	s->numbers = NULL, s->count = 0;
 	if (err < 0) c5_stain_model_clear(out);
 	return err;
 }
@@ -60,5 +61,6 @@ void c5_stain_model_clear(c5_stain_model *m)
 {
 	c5_model_free(m->model);
 	c5_weights_free(m->weights);
+	c5_stored_model_free(&m->stored);
 	memset(m, 0, sizeof *m);
 }

@@ -2,7 +2,7 @@
 #ifndef C5_PIPELINE_STAIN_MODEL_H
 #define C5_PIPELINE_STAIN_MODEL_H
 
-#include "container/file.h"
+#include "container/models.h"
 #include "nn/model.h"
 #include "nn/weights.h"
 #include "stain/recipe.h"
@@ -13,6 +13,7 @@ typedef struct c5_stain_model {
 	c5_recipe recipe;
 	uint32_t revision;
 	char sha256[65];            /* of the weights */
+	c5_stored_model stored;     /* without its numbers */
 } c5_stain_model;
 
 /* `name`: NAME or NAME@r000003 of the open container, or FILE.h5:NAME of another. number 0: the newest (or the one named). numbers false: no weights.

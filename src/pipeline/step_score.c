@@ -10,6 +10,7 @@
 #include "classify/ensemble.h"
 #include "classify/scorer.h"
 #include "container/run.h"
+#include "pipeline/identify_fit.h"
 #include "pipeline/asked.h"
 #include "pipeline/rows.h"
 #include "pipeline/score.h"
@@ -139,6 +140,7 @@ static int plan_score(const c5_run_context *run, const c5_step *step, c5_plan *p
 	int positive, err = c5_members_open(&m, c5_file_path(run->file), p->model, false);
 	if (err < 0) return err;
 	err = c5_members_class(&m, p->class_name, &positive);
+	if (err == C5_OK) c5_fit_warn(&m.stored[0], m.at[0].name, run->file, run->names, run->n_names);
 	for (size_t i = 0; err == C5_OK && i < run->n_names; i++) {
 		c5_job *j;
 		if ((err = c5_plan_add_job(plan, &j)) < 0) break;

@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "container/run.h"
+#include "pipeline/identify_fit.h"
 #include "pipeline/stain_fields.h"
 #include "pipeline/stain_model.h"
 #include "pipeline/steps.h"
@@ -154,6 +155,7 @@ static int plan_stain(const c5_run_context *run, const c5_step *step, c5_plan *p
 	c5_stain_model model = { 0 };
 	if (!p->model) return c5_fail(C5_EUSAGE, "stain: which model is not stated; --model NAME, made by cyto5 stain train");
 	int err = c5_stain_model_read(&model, run->file, p->model, 0, false); /* once for all: without it nothing can be done */
+	if (err == C5_OK) c5_fit_warn(&model.stored, p->model, run->file, run->names, run->n_names);
 	c5_stain_model_clear(&model);
 	return err < 0 ? err : c5_step_plan_each(run, step, plan, plan_one);
 }

@@ -1,0 +1,90 @@
+/* identify_fit.c – see identify_fit.h. */
+#include "pipeline/identify_fit.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/error.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "pipeline/identify_frames.h"
+
+#define EXPERIMENTS 4 /* looked at, evenly spread */
+
+static int add_frame(c5_few_frames *all, c5_file *f, c5_codec *codec, const char *name, const char *channel)
+{
+	c5_experiment e = { 0 };
+	const c5_channel *c;
+	c5_few_frames one = { 0 };
+	int err = c5_experiment_read(f, name, &e);
+	if (err == C5_OK) err = c5_experiment_channel(&e, channel, &c);
+	if (err == C5_OK) err = c5_few_frames_read(&one, f, codec, name, c, 1);
+	if (err == C5_OK && one.n == 1) {
+		all->frames[all->n++] = one.frames[0];
+		one.n = 0;
+	}
+	c5_few_frames_clear(&one);
+	c5_experiment_free(&e);
+	return err;
+}
+
+int c5_identify_experiments(c5_identity *out, c5_file *f, char *const *names, size_t n, const char *channel)
+{
+	c5_few_frames all = { 0 };
+	c5_device *device = NULL;
+	c5_identifier *id = NULL;
+	c5_codec *codec = NULL;
+	size_t few = n < EXPERIMENTS ? n : EXPERIMENTS;
+	int err;
+	if ((err = c5_device_open(&device, "cpu")) < 0 || (err = c5_identify_open(&id, device, NULL, NULL)) < 0 || (err = c5_codec_open(&codec)) < 0 ||
+	    (err = c5_alloc(&all.frames, few + 1, sizeof *all.frames)) < 0)
+		goto done;
+	for (size_t i = 0; i < few && err == C5_OK; i++) err = add_frame(&all, f, codec, names[few > 1 ? i * (n - 1) / (few - 1) : 0], channel);
+	if (err == C5_OK) err = c5_identify(id, all.frames, all.n, out);
+done:
+	c5_few_frames_clear(&all);
+	c5_codec_close(codec);
+	c5_identifier_close(id);
+	c5_device_close(device);
+	return err;
+}
+
+void c5_fit_note(c5_stored_model *s, const char *container, char *const *names, size_t n)
+{
+	c5_identity i;
+	c5_file *f = NULL;
+	if (!n || !s->n_channels) return;
+	int err = c5_file_open(&f, container, C5_READ, "working");
+	if (err == C5_OK) err = c5_identify_experiments(&i, f, names, n, s->channels[0].name);
+	c5_file_close(f);
+	if (err < 0) {
+		c5_log(C5_LOG_DEBUG, "what kind and size the images are is not noted: %s", c5_error_last());
+		c5_error_clear();
+		return;
+	}
+	s->object_px = i.diameter_px;
+	if (!s->channels[0].modality) s->channels[0].modality = c5_strdup(c5_identify_modality(i.best));
+}
+
+double c5_fit_ratio(const c5_stored_model *s, const c5_identity *i) { return i->diameter_px / s->object_px; }
+const char *c5_fit_modality(const c5_stored_model *s) { return s->n_channels ? s->channels[0].modality : NULL; }
+
+void c5_fit_warn(const c5_stored_model *s, const char *model, c5_file *f, char *const *names, size_t n)
+{
+	c5_identity i;
+	if (!n || !s->n_channels || !isfinite(s->object_px)) return;
+	if (c5_identify_experiments(&i, f, names, n, s->channels[0].name) < 0) {
+		c5_log(C5_LOG_DEBUG, "whether model %s is fit for these images is not known: %s", model, c5_error_last());
+		c5_error_clear();
+		return;
+	}
+	const char *modality = c5_fit_modality(s);
+	double ratio = c5_fit_ratio(s, &i);
+	if (!c5_identify_agrees(i.best, modality))
+		c5_log(C5_LOG_WARN, "channel %s looks like %s (%.0f %%), model %s was trained on %s: its answers may mean nothing", s->channels[0].name, c5_identify_modality(i.best),
+			100 * i.probability, model, modality);
+	if (ratio > C5_FIT_NEAR || ratio < 1 / C5_FIT_NEAR)
+		c5_log(C5_LOG_WARN, "channel %s: objects of about %.0f px, %.2g x as large as those model %s was trained on; rescale the images by %.2f, or train on such images",
+			s->channels[0].name, i.diameter_px, ratio, model, 1 / ratio);
+}
