@@ -146,7 +146,27 @@ static void targets_say_kind_and_size_and_nothing_where_it_is_unknown(void **sta
 	f = open_feed(0);
 	fill(f, &got, 0, items, draws, ITEMS);
 	for (size_t i = 0; i < ITEMS; i++)
-		for (size_t k = 0; k < C5_KINDS; k++) assert_true(got.kinds[i * C5_KINDS + k] == (float)(i % C5_KINDS == k));
+		for (size_t k = 0; k < C5_KINDS; k++) /* the first of each kind are empty: they could be any */
+			assert_true(got.kinds[i * C5_KINDS + k] == (i < C5_KINDS ? 1.0f / C5_KINDS : (float)(i % C5_KINDS == k)));
+	c5_identify_feed_free(f);
+}
+
+/* Real frames take the place of stills of every kind alike. */
+static void every_kind_comes_as_often(void **state)
+{
+	enum { N = 40 };
+	static float tiles[N * AREA], kinds[N * C5_KINDS], sizes[N * C5_IDENTIFY_BINS], weight[N];
+	size_t items[N];
+	uint64_t draws[N];
+	double sums[C5_KINDS] = { 0 };
+	float *inputs[] = { tiles }, *targets[] = { kinds, sizes };
+	(void)state;
+	for (size_t i = 0; i < N; i++) items[i] = i, draws[i] = i;
+	c5_feed *f = open_feed(0.4); /* the real ones are phase and DIC */
+	assert_int_equal(f->fill(f, items, draws, N, 3, inputs, targets, weight), C5_OK);
+	for (size_t i = 0; i < N * C5_KINDS; i++) sums[i % C5_KINDS] += (double)kinds[i];
+	for (int k = 0; k < C5_KINDS; k++) assert_true(sums[k] > 2);
+	assert_true(sums[C5_KIND_PHASE] + sums[C5_KIND_DIC] > 0.4 * N);
 	c5_identify_feed_free(f);
 }
 
@@ -218,6 +238,7 @@ int main(void)
 		cmocka_unit_test(nuclei_are_bright_and_as_large_as_asked),
 		cmocka_unit_test(an_item_is_the_same_in_any_batch_and_order),
 		cmocka_unit_test(targets_say_kind_and_size_and_nothing_where_it_is_unknown),
+		cmocka_unit_test(every_kind_comes_as_often),
 		cmocka_unit_test(the_network_is_small_and_known_again),
 		cmocka_unit_test(words_agree_as_light_does),
 		cmocka_unit_test(what_shows_nothing_is_refused),

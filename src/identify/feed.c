@@ -155,10 +155,11 @@ static double photograph(const feed *f, float *tile, int *kind, c5_random *r, fl
 	return isfinite(d) ? d / zoom : (double)NAN;
 }
 
-/* Items take turns: kinds of stills one after the other, real frames spread evenly among them. */
+/* Kinds of stills take turns; which items are real frames must not go by that, so it goes by the item's bits, well mixed. */
 static bool is_real(const feed *f, size_t item)
 {
-	return f->n && item < f->base.n_train && floor((double)(item + 1) * f->how.real) > floor((double)item * f->how.real);
+	uint64_t mixed = (uint64_t)item * UINT64_C(0x9e3779b97f4a7c15);
+	return f->n && item < f->base.n_train && (double)(mixed >> 40) / (double)(1 << 24) < f->how.real;
 }
 
 static int fill(c5_feed *base, const size_t *items, const uint64_t *draws, size_t n, uint64_t seed, float *const *inputs, float *const *targets, float *weight)
