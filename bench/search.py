@@ -214,7 +214,7 @@ def kills(kept, times):
 
 FIELDS = ["--frames", 1, "--height", 256, "--width", 256, "--cells", 60, "--radius", 12, "--efficiency-from", 0, "--efficiency-to", 0.8, "--differentiation", 0.4,
           "--patch", 60, "--channels", "phase,marker", "--plates", 2]
-NETWORK = "--marker marker --frames 1 --width 0.25 --stride 8 --per-epoch 1500 --epochs 9 --watch auc"
+NETWORK = "--marker marker --frames 1 --width 0.25 --stride 8 --per-epoch 1500 --epochs 12 --watch auc"
 TUNED = """goal: maximise
 trials: 40
 seed: {seed}
@@ -234,7 +234,7 @@ objective:
   key: auc
   report-step: epoch
   report-value: auc
-early-stop: {{method: {method}, first: 2, factor: 3}}
+early-stop: {{method: {method}, first: 2, factor: 4}}
 """
 
 

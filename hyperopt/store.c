@@ -15,6 +15,7 @@
 #include "container/run.h"
 #include "hyperopt/report.h"
 #include "hyperopt/store_rows.h"
+#include "hyperopt/waiting.h"
 #include "mpi/record.h"
 
 #define PATIENCE_S 600.0 /* for a container that another process holds, at the beginning and at the end */
@@ -22,6 +23,7 @@
 
 struct c5_store {
 	char *container, *folder;    /* FILE.h5, /searches/NAME/rNNNNNN */
+	char *waiting;               /* file of trials that wait, beside the container */
 	const c5_search_setup *setup;
 	c5_run_info info;
 	c5_lock *lock;               /* of the run */
@@ -118,9 +120,11 @@ static int set_folder(c5_store *s)
 {
 	char *trials = NULL;
 	free(s->folder);
+	free(s->waiting);
+	s->waiting = c5_waiting_path(s->container, s->info.number);
 	s->folder = c5_format("/searches/%s/%s", s->setup->params.name, c5_revision_name(s->info.number));
 	trials = s->folder ? c5_format("%s/trials", s->folder) : NULL;
-	int err = trials ? c5_trials_spec(&s->trials, trials, &s->setup->space) : no_memory();
+	int err = trials && s->waiting ? c5_trials_spec(&s->trials, trials, &s->setup->space) : no_memory();
 	free(trials);
 	return err;
 }
@@ -172,6 +176,7 @@ static int begin_run(c5_store *s, c5_file *f, uint32_t continues, const char *co
 	int err;
 	if ((err = describe(s, command_line, ranks)) < 0 || (err = c5_run_begin(f, &s->info)) < 0 || (err = set_folder(s)) < 0) return err;
 	if ((err = take_lock(s)) < 0 || (err = write_head(s, f, continues)) < 0) return err;
+	unlink(s->waiting); /* of another container that was here */
 	for (size_t i = 0; i < h->n; i++) { /* of the run that it goes on with */
 		if (h->trials[i].state == C5_TRIAL_NONE) continue;
 		c5_trial_row(&s->rows, &s->trials, &s->setup->space, &h->trials[i]);
@@ -199,6 +204,27 @@ static int load(c5_store *s, c5_file *f, const char *folder, c5_history *h)
 	return c5_trials_read(h, f, folder);
 }
 
+/* Trials that had ended when the search was killed, and were not committed: into the history, and into the container with the next commit. */
+static int take_waiting(c5_store *s, c5_history *h)
+{
+	c5_buf all = { 0 };
+	c5_waiting w;
+	int err = c5_waiting_read(&all, s->waiting);
+	while (err == C5_OK && c5_waiting_next(&all, s->trials.row_size, &w)) {
+		if (c5_history_get(h, c5_trial_number(&s->trials, w.row))) continue; /* it was */
+		if ((err = c5_trial_take(h, &s->trials, w.row, w.reports, w.reports_size)) < 0) break;
+		const c5_trial *t = c5_history_get(h, c5_trial_number(&s->trials, w.row));
+		c5_buf_put(&s->rows, w.row, w.row_size);
+		c5_report_rows(&s->reports, t);
+		s->n_rows++;
+		s->n_reports += t->n_reports;
+		s->spent_s = s->before_s = fmax(s->before_s, w.spent_s);
+	}
+	if (err == C5_OK && s->n_rows == 0) unlink(s->waiting);
+	c5_buf_free(&all);
+	return err;
+}
+
 static int resume_run(c5_store *s, c5_file *f, uint32_t run, int ranks, c5_history *h)
 {
 	bool same = false;
@@ -209,7 +235,7 @@ static int resume_run(c5_store *s, c5_file *f, uint32_t run, int ranks, c5_histo
 		return c5_fail(C5_EUSAGE,
 			"%s: search %s %s was begun with another space, objective or seed; go on with the same ones, or begin anew without --resume", s->container,
 			s->setup->params.name, c5_revision_name(run));
-	if ((err = c5_run_read(f, run, &s->info)) < 0 || (err = load(s, f, s->folder, h)) < 0) return err;
+	if ((err = c5_run_read(f, run, &s->info)) < 0 || (err = load(s, f, s->folder, h)) < 0 || (err = take_waiting(s, h)) < 0) return err;
 	s->info.ranks = ranks;
 	s->resumed = true;
 	return c5_run_resume(f, &s->info);
@@ -226,8 +252,7 @@ static int extend_run(c5_store *s, c5_file *f, uint32_t done, const char *comman
 	if (err < 0) return err;
 	if (same && h->n >= (uint64_t)s->setup->params.trials)
 		return c5_fail(C5_EUSAGE, "%s: search %s %s is complete with %zu trials; ask for more with --trials, or begin anew without --resume",
-			s->container,
-			s->setup->params.name, c5_revision_name(done), h->n);
+			s->container, s->setup->params.name, c5_revision_name(done), h->n);
 	s->resumed = same;
 	return begin_run(s, f, same ? done : 0, command_line, ranks, h);
 }
@@ -273,6 +298,7 @@ void c5_store_close(c5_store *s)
 	c5_buf_free(&s->rows);
 	c5_buf_free(&s->reports);
 	free(s->container);
+	free(s->waiting);
 	free(s->folder);
 	free(s);
 }
@@ -309,6 +335,7 @@ static void forget_waiting(c5_store *s)
 {
 	s->rows.size = s->reports.size = 0;
 	s->n_rows = s->n_reports = 0;
+	unlink(s->waiting);
 }
 
 int c5_store_flush(c5_store *s)
@@ -324,11 +351,16 @@ int c5_store_flush(c5_store *s)
 
 int c5_store_put(c5_store *s, const c5_trial *t, double spent_s)
 {
+	const size_t row = s->rows.size, reports = s->reports.size;
 	c5_trial_row(&s->rows, &s->trials, &s->setup->space, t);
 	c5_report_rows(&s->reports, t);
 	s->n_rows++;
 	s->n_reports += t->n_reports;
 	s->spent_s = spent_s;
+	if (!s->rows.err && !s->reports.err) {
+		const c5_waiting w = { s->rows.data + row, t->n_reports ? s->reports.data + reports : NULL, s->rows.size - row, s->reports.size - reports, spent_s };
+		c5_waiting_put(s->waiting, &w);
+	}
 	int err = c5_store_flush(s);
 	return err == C5_EBUSY ? C5_OK : err;
 }

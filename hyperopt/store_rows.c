@@ -196,18 +196,53 @@ static int read_trial(c5_history *h, const rows *r, const c5_column *const c[COL
 	return C5_OK;
 }
 
+static int find_columns(const c5_column *c[COLUMNS], const c5_array_spec *s)
+{
+	int err = C5_OK;
+	for (int i = 0; err == C5_OK && i < COLUMNS; i++) {
+		err = c5_spec_find_column(s, columns[i].name, &c[i]);
+		if (err == C5_OK && (columns[i].text > 0) != (c[i]->text > 0))
+			err = c5_fail(C5_ESCHEMA, "%s: column %s is of another type", s->path, columns[i].name);
+	}
+	return err;
+}
+
 static int read_trials(c5_history *h, c5_file *f, c5_codec *codec, const char *path)
 {
 	rows r;
 	const c5_column *c[COLUMNS] = { NULL };
 	int err = open_rows(&r, f, codec, path);
-	for (int i = 0; err == C5_OK && i < COLUMNS; i++) {
-		err = c5_spec_find_column(r.spec, columns[i].name, &c[i]);
-		if (err == C5_OK && (columns[i].text > 0) != (c[i]->text > 0))
-			err = c5_fail(C5_ESCHEMA, "%s: column %s is of another type", path, columns[i].name);
-	}
+	if (err == C5_OK) err = find_columns(c, r.spec);
 	for (size_t i = 0; err == C5_OK && i < r.n; i++) err = read_trial(h, &r, c, i);
 	close_rows(&r);
+	return err;
+}
+
+/* Rows in memory that belong to somebody else. */
+static rows rows_at(const c5_array_spec *s, const uint8_t *row)
+{
+	rows r = { .spec = s, .n = 1 };
+	memcpy(&r.bytes, &row, sizeof row);
+	return r;
+}
+
+uint32_t c5_trial_number(const c5_array_spec *s, const uint8_t *row)
+{
+	const rows r = rows_at(s, row);
+	return (uint32_t)number_at(&r, 0, &s->columns[TRIAL]);
+}
+
+int c5_trial_take(c5_history *h, const c5_array_spec *s, const uint8_t *row, const uint8_t *reports, size_t reports_size)
+{
+	const rows r = rows_at(s, row);
+	const c5_column *c[COLUMNS] = { NULL };
+	report_row one;
+	int err = find_columns(c, s);
+	if (err == C5_OK) err = read_trial(h, &r, c, 0);
+	for (size_t at = 0; err == C5_OK && at + sizeof one <= reports_size; at += sizeof one) {
+		memcpy(&one, reports + at, sizeof one);
+		err = c5_trial_report(c5_history_get(h, c5_trial_number(s, row)), one.step, one.value);
+	}
 	return err;
 }
 

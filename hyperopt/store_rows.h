@@ -14,6 +14,10 @@ int c5_reports_spec(c5_array_spec *s, const char *path);
 /* Appends a trial's row, and the rows of its reports. */
 void c5_trial_row(c5_buf *to, const c5_array_spec *s, const c5_space *space, const c5_trial *t);
 void c5_report_rows(c5_buf *to, const c5_trial *t);
+/* Takes in one trial by its row and the rows of its reports, as the two above made them. */
+int c5_trial_take(c5_history *h, const c5_array_spec *s, const uint8_t *row, const uint8_t *reports, size_t reports_size);
+/* The number of the trial of a row. */
+uint32_t c5_trial_number(const c5_array_spec *s, const uint8_t *row);
 /* Reads both tables below `folder` into the history. Columns are found by name. */
 int c5_trials_read(c5_history *h, c5_file *f, const char *folder);
 

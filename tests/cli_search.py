@@ -20,9 +20,10 @@ def note(word):
         f.write(f"{word} {os.environ['C5_TRIAL']} {x!r} {rate!r} {n} {w}\\n")
 note("begin")
 time.sleep(float(os.environ.get("SLEEP", "0")))
-note("end")
 print("so much for that")
-print((x - 0.5) ** 2 + 0.3 * (math.log10(rate) + 2) ** 2 + 0.02 * (n - 6) ** 2 + (0 if w == "b c" else 0.4))
+print((x - 0.5) ** 2 + 0.3 * (math.log10(rate) + 2) ** 2 + 0.02 * (n - 6) ** 2 + (0 if w == "b c" else 0.4), flush=True)
+note("end")
+os._exit(0)
 """
 SPACE = """
 space:
