@@ -2,7 +2,8 @@
  *
  *     report 3 0.71            a line: the value after step 3
  *     {"epoch": 3, "auc": 0.71}     a JSON object on a line, where the names of step and value were told
- *     0.713                    the last line that is no report: the value; or, with a key, the member of that name of the last JSON object that has it */
+ *     0.713                    the last line that is no report: the value; or, with a key, the member of that name of the last JSON
+ *                              object that has it */
 #ifndef C5_HYPEROPT_ANSWER_H
 #define C5_HYPEROPT_ANSWER_H
 

@@ -29,7 +29,8 @@ int c5_sampler_check(const c5_sampler *s, const c5_space *space)
 		if (strcmp(names[i], s->algorithm) == 0) return c5_nlopt_fits(s->algorithm, space);
 	const char *near = c5_nearest(s->algorithm, names);
 	return c5_fail(C5_EUSAGE, "algorithm %.60s: unknown%s%s%s; there are gp, sobol, random, and of NLopt GN_DIRECT_L, GN_CRS2_LM, GN_ISRES, GN_ESCH, "
-		"G_MLSL_LDS, LN_SBPLX, LN_BOBYQA, LN_COBYLA and more (docs/search.md)", s->algorithm, near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
+		"G_MLSL_LDS, LN_SBPLX, LN_BOBYQA, LN_COBYLA and more (docs/search.md)",
+		s->algorithm, near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
 }
 
 /* ---- without a model ---- */

@@ -31,7 +31,8 @@ int c5_sample_random(const c5_sampler *s, const c5_history *h, uint32_t number, 
 int c5_sample_model(const c5_sampler *s, const c5_history *h, uint32_t number, double *values);
 int c5_sample_nlopt(const c5_sampler *s, const c5_history *h, uint32_t number, double *values);
 
-/* Of the points tried, the one that the model thinks best, which noise misleads less than the best value does; if there is none, the best one. NULL: none is complete. */
+/* Of the points tried, the one that the model thinks best, which noise misleads less than the best value does; if there is none, the best one.
+ * NULL: none is complete. */
 const c5_trial *c5_sampler_recommend(const c5_sampler *s, const c5_history *h);
 
 #endif

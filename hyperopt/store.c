@@ -358,7 +358,8 @@ int c5_store_put(c5_store *s, const c5_trial *t, double spent_s)
 	s->n_reports += t->n_reports;
 	s->spent_s = spent_s;
 	if (!s->rows.err && !s->reports.err) {
-		const c5_waiting w = { s->rows.data + row, t->n_reports ? s->reports.data + reports : NULL, s->rows.size - row, s->reports.size - reports, spent_s };
+		const uint8_t *told = t->n_reports ? s->reports.data + reports : NULL;
+		const c5_waiting w = { s->rows.data + row, told, s->rows.size - row, s->reports.size - reports, spent_s };
 		c5_waiting_put(s->waiting, &w);
 	}
 	int err = c5_store_flush(s);

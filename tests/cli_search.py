@@ -68,9 +68,11 @@ def finds():
         record = f["runs/r000001"]
         check(record.attrs["command"] in (b"search", "search") and record.attrs["state"] in (b"complete", "complete"), "run record")
         text = g["best"][()].decode() if isinstance(g["best"][()], bytes) else g["best"][()]
-    check(text == open("best.yml").read() and f"w: \"{best['param_w'].decode()}\"" in text.replace("w: a", 'w: "a"') and f"n: {best['param_n']}" in text, f"best.yml: {text}")
+    check(text == open("best.yml").read() and f"w: \"{best['param_w'].decode()}\"" in text.replace("w: a", 'w: "a"')
+        and f"n: {best['param_n']}" in text, f"best.yml: {text}")
     rows = list(csv.DictReader(open("trials.csv")))
-    check(len(rows) == 26 and all(float(a["value"]) == b["value"] and a["param_w"] == b["param_w"].decode() for a, b in zip(rows, t)), "the CSV is the table")
+    check(len(rows) == 26 and all(float(a["value"]) == b["value"] and a["param_w"] == b["param_w"].decode() for a, b in zip(rows, t)),
+        "the CSV is the table")
     check(sorted(os.listdir("pictures")) == ["history.svg", "importance.svg", "parallel.svg", "slices.svg"], f"pictures: {os.listdir('pictures')}")
     for name in os.listdir("pictures"):
         xml.dom.minidom.parse(f"pictures/{name}")
@@ -111,9 +113,11 @@ def goes_on():
     write("on.yml", "trials: 14\nseed: 4\nstartup: 5\n" + SPACE + BOWL)
     works("search", "on.yml", "part.h5", "--resume", "--quiet")
     part = table("part.h5", "on")
-    check([point(a) for a in part] == [point(a) for a in whole] and list(part["value"]) == list(whole["value"]), "a resumed search differs from an undisturbed one")
+    check([point(a) for a in part] == [point(a) for a in whole] and list(part["value"]) == list(whole["value"]),
+        "a resumed search differs from an undisturbed one")
     begun, ended = runs_noted()
-    check(len(set(ended)) == 14 and len(ended) <= 15, f"{len(ended)} runs came to an end for 14 trials")  # the signal may come between an end and its commit
+    check(len(set(ended)) == 14 and len(ended) <= 15,
+        f"{len(ended)} runs came to an end for 14 trials")  # the signal may come between an end and its commit
     # More trials for a finished search: a new run that begins with the old trials.
     works("search", "on.yml", "part.h5", "--resume", "--trials", "17", "--quiet")
     more = table("part.h5", "on")
@@ -168,9 +172,11 @@ def fails():
     t = table("moody.h5", "moody")
     bad = (t["param_x"] < -1) | (t["param_x"] > 1.5)
     check(len(t) == 24 and all((t["state"] == b"failed") == bad) and bad.any(), f"failures: {t['state']}")
-    check(set(t["note"][t["param_x"] < -1]) <= {b"exit status 1: x is too small"} and set(t["note"][t["param_x"] > 1.5]) <= {b"the value is nan"}, f"notes {t['note']}")
+    check(set(t["note"][t["param_x"] < -1]) <= {b"exit status 1: x is too small"} and set(t["note"][t["param_x"] > 1.5]) <= {b"the value is nan"},
+        f"notes {t['note']}")
     check(bad[12:].sum() <= 3, f"failures are not gone round: {bad}")
-    never = {"printed nothing": "true", "exit status 3: no such luck": "echo no such luck >&2; exit 3", "its last line is 'abc', expected a number": "echo abc",
+    never = {"printed nothing": "true", "exit status 3: no such luck": "echo no such luck >&2; exit 3",
+        "its last line is 'abc', expected a number": "echo abc",
              "killed by signal 9": "kill -9 $$", "took longer than 0.2 s": "sleep 5", "the value is infinite": "echo inf"}
     for why, command in never.items():
         write("never.yml", f"give-up: 3\nseed: 1\n{SPACE}objective:\n  command: {json.dumps(command)}\n  limit: {0.2 if 'longer' in why else 0}\n")
@@ -202,7 +208,8 @@ def stops_early():
         for row in t:
             mine = reports[reports["trial"] == row["trial"]]
             check(len(mine) == 30 or row["state"] == b"pruned", f"{method}: trial {row['trial']} has {len(mine)} reports")
-            check(len(mine) and np.allclose(mine["value"], (row["param_x"] - 0.3) ** 2 + 1 / mine["step"], rtol=1e-4), f"{method}: reports of trial {row['trial']}")
+            check(len(mine) and np.allclose(mine["value"], (row["param_x"] - 0.3) ** 2 + 1 / mine["step"], rtol=1e-4),
+                f"{method}: reports of trial {row['trial']}")
         check(os.path.getsize("epochs.txt") < 0.85 * whole, f"{method}: {os.path.getsize('epochs.txt')} of {whole} steps were made")
         check(os.path.exists("early/reports.svg"), "no picture of reports")
 
@@ -213,7 +220,8 @@ def repeats():
     works("search", "noisy.yml", "noisy.h5", "--quiet", "--jobs", "2")
     t = table("noisy.h5", "noisy")
     check(len(t) == 5 and set(t["repeats"]) == {4} and np.allclose(t["value"], 8.5 - 2.5, atol=2.6), f"repeats: {t}")
-    check(np.allclose(t["spread"], np.std([7, 8, 9, 0], ddof=1)) and np.allclose(t["value"], 6), f"mean and spread of seeds 7, 8, 9, 10: {t['value']} {t['spread']}")
+    check(np.allclose(t["spread"], np.std([7, 8, 9, 0], ddof=1)) and np.allclose(t["value"], 6),
+        f"mean and spread of seeds 7, 8, 9, 10: {t['value']} {t['spread']}")
 
 
 def tunes_cyto5():
@@ -223,7 +231,8 @@ def tunes_cyto5():
           "  method: {type: choice, values: [otsu, deviation]}\nobjective:\n  work: sim.h5\n  steps:\n    - segment {work} --method {method} {parameters} --quiet\n"
           "  measure: segmentation {work} --gt r000001 --res latest\n  key: SEG\n")
     r = works("search", "segment.yml", "sim.h5", "--dry-run")
-    check("segment DIR/work.h5 --method" in r.out and "--sigma=" in r.out and "--min-area=" in r.out and "measure segmentation DIR/work.h5" in r.out, f"dry run: {r.out}")
+    check("segment DIR/work.h5 --method" in r.out and "--sigma=" in r.out and "--min-area=" in r.out and "measure segmentation DIR/work.h5" in r.out,
+        f"dry run: {r.out}")
     before = set(h5py.File("sim.h5", "r")["runs"])
     os.makedirs("scratch")
     works("search", "segment.yml", "sim.h5", "--quiet", env={"TMPDIR": os.path.abspath("scratch")})
@@ -250,14 +259,16 @@ def examples():
     """Every kind of objective, by the examples that ship."""
     works("simulate", "cells.h5", "--frames", "3", "--height", "96", "--width", "96", "--cells", "6", "--quiet")
     t, best = example("segment", "cells.h5", 3)
-    check(all(0 <= v <= 1 for v in t["value"]) and max(t["value"]) > 0.2 and "method: " in best and "quiet" not in best and "steps" not in best, f"segment: {t['value']} {best}")
+    check(all(0 <= v <= 1 for v in t["value"]) and max(t["value"]) > 0.2 and "method: " in best and "quiet" not in best and "steps" not in best,
+        f"segment: {t['value']} {best}")
     works("objects", "cells.h5", "--quiet")
     t, best = example("track", "cells.h5", 3)
     check(all(0.5 < v <= 1 for v in t["value"]) and ("divisions: true\n" in best) == ("division-cost: " in best), f"track: {t['value']} {best}")
     t, best = example("command", "cells.h5", 3)
     check(t["value"].min() > 0.39 and re.fullmatch("#.*\nx: .*\ny: .*\n", best), f"command: {t['value']} {best}")
 
-    works("simulate", "crops.h5", "--fields", "3", "--frames", "1", "--height", "128", "--width", "128", "--cells", "8", "--cycle", "0", "--conditions", "control=0,senescent=1", "--quiet")
+    works("simulate", "crops.h5", "--fields", "3", "--frames", "1", "--height", "128", "--width", "128", "--cells", "8", "--cycle", "0",
+        "--conditions", "control=0,senescent=1", "--quiet")
     works("objects", "crops.h5", "--quiet")
     works("crop", "crops.h5", "--size", "32", "--quiet")
     t, best = example("train", "crops.h5", 3, **{"epochs 12": "epochs 3"})
@@ -269,7 +280,8 @@ def examples():
     check("model: lenet\n" in best and "epochs: 3\n" in best and "rate: " in best and "json" not in best, f"train: {best}")
     works("train", "crops.h5", "--config", "train-best.yml", "--epochs", "1", "--quiet")
 
-    works("simulate", "stain.h5", "--fields", "4", "--frames", "1", "--height", "96", "--width", "96", "--cells", "14", "--radius", "9", "--channels", "phase,marker", "--patch", "40",
+    works("simulate", "stain.h5", "--fields", "4", "--frames", "1", "--height", "96", "--width", "96", "--cells", "14", "--radius", "9", "--channels",
+        "phase,marker", "--patch", "40",
           "--efficiency-from", "0.2", "--efficiency-to", "0.8", "--differentiation", "1", "--quiet")
     t, best = example("stain", "stain.h5", 2, **{"epochs 9": "epochs 2", "per-epoch 1500": "per-epoch 100"})
     check(all(0 <= v <= 1 for v in t["value"]) and "context: " in best and "watch: auc\n" in best, f"stain: {t['value']} {best}")
@@ -280,14 +292,16 @@ def examples():
           "  measure: tracking {work} --gt r000001 --res latest\n  key: TRA\n")
     works("search", "both.yml", "found.h5", "--quiet", "--best-config", "both-best.yml")
     best = open("both-best.yml").read()
-    check(re.fullmatch("#.*\nsteps:\n  - segment:\n      sigma: .*\n      fill-holes: false\n  - objects\n  - track:\n      max-distance: .*\n", best), f"both: {best}")
+    check(re.fullmatch("#.*\nsteps:\n  - segment:\n      sigma: .*\n      fill-holes: false\n  - objects\n  - track:\n      max-distance: .*\n",
+        best), f"both: {best}")
     works("run", "both-best.yml", "cells.h5", "--quiet")
     works("check", "found.h5")
 
 
 def shares_a_container():
     write("share.yml", "trials: 8\nseed: 1\nalgorithm: random\n" + SPACE + BOWL)
-    both = [start("search", "share.yml", "share.h5", "--name", name, "--seed", str(k), env={"SLEEP": "0.05"}) for k, name in enumerate(("one", "two"))]
+    both = [start("search", "share.yml", "share.h5", "--name", name, "--seed", str(k), env={"SLEEP": "0.05"}) for k,
+        name in enumerate(("one", "two"))]
     ends = [finish(p) for p in both]
     check(all(r.code == 0 for r in ends), f"two searches at the same time on one container: {ends}")
     one, two = table("share.h5", "one"), table("share.h5", "two")
@@ -332,7 +346,8 @@ def refuses():
         check(r.code == 2 and len(r.errors) == 1 and says in r.err and not os.path.exists("bad.h5"), f"{says}: {r}")
     write("bad.yml", good)
     for words, code, says in ((["search", "bad.yml"], 2, "a search file and a container"), (["search", "none.yml", "bad.h5"], 3, "none.yml"),
-                              (["search", "show", "x"], 2, "usage: cyto5 search show"), (["search", "bad.yml", "bad.h5", "--trials", "x"], 2, "trials"),
+                              (["search", "show", "x"], 2, "usage: cyto5 search show"), (["search", "bad.yml", "bad.h5", "--trials", "x"], 2,
+                                  "trials"),
                               (["search", "bad.yml", "bad.h5", "--ranks-per-trial", "4"], 2, "one trial takes 4 ranks"),
                               (["search", "bad.yml", "no/such/folder/bad.h5"], 1, "no/such/folder/bad.h5")):
         r = run(*words)

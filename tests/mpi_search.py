@@ -79,7 +79,8 @@ def nests():
     t = trials("steps.h5", "steps")
     check(set(t["state"]) == {b"complete"} and all(0 <= v <= 1 for v in t["value"]), f"steps on two ranks: {t}")
     r = run("search", "steps.yml", "none.h5", "--ranks-per-trial", "3", ranks=2)
-    check(r.code == 2 and "one trial takes 3 ranks (--ranks-per-trial), found 2" in r.err and r.err.count("cyto5 search:") == 1 and not os.path.exists("none.h5"),
+    check(r.code == 2 and "one trial takes 3 ranks (--ranks-per-trial), found 2" in r.err and r.err.count("cyto5 search:") == 1
+        and not os.path.exists("none.h5"),
           f"fewer ranks than one trial needs: {r}")
 
 

@@ -1,8 +1,8 @@
 # slurm_run.sh – the sbatch scripts on a real SLURM of one node, started here in a private folder and torn down again.
 #
 # (a) two ranks by mpirun complete; (b) two ranks by srun --mpi=pmix write the same; (c) a job warned in mid-run (USR1) commits,
-# exits 75, requeues itself, goes on with --resume and ends with the same content, and so does one told TERM as at preemption; (d) an array element writes its own container; (e) a search
-# whose trials start ranks of their own.
+# exits 75, requeues itself, goes on with --resume and ends with the same content, and so does one told TERM as at preemption;
+# (d) an array element writes its own container; (e) a search whose trials start ranks of their own.
 # Needs root (munged and slurmd), slurm-wlm and munge; touches no SLURM of the machine: own configuration, key, sockets and ports.
 set -u
 skip() { echo "skipped: $*"; exit 77; }

@@ -46,8 +46,10 @@ void c5_svg_escape(c5_buf *to, const char *s)
 
 void c5_svg_begin(c5_buf *to, double width, double height, const char *title)
 {
-	c5_text_addf(to, "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%.0f\" height=\"%.0f\" viewBox=\"0 0 %.0f %.0f\">\n", width, height, width, height);
-	c5_text_add(to, "<style>text{font-family:sans-serif;fill:#333;font-size:12px}.t{font-size:16px;font-weight:bold}.n{font-size:10px;fill:#666}.s{font-size:8px}.b{font-weight:bold}"
+	c5_text_addf(to, "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%.0f\" height=\"%.0f\" viewBox=\"0 0 %.0f %.0f\">\n", width, height,
+		width, height);
+	c5_text_add(to, "<style>text{font-family:sans-serif;fill:#333;font-size:12px}.t{font-size:16px;font-weight:bold}"
+		".n{font-size:10px;fill:#666}.s{font-size:8px}.b{font-weight:bold}"
 		".g{stroke:#e6e6e6;stroke-width:1;fill:none}.f{stroke:#888;stroke-width:1;fill:none}.l{fill:none;stroke-linejoin:round}</style>\n");
 	c5_text_addf(to, "<rect width=\"%.0f\" height=\"%.0f\" fill=\"#fff\"/>\n", width, height);
 	if (title) c5_svg_text(to, 14, 24, "start", "t", title);

@@ -13,8 +13,8 @@ const char *c5_svg_colour(unsigned k);
 #define C5_SVG_SHADE 24
 const char *c5_svg_shade(char to[C5_SVG_SHADE], double part);
 
-/* Begins a page on white with a title (NULL: none) in its first 36 px, and ends it. Classes for texts: t title, a axis, n notes (10 px, grey), s small (8 px), b bold;
- * of lines: g grid, f frame, l a line with round corners. */
+/* Begins a page on white with a title (NULL: none) in its first 36 px, and ends it. Classes for texts: t title, a axis, n notes (10 px, grey),
+ * s small (8 px), b bold; of lines: g grid, f frame, l a line with round corners. */
 void c5_svg_begin(c5_buf *to, double width, double height, const char *title);
 void c5_svg_end(c5_buf *to);
 /* Text as a page may hold it, without a place of its own: for titles of marks. */
@@ -28,7 +28,8 @@ void c5_svg_line(c5_buf *to, double x0, double y0, double x1, double y1, const c
 /* What one side of a frame shows: values lo .. hi, on a logarithmic scale (both above 0) or not; whole: no numbers between 1 and 2. */
 typedef struct c5_svg_scale { double lo, hi; bool log, whole; } c5_svg_scale;
 c5_svg_scale c5_svg_linear(double lo, double hi);
-/* One that holds the values with some room; equal ones get room too. Values that are no number, or on a logarithmic scale none above 0, are passed over. */
+/* One that holds the values with some room; equal ones get room too. Values that are no number, or on a logarithmic scale none above 0, are passed
+ * over. */
 c5_svg_scale c5_svg_scale_of(const double *values, size_t n, bool log);
 /* 0 at lo, 1 at hi. */
 double c5_svg_part(const c5_svg_scale *s, double value);

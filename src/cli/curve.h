@@ -23,7 +23,8 @@ void c5_curve_epoch(c5_curve *c, const char *name, const c5_train_state *s, doub
 void c5_curve_step(c5_curve *c, const char *name, const c5_train_state *s, uint32_t steps, double loss);
 void c5_curve_close(c5_curve *c);
 
-/* An epoch of a model as an event (--json), with all its figures: one that is over ("epoch", "epoch"), or the best of all ("trained", "best_epoch"). */
+/* An epoch of a model as an event (--json), with all its figures: one that is over ("epoch", "epoch"), or the best of all ("trained",
+ * "best_epoch"). */
 void c5_epoch_event(const char *event, const char *number, const char *model, const c5_train_state *s, const c5_epoch *e, double items_per_s);
 
 #endif
