@@ -17,6 +17,7 @@
 #include "container/run.h"
 #include "mpi/exchange.h"
 #include "mpi/record.h"
+#include "mpi/train_step.h"
 #include "pipeline/steps.h"
 
 typedef struct failed_name { char *name, *why; } failed_name;
@@ -31,6 +32,7 @@ typedef struct runner {
 	c5_exchange *exchange;
 	c5_plan plan;
 	double commit_every_s;
+	c5_train_place training; /* of steps that train */
 	/* rank 0 */
 	c5_owner *owner;
 	c5_run_info info;
@@ -75,6 +77,14 @@ static int add_name(runner *r, const char *name)
 	int err = c5_grow(&r->names, &r->cap_names, r->n_names + 1, sizeof *r->names);
 	if (err < 0) return err;
 	return (r->names[r->n_names++] = c5_strdup(name)) ? C5_OK : c5_fail(C5_ENOMEM, "out of memory");
+}
+
+/* A run that goes on finds what it simulated before in the container. */
+static bool has_name(const runner *r, const char *name)
+{
+	for (size_t i = 0; i < r->n_names; i++)
+		if (strcmp(r->names[i], name) == 0) return true;
+	return false;
 }
 
 /* With an ingest step, the run is about what is taken in; else about what the container holds. */
@@ -252,6 +262,7 @@ static int end_run(runner *r)
 		}
 	}
 	if (err == C5_OK) err = publish_screen(r);
+	if (err == C5_OK) err = c5_train_step_publish(&r->training);
 	for (size_t i = 0; i < r->n_failed; i++) {
 		c5_buf_put(&why, r->failed[i].name, strlen(r->failed[i].name));
 		c5_buf_put(&why, ": ", 2);
@@ -374,7 +385,8 @@ static int finish_step(runner *r, const c5_step *step, const c5_step_ops *ops)
 		const c5_job *job = &r->plan.jobs[j];
 		if (failure_at(r, j) && (err = add_failure(r, job->experiment.name, failure_at(r, j))) == C5_OK) err = drop_outputs(r, job);
 	}
-	for (size_t j = 0; err == C5_OK && ops == &c5_step_simulate && j < r->plan.n_jobs; j++) err = add_name(r, r->plan.jobs[j].experiment.name);
+	for (size_t j = 0; err == C5_OK && ops == &c5_step_simulate && j < r->plan.n_jobs; j++)
+		if (!has_name(r, r->plan.jobs[j].experiment.name)) err = add_name(r, r->plan.jobs[j].experiment.name);
 	for (size_t j = 0; err == C5_OK && ops->finish && j < r->plan.n_jobs; j++)
 		if (r->plan.jobs[j].n_outputs && !failure_of(r, r->plan.jobs[j].experiment.name)) err = ops->finish(&r->context, step, &r->plan.jobs[j]);
 	return err < 0 ? err : c5_owner_commit(r->owner, true);
@@ -405,9 +417,29 @@ static int run_phase(runner *r, const c5_step *step, const c5_step_ops *ops)
 	return err;
 }
 
+/* A step of all ranks together. */
+static int run_training(runner *r, const c5_step *step)
+{
+	double start = c5_clock_s();
+	c5_train_place *at = &r->training;
+	at->container = r->request->container;
+	at->file = r->context.file;
+	at->run = r->context.run;
+	at->resumed = r->summary->resumed;
+	at->reuse = r->context.reuse;
+	if (first_rank(r)) c5_event("step", "sii", "step", step->kind->name, "jobs", (int64_t)0, "units", (int64_t)0, (char *)NULL);
+	int err = c5_train_step_run(r->comm, step, at);
+	c5_worker_refresh(&r->worker);
+	r->summary->skipped += at->skipped;
+	at->skipped = 0;
+	if (first_rank(r)) c5_event("step-end", "sf", "step", step->kind->name, "seconds", c5_clock_s() - start, (char *)NULL);
+	return err;
+}
+
 static int run_step(runner *r, const c5_step *step)
 {
 	int err = C5_OK;
+	if (!c5_step_find(step->kind->name)->plan) return run_training(r, step);
 	for (const c5_step_ops *ops = c5_step_find(step->kind->name); ops && err == C5_OK; ops = ops->then) err = run_phase(r, step, ops);
 	return err;
 }
@@ -449,6 +481,7 @@ static void close_all(runner *r)
 	c5_scan_free(r->context.scan);
 	c5_run_info_free(&r->info);
 	free(r->hosts);
+	c5_train_place_free(&r->training);
 	for (size_t i = 0; i < r->n_failed; i++) {
 		free(r->failed[i].name);
 		free(r->failed[i].why);
@@ -471,10 +504,24 @@ static int close_container(runner *r, int err)
 	return err < 0 ? c5_fail(err, "%s", why) : closed;
 }
 
+/* Whether all models that a step asks for are made by steps before it. */
+static bool models_come(const runner *r, size_t s)
+{
+	const c5_step *step = &r->pipeline->steps[s];
+	const c5_opt *row = c5_opt_find(step->kind->opts, "model");
+	char *words = row ? c5_opt_get(row, step->params) : NULL, *save = NULL;
+	bool all = words != NULL;
+	for (char *word = words ? strtok_r(words, ", ", &save) : NULL; word && all; word = strtok_r(NULL, ", ", &save))
+		all = c5_step_makes_model(r->pipeline->steps, s, word);
+	free(words);
+	return all;
+}
+
 static int steps_ready(const runner *r)
 {
 	int err = C5_OK;
-	for (size_t s = 0; err == C5_OK && s < r->pipeline->n; s++) err = c5_step_ready(&r->pipeline->steps[s], r->request->container);
+	for (size_t s = 0; err == C5_OK && s < r->pipeline->n; s++)
+		if (!models_come(r, s)) err = c5_step_ready(&r->pipeline->steps[s], r->request->container);
 	return err;
 }
 

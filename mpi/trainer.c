@@ -486,6 +486,8 @@ static int do_training(trainer *r, int k)
 static int end_run(trainer *r)
 {
 	int err = C5_OK;
+	if (r->t->within && r->failed) return c5_fail(r->failed, "%s", r->why);
+	if (r->t->within) return C5_OK;
 	if (r->failed == C5_ESTOP) return c5_fail(C5_ESTOP, "%s", r->why); /* it stays unfinished, to be gone on with */
 	for (int k = 0; !r->failed && k < r->t->n && err == C5_OK; k++) err = c5_stored_model_publish(r->file, r->t->names[k], r->t->run);
 	if (r->failed) {
@@ -532,7 +534,10 @@ static int open_all(trainer *r)
 	r->groups = r->t->n < ranks ? r->t->n : ranks;
 	r->mine = (int)((long long)c5_comm_rank(r->world) * r->groups / ranks);
 	if ((err = c5_comm_agree(r->world, open_device(r))) < 0 || (err = c5_comm_hosts(r->world, &hosts)) < 0) return err;
-	if (first_rank(r)) {
+	if (r->t->within) {
+		r->file = r->t->file;
+		free(hosts);
+	} else if (first_rank(r)) {
 		if ((err = open_container(r)) < 0) free(hosts);
 		else err = begin_run(r, hosts);
 	}
@@ -560,7 +565,7 @@ done:
 	c5_post_close(r.post);
 	if (r.group) c5_comm_close(r.group);
 	c5_device_close(r.device);
-	if (r.file) {
+	if (r.file && !t->within) {
 		char why[1024];
 		snprintf(why, sizeof why, "%s", c5_error_last());
 		int closed = c5_file_close(r.file);

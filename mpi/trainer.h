@@ -44,6 +44,11 @@ struct c5_trainer {
 	void (*step)(c5_trainer *t, int k, const c5_train_state *s, uint32_t steps, double loss);
 	int (*finished)(c5_trainer *t, int k, const c5_train_state *s, const float *const *outputs, const size_t *counts, int n_outputs);
 
+	/* A part of a run that has begun (a step of a pipeline): on rank 0 its container, open for writing. No run is made then, and nothing published:
+	 * that is for who has the run, who also sets `run` and `resumed`. */
+	bool within;
+	c5_file *file;
+
 	/* set by the run */
 	uint32_t run;
 	bool resumed;

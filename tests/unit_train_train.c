@@ -176,7 +176,7 @@ static void the_figure_watched_chooses_the_epoch(void **state)
 	set_text(&params.watch, "dice");
 	begin(&s);
 	assert_int_equal(train(&s, NULL), C5_EUSAGE);
-	assert_string_equal(c5_error_last(), "--watch dice: there is no such figure here; expected one of loss, accuracy");
+	assert_string_equal(c5_error_last(), "--watch dice: there is no such figure here; expected one of last, loss, accuracy");
 	c5_train_state_free(&s);
 }
 
@@ -277,6 +277,28 @@ static void a_gradient_that_explodes_is_told(void **state)
 	c5_train_state_free(&s);
 }
 
+/* Finite batches, but the last step leaves weights that give no answers: told after the epoch, the best one before is kept. */
+static void answers_that_are_no_numbers_end_it(void **state)
+{
+	(void)state;
+	c5_train_state s;
+	kept k = { 0 };
+	c5_keeper keeper = { .ctx = &k, .save = save };
+	params.rate = 0, params.epochs = 1;
+	begin(&s);
+	assert_int_equal(train(&s, NULL), C5_OK); /* a good epoch to fall back on */
+	s.finished = false;
+	params.epochs = 3;
+	for (size_t i = 0; i < s.weights->count; i++) s.weights->data[i] = i < 6 * 8 ? 3e38f : 1; /* inf - inf where items have both signs */
+	feed.n_train = 1; /* the item learnt from gives a number: nothing of it is positive */
+	int err = train(&s, &keeper);
+	assert_int_equal(err, C5_EINPUT);
+	assert_non_null(strstr(c5_error_last(), "--rate"));
+	for (size_t i = 0; i < s.best_weights->count; i++) assert_true(fabsf(s.best_weights->data[i]) < 10);
+	c5_train_state_free(&k.s);
+	c5_train_state_free(&s);
+}
+
 static void losses_of_outputs_are_their_formulas(void **state)
 {
 	(void)state;
@@ -308,7 +330,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(it_learns), TEST(it_stops_when_nothing_gets_better), TEST(a_plateau_lowers_the_rate), TEST(the_figure_watched_chooses_the_epoch),
-		TEST(an_interruption_leaves_no_trace), TEST(a_loss_that_is_no_number_names_its_batch), TEST(a_gradient_that_explodes_is_told),
+		TEST(an_interruption_leaves_no_trace), TEST(a_loss_that_is_no_number_names_its_batch), TEST(a_gradient_that_explodes_is_told), TEST(answers_that_are_no_numbers_end_it),
 		TEST(losses_of_outputs_are_their_formulas), TEST(more_ranks_than_parts_are_refused),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -14,9 +14,8 @@
 #include "cli/job.h"
 #include "cli/shifted.h"
 #include "cli/trained_summary.h"
-#include "mpi/trainer.h"
-#include "pipeline/identify_fit.h"
-#include "pipeline/learn.h"
+#include "mpi/learning.h"
+#include "pipeline/train_step.h"
 
 typedef struct train_set { char *name, *config, *augment, *device, *predictions; bool resume; } train_set;
 
@@ -40,16 +39,15 @@ static const c5_opt augment_opts[] = {
 enum { T_SET, T_CROPS, T_SPLIT, T_MODEL, T_GOAL, T_TRAIN, T_PRESET, T_AUGMENT, TABLES };
 
 typedef struct command {
+	c5_learning learning;      /* first: the trainer knows this struct by it */
 	train_set set;
 	c5_learn_settings learn;
 	c5_opt *tables[TABLES + 1];
 	c5_opt_group groups[TABLES + 1];
 	c5_yaml *config;
-	c5_learn *what;
 	c5_curve curve;
 	c5_pooled pooled;
 	const char *container;
-	c5_learnt now;             /* the training that is open on this rank */
 } command;
 
 static const struct { const char *title; const c5_opt *table; size_t at; } tables[TABLES] = {
@@ -111,42 +109,6 @@ static char *inputs_text(const c5_dataset *d)
 
 /* ---- what the trainer asks ---- */
 
-static int open_training(c5_trainer *t, int k, c5_trainee *it)
-{
-	command *c = t->ctx;
-	int err = c5_learn_begin(c->what, k, &c->now);
-	*it = (c5_trainee){ .params = c->learn.train };
-	if (err < 0) return err;
-	it->feed = c->now.feed;
-	it->params.seed = (int64_t)c->now.seed;
-	it->losses[0] = c->now.loss;
-	it->n_losses = 1;
-	it->weights = c->now.weights;
-	c->now.weights = NULL;
-	if (k == 0 && c->what->from) c5_log(C5_LOG_INFO, "%d layers taken from %s, %d begin anew", c->what->taken, c->what->source, c->what->left);
-	return C5_OK;
-}
-
-static void close_training(c5_trainer *t, int k, c5_trainee *it)
-{
-	command *c = t->ctx;
-	(void)k, (void)it;
-	c5_learn_end(&c->now);
-}
-
-static int describe(c5_trainer *t, int k, c5_stored_model *s)
-{
-	command *c = t->ctx;
-	const c5_dataset *d = c->what->data;
-	char **names;
-	int err = c5_learn_describe(c->what, k, s);
-	if (err < 0 || (err = c5_alloc(&names, d->n_sources, sizeof *names)) < 0) return err;
-	for (size_t i = 0; i < d->n_sources; i++) names[i] = d->sources[i].experiment;
-	c5_fit_note(s, c->container, names, d->n_sources);
-	free(names);
-	return C5_OK;
-}
-
 static const char *shown_name(const c5_trainer *t, int k) { return t->n > 1 ? t->names[k] : NULL; }
 
 static void told(c5_trainer *t, int k, const c5_train_state *s, double items_per_s, bool better)
@@ -166,24 +128,14 @@ static int finished(c5_trainer *t, int k, const c5_train_state *s, const float *
 	command *c = t->ctx;
 	if (t->n > 1 || t->resumed)
 		c5_log(C5_LOG_INFO, "%s: done after %u epochs, best was epoch %u", t->names[k], s->epoch, s->best_epoch);
-	return n ? c5_pooled_add(&c->pooled, c->what, k, outputs[0], counts[0]) : C5_OK;
+	return n ? c5_pooled_add(&c->pooled, c->learning.what, k, outputs[0], counts[0]) : C5_OK;
 }
 
 /* ---- the run ---- */
 
-static int make_names(command *c, c5_trainer *t)
-{
-	const char *name = c->set.name ? c->set.name : c->what->model->name;
-	int err = c5_alloc(&t->names, (size_t)c->what->n + 1, sizeof *t->names);
-	for (int k = 0; k < c->what->n && err == C5_OK; k++)
-		if (!(t->names[k] = c5_learn_name(c->what, name, k))) err = c5_fail(C5_ENOMEM, "out of memory");
-	t->n = c->what->n;
-	return err;
-}
-
 static void tell_begin(const command *c)
 {
-	const c5_learn *l = c->what;
+	const c5_learn *l = c->learning.what;
 	c5_buf b = { 0 };
 	size_t counts[1000];
 	int shown = l->data->n_classes < 1000 ? l->data->n_classes : 0;
@@ -196,21 +148,24 @@ static void tell_begin(const command *c)
 	free(classes);
 }
 
+/* What is kept with each model, in the form the step of a pipeline gives it. */
+static char *kept_text(command *c, const c5_trainer *t)
+{
+	c5_train_step all = { c->set.name ? c->set.name : (char *)(uintptr_t)t->model->name, c->set.device, c->set.augment, c->learn };
+	return c5_train_step_text(&all);
+}
+
 static int run_trainings(command *c, c5_comm *comm, const char *line)
 {
 	bool first = c5_comm_rank(comm) == 0;
 	double start = c5_clock_s();
 	c5_trainer t = { .command = "train", .command_line = line, .container = c->container, .resume = c->set.resume, .device = c->set.device,
-		.seed = c->learn.train.seed, .ctx = c, .open = open_training, .close = close_training, .describe = describe, .told = told, .step = step,
-			.finished = finished };
+		.seed = c->learn.train.seed, .ctx = c, .told = told, .step = step, .finished = finished };
 	char *settings = settings_text(c), *inputs = NULL;
-	int err = settings ? c5_learn_open(&c->what, c->container, &c->learn) : C5_ENOMEM;
-	if (err == C5_OK) err = make_names(c, &t);
-	if (err == C5_OK && !(inputs = inputs_text(c->what->data))) err = C5_ENOMEM;
+	int err = settings ? c5_learning_begin(&t, &c->learning, c->container, &c->learn, c->set.name) : C5_ENOMEM;
+	if (err == C5_OK && !(c->learning.settings = kept_text(c, &t))) err = C5_ENOMEM;
+	if (err == C5_OK && !(inputs = inputs_text(c->learning.what->data))) err = C5_ENOMEM;
 	if ((err = c5_comm_agree(comm, err)) < 0) goto done;
-	t.model = c->what->model;
-	t.layer_rate = c->what->layer_rate;
-	t.freeze_upto = c->what->freeze_upto;
 	t.configuration = settings;
 	t.inputs = inputs;
 	if (first) {
@@ -219,15 +174,13 @@ static int run_trainings(command *c, c5_comm *comm, const char *line)
 	}
 	err = c5_train_run(comm, &t);
 	c5_curve_close(&c->curve);
-	if (err == C5_OK && first) err = c5_pooled_tell(&c->pooled, c->what, &t, c5_clock_s() - start, c->set.predictions);
+	if (err == C5_OK && first) err = c5_pooled_tell(&c->pooled, c->learning.what, &t, c5_clock_s() - start, c->set.predictions);
 	err = c5_comm_agree(comm, err);
 done:
-	for (int k = 0; t.names && k < t.n; k++) free(t.names[k]);
-	free(t.names);
 	free(settings);
 	free(inputs);
 	c5_pooled_free(&c->pooled);
-	c5_learn_close(c->what);
+	c5_learning_end(&t, &c->learning);
 	return err;
 }
 

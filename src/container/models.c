@@ -23,6 +23,7 @@
 static const struct { const char *name; size_t at; bool dataset; } texts[] = {
 	{ "architecture", offsetof(c5_stored_model, architecture), true },
 	{ "preprocessing", offsetof(c5_stored_model, preprocessing), true },
+	{ "settings", offsetof(c5_stored_model, settings), true },
 	{ "kind", offsetof(c5_stored_model, kind), false },
 	{ "origin", offsetof(c5_stored_model, origin), false },
 	{ "source", offsetof(c5_stored_model, source), false },

@@ -3,6 +3,7 @@
  *
  *     architecture       text: layers, as nn/model.h writes them
  *     preprocessing      text: how images become numbers (train/prepare.h), YAML
+ *     settings           text: those of the training, one KEY: VALUE a line (may be absent)
  *     arrays             table, one row an array in the order of the model: layer, parameter, count, trained
  *     weights/LAYER/PARAMETER   float32
  *     classes            table: name, examples (learnt from)
@@ -41,7 +42,7 @@ typedef struct c5_stored_data { char *path, *sha256, *part; int64_t items; } c5_
 
 /* All of a revision; every pointer is owned, NULL or 0 where nothing is said. */
 typedef struct c5_stored_model {
-	char *architecture, *preprocessing;
+	char *architecture, *preprocessing, *settings;
 	char *kind;                 /* what it is for: classify, stain, embed ...; NULL not stated */
 	char *origin;               /* trained | imported | new */
 	char *source;               /* file or container:/path the numbers were taken from */

@@ -15,16 +15,7 @@
 
 #define F(member) offsetof(c5_labelled_params, member)
 const c5_opt c5_labelled_opts[] = {
-	{ "label", C5_OPT_TEXT, F(label), NULL, 0, 0, NULL, "WHAT",
-		"what says the class: condition, compound, dose ...; index.COLUMN, objects.COLUMN or tracks.COLUMN; default: the only one there is" },
-	{ "classes", C5_OPT_TEXT, F(classes), NULL, 0, 0, NULL, "A,B",
-		"classes in their order, as values of the label or NAME=VALUE; crops of other values are left out; default: all values" },
-	{ "group", C5_OPT_TEXT, F(group), "auto", 0, 0, NULL, "WHAT",
-		"what a split never cuts in two: experiment, well, plate, condition ...; auto: the well where all have one, else the experiment" },
-	{ "experiments", C5_OPT_TEXT, F(experiments), NULL, 0, 0, NULL, "GLOB", "experiments of these names only" },
-	{ "crops", C5_OPT_TEXT, F(revision), NULL, 0, 0, NULL, "rNNNNNN", "revision of the crops; default the latest" },
-	{ "per-class", C5_OPT_INT, F(per_class), "0", 0, 1e9, NULL, "N", "at most so many crops of each class, spread evenly; 0: all" },
-	{ "cache", C5_OPT_INT, F(cache_mib), "2048", 0, 1e7, "MiB", NULL, "crops kept in memory, a rank; the rest is read again as needed" },
+#include "pipeline/labelled_rows.h"
 	{ 0 },
 };
 
@@ -73,6 +64,15 @@ typedef struct gather {
 	c5_labels labels;
 } gather;
 
+static int of_this_run(const gather *g, const char *name, uint32_t *number)
+{
+	char *path = g->p->run ? c5_format("/experiments/%s/crops/%s", name, c5_revision_name(g->p->run)) : NULL;
+	if (g->p->run && !path) return c5_fail(C5_ENOMEM, "out of memory");
+	if (path && c5_exists(g->file, path)) *number = g->p->run;
+	free(path);
+	return C5_OK;
+}
+
 static int open_crops(gather *g, const char *name)
 {
 	uint32_t number = 0, source;
@@ -83,7 +83,7 @@ static int open_crops(gather *g, const char *name)
 	if (err < 0) return err;
 	if (g->p->revision) {
 		if (!(number = c5_revision_number(g->p->revision))) err = c5_fail(C5_EUSAGE, "--crops %s: a revision is expected, as r000004", g->p->revision);
-	} else err = c5_revision_latest(g->file, name, "crops", &number);
+	} else if ((err = of_this_run(g, name, &number)) == C5_OK && !number) err = c5_revision_latest(g->file, name, "crops", &number);
 	if (err < 0) goto done;
 	if (!(path = c5_format("/experiments/%s/crops/%s/images", name, c5_revision_name(number)))) err = c5_fail(C5_ENOMEM, "out of memory");
 	if (err < 0 || !number || !c5_exists(g->file, path)) goto done; /* nothing cut here */

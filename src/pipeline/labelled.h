@@ -20,6 +20,7 @@ typedef struct c5_labelled_params {
 	char *revision;     /* rNNNNNN of the crops; NULL: the latest */
 	int64_t per_class;  /* at most so many crops of each class, spread evenly; 0: all */
 	int64_t cache_mib;  /* crops kept in memory, a rank */
+	uint32_t run;       /* no option: crops of this run go before the latest, which are published at its end; 0: none */
 } c5_labelled_params;
 extern const c5_opt c5_labelled_opts[];
 

@@ -20,43 +20,15 @@
 
 #define F(member) offsetof(c5_learn_params, member)
 const c5_opt c5_learn_split_opts[] = {
-	{ "validation", C5_OPT_REAL, F(share), "0.2", 0, 0.9, NULL, NULL, "share of each class kept back to check with, in whole groups; 0: none" },
-	{ "validate", C5_OPT_TEXT, F(validate), NULL, 0, 0, NULL, "GLOB,GLOB", "groups kept back, by name" },
-	{ "folds", C5_OPT_INT, F(folds), "0", 0, 1000, NULL, "N", "cross-validation: groups dealt into so many parts, each kept back once" },
-	{ "fold", C5_OPT_INT, F(fold), "0", 0, 1000, NULL, "N", "of the folds only this one, from 1; 0: all" },
-	{ "split", C5_OPT_CHOICE, F(split), "group", 0, 0, NULL, "group|crop",
-		"what is dealt out; by crop a net is checked on cells of wells it has seen, which is refused without --force-leak" },
-	{ "force-leak", C5_OPT_BOOL, F(force_leak), "false", 0, 0, NULL, NULL, "train although the same experiment, well or crop is on both sides" },
+#include "pipeline/learn_split_rows.h"
 	{ 0 },
 };
 const c5_opt c5_learn_model_opts[] = {
-	{ "model", C5_OPT_TEXT, F(model), NULL, 0, 0, NULL, "NAME|FILE.yml",
-		"network: sesmo, lenet, resnet18, resnet34, mobilenet_v1, mobilenet_v2, or a description; default sesmo, or that of --from" },
-	{ "width", C5_OPT_REAL, F(width), "0", 0, 16, NULL, NULL, "filters of a mobilenet, as a multiple; 0: 1" },
-	{ "from", C5_OPT_TEXT, F(from), NULL, 0, 0, NULL, "FILE.h5:NAME", "begin with the weights of a trained model; layers that do not fit begin anew" },
-	{ "freeze", C5_OPT_TEXT, F(freeze), NULL, 0, 0, NULL, "LAYER", "layers up to this one stay as they are" },
-	{ "layer-rates", C5_OPT_TEXT, F(layer_rates), NULL, 0, 0, NULL, "GLOB=X,...", "learning rate of layers of these names, as a multiple" },
-	{ "channels", C5_OPT_TEXT, F(channels), NULL, 0, 0, NULL, "A,B", "channels of the crops to look at; default all" },
-	{ "fusion", C5_OPT_CHOICE, F(fusion), "early", 0, 0, NULL, "early|late",
-		"several channels: together from the first layer, or each through a branch of its own" },
-	{ "size", C5_OPT_INT, F(size), "0", 0, 4096, "px", NULL, "crops are resized to this; 0: as they are, or as the model takes them" },
-	{ "resize", C5_OPT_BOOL, F(resize), "false", 0, 0, NULL, NULL, "resize crops that are of another size than the model takes" },
-	{ "scaling", C5_OPT_CHOICE, F(scaling), "auto", 0, 0, NULL, "auto|channel|range|percentile|crop",
-		"of pixels, by: mean and deviation of each channel over the training crops; the range of the type; percentiles of each crop; "
-		"mean and deviation of each crop; auto: channel, or as --from was" },
-	{ "low", C5_OPT_REAL, F(low), "1", 0, 100, "%", NULL, "lower percentile" },
-	{ "high", C5_OPT_REAL, F(high), "99", 0, 100, "%", NULL, "upper percentile" },
+#include "pipeline/learn_model_rows.h"
 	{ 0 },
 };
 const c5_opt c5_learn_goal_opts[] = {
-	{ "members", C5_OPT_INT, F(members), "1", 1, 1000, NULL, "K",
-		"an ensemble of so many, trained from different seeds, side by side when there are ranks" },
-	{ "loss", C5_OPT_CHOICE, F(loss), "cross-entropy", 0, 0, NULL, "cross-entropy|focal", "what is made small" },
-	{ "gamma", C5_OPT_REAL, F(gamma), "2", 0, 10, NULL, NULL, "of the focal loss" },
-	{ "smoothing", C5_OPT_REAL, F(smoothing), "0", 0, 0.9, NULL, NULL, "share of each target spread over all classes" },
-	{ "balance", C5_OPT_CHOICE, F(balance), "weight", 0, 0, NULL, "none|weight|sample",
-		"rare classes: as they are, weighing more, or drawn more often" },
-	{ "per-epoch", C5_OPT_INT, F(per_epoch), "0", 0, 1e9, NULL, "N", "crops drawn an epoch; 0: as many as there are" },
+#include "pipeline/learn_goal_rows.h"
 	{ 0 },
 };
 

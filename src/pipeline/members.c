@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 
 #include "base/error.h"
 #include "base/text.h"
@@ -60,7 +61,16 @@ static int same_classes(const c5_members *m)
 	return same ? C5_OK : c5_fail(C5_EINPUT, "%s and %s tell other classes: they are no ensemble", m->at[0].name, m->at[m->n - 1].name);
 }
 
-static int add_model(c5_members *m, c5_file *f, const address *a, const char *name, bool weights)
+/* What this run has made of it, whole; else the revision asked for. */
+static uint32_t number_of(c5_file *f, const address *a, const char *name, uint32_t run)
+{
+	char *path = a->here && !a->number && run ? c5_format("/models/%s/%s/architecture", name, c5_revision_name(run)) : NULL;
+	uint32_t number = path && c5_exists(f, path) ? run : a->number;
+	free(path);
+	return number;
+}
+
+static int add_model(c5_members *m, c5_file *f, const address *a, const char *name, uint32_t run, bool weights)
 {
 	int err;
 	if ((err = c5_grow(&m->at, &m->cap, m->n + 1, sizeof *m->at)) < 0 || (err = c5_grow(&m->stored, &m->cap_stored, m->n + 1, sizeof *m->stored)) < 0) return err;
@@ -68,7 +78,7 @@ static int add_model(c5_members *m, c5_file *f, const address *a, const char *na
 	c5_member *to = &m->at[m->n];
 	c5_stored_model_init(s);
 	memset(to, 0, sizeof *to);
-	if ((err = c5_stored_model_read(f, name, a->number, weights, s)) < 0) {
+	if ((err = c5_stored_model_read(f, name, number_of(f, a, name, run), weights, s)) < 0) {
 		c5_stored_model_free(s);
 		return err;
 	}
@@ -87,21 +97,23 @@ static int add_model(c5_members *m, c5_file *f, const address *a, const char *na
 	return same_classes(m);
 }
 
-static int add_word(c5_members *m, const char *word, const char *container, bool weights)
+static int add_word(c5_members *m, const char *word, const char *container, uint32_t run, bool weights)
 {
 	address a;
 	c5_file *f = NULL;
 	char **names = NULL;
 	size_t n = 0, before = m->n;
 	int err = read_address(&a, word, container);
+	if (err == C5_OK && a.here && access(a.file, F_OK) != 0)
+		err = c5_fail(C5_ENOTFOUND, "%s: no model %s in it, nor does a step before make one; train it, or name one of another container, FILE.h5:NAME", a.file, a.name);
 	if (err < 0 || (err = c5_file_open(&f, a.file, C5_READ, "working")) < 0) goto done;
 	if (!strpbrk(a.name, "*?[")) {
-		err = add_model(m, f, &a, a.name, weights);
+		err = add_model(m, f, &a, a.name, run, weights);
 		goto done;
 	}
 	if ((err = c5_list(f, "/models", &names, &n)) < 0) goto done;
 	for (size_t i = 0; err == C5_OK && i < n; i++)
-		if (fnmatch(a.name, names[i], 0) == 0) err = add_model(m, f, &a, names[i], weights);
+		if (fnmatch(a.name, names[i], 0) == 0) err = add_model(m, f, &a, names[i], run, weights);
 	if (err == C5_OK && m->n == before) err = c5_fail(C5_ENOTFOUND, "%s: no model %s in it; train one with `cyto5 train`", a.file, a.name);
 done:
 	c5_names_free(names, n);
@@ -110,12 +122,12 @@ done:
 	return err;
 }
 
-int c5_members_open(c5_members *out, const char *container, const char *spec, bool weights)
+int c5_members_open_in(c5_members *out, const char *container, uint32_t run, const char *spec, bool weights)
 {
 	char *list = c5_strdup(spec), *save = NULL;
 	int err = list || !spec ? C5_OK : c5_fail(C5_ENOMEM, "out of memory");
 	memset(out, 0, sizeof *out);
-	for (char *word = list ? strtok_r(list, ", ", &save) : NULL; word && err == C5_OK; word = strtok_r(NULL, ", ", &save)) err = add_word(out, word, container, weights);
+	for (char *word = list ? strtok_r(list, ", ", &save) : NULL; word && err == C5_OK; word = strtok_r(NULL, ", ", &save)) err = add_word(out, word, container, run, weights);
 	free(list);
 	if (err == C5_OK && out->n == 0) err = c5_fail(C5_EUSAGE, "which model? name one with --model NAME, or FILE.h5:NAME");
 	if (err == C5_OK && (err = c5_alloc(&out->classes, out->stored[0].n_classes, sizeof *out->classes)) == C5_OK) {
@@ -125,6 +137,11 @@ int c5_members_open(c5_members *out, const char *container, const char *spec, bo
 	}
 	if (err < 0) c5_members_close(out);
 	return err;
+}
+
+int c5_members_open(c5_members *out, const char *container, const char *spec, bool weights)
+{
+	return c5_members_open_in(out, container, 0, spec, weights);
 }
 
 void c5_members_close(c5_members *m)

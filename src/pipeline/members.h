@@ -18,6 +18,8 @@ typedef struct c5_members {
 
 /* weights: whether they are read too (a plan needs none). C5_ENOTFOUND lists the models there are; C5_EINPUT: no preparation stored, other classes. */
 int c5_members_open(c5_members *out, const char *container, const char *spec, bool weights);
+/* The same; of models of the container at hand, what run `run` has made goes before the latest, which is published at its end. */
+int c5_members_open_in(c5_members *out, const char *container, uint32_t run, const char *spec, bool weights);
 void c5_members_close(c5_members *m);
 /* The class of that name; NULL: the one called senescent or positive, else the last. C5_ENOTFOUND lists them. */
 int c5_members_class(const c5_members *m, const char *name, int *k);

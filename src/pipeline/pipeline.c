@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/text.h"
 #include "base/yaml.h"
+#include "pipeline/steps.h"
 
 #define STEPS_KEY "steps"
 
@@ -109,6 +110,7 @@ static int read_step(c5_pipeline *p, const c5_yaml_node *node, const c5_step_kin
 	int err = c5_pipeline_add(p, kind, &step);
 	if (err < 0) return err;
 	step->line = name->line;
+	if (settings && (err = c5_step_preset(kind, step->params, settings)) < 0) return err;
 	return settings ? c5_yaml_apply(kind->opts, step->params, settings) : C5_OK;
 }
 

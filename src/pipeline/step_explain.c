@@ -117,7 +117,7 @@ static int plan_explain(const c5_run_context *run, const c5_step *step, c5_plan 
 {
 	const explain_params *p = step->params;
 	c5_members m;
-	int err = c5_members_open(&m, c5_file_path(run->file), p->model, false);
+	int err = c5_members_open_in(&m, c5_file_path(run->file), run->run, p->model, false);
 	if (err < 0) return err;
 	for (size_t i = 0; err == C5_OK && i < run->n_names; i++) {
 		c5_job *j;

@@ -137,7 +137,7 @@ static int plan_score(const c5_run_context *run, const c5_step *step, c5_plan *p
 {
 	const c5_score_params *p = step->params;
 	c5_members m;
-	int positive, err = c5_members_open(&m, c5_file_path(run->file), p->model, false);
+	int positive, err = c5_members_open_in(&m, c5_file_path(run->file), run->run, p->model, false);
 	if (err < 0) return err;
 	err = c5_members_class(&m, p->class_name, &positive);
 	if (err == C5_OK) c5_fit_warn(&m.stored[0], m.at[0].name, run->file, run->names, run->n_names);

@@ -9,11 +9,19 @@
 #include "base/error.h"
 #include "container/run.h"
 #include "pipeline/score.h"
+#include "pipeline/train_step.h"
 
-const c5_step_ops *const c5_steps[] = { &c5_step_ingest, &c5_step_simulate, &c5_step_drift, &c5_step_segment, &c5_step_objects, &c5_step_crop, &c5_step_track, &c5_step_stain, &c5_step_forecast, &c5_step_score, &c5_step_explain, &c5_step_import, NULL };
+const c5_step_ops *const c5_steps[] = {
+	&c5_step_ingest, &c5_step_simulate, &c5_step_drift, &c5_step_segment, &c5_step_objects, &c5_step_crop, &c5_step_track, &c5_step_stain,
+	&c5_step_forecast, &c5_step_train, &c5_step_score, &c5_step_explain, &c5_step_import, NULL,
+};
 
-extern const c5_step_kind c5_kind_ingest, c5_kind_simulate, c5_kind_drift, c5_kind_segment, c5_kind_objects, c5_kind_crop, c5_kind_track, c5_kind_stain, c5_kind_forecast, c5_kind_import;
-const c5_step_kind *const c5_step_kinds[] = { &c5_kind_ingest, &c5_kind_simulate, &c5_kind_drift, &c5_kind_segment, &c5_kind_objects, &c5_kind_crop, &c5_kind_track, &c5_kind_stain, &c5_kind_forecast, &c5_kind_score, &c5_kind_explain, &c5_kind_import, NULL };
+extern const c5_step_kind c5_kind_ingest, c5_kind_simulate, c5_kind_drift, c5_kind_segment, c5_kind_objects, c5_kind_crop, c5_kind_track, c5_kind_stain,
+	c5_kind_forecast, c5_kind_import;
+const c5_step_kind *const c5_step_kinds[] = {
+	&c5_kind_ingest, &c5_kind_simulate, &c5_kind_drift, &c5_kind_segment, &c5_kind_objects, &c5_kind_crop, &c5_kind_track, &c5_kind_stain,
+	&c5_kind_forecast, &c5_kind_train, &c5_kind_score, &c5_kind_explain, &c5_kind_import, NULL,
+};
 
 const c5_step_ops *c5_step_find(const char *name)
 {
@@ -24,10 +32,24 @@ const c5_step_ops *c5_step_find(const char *name)
 
 int c5_step_ready(const c5_step *step, const char *container)
 {
-	static const struct { const c5_step_kind *kind; int (*ready)(const c5_step *step, const char *container); } checks[] = { { &c5_kind_score, c5_score_ready }, { &c5_kind_explain, c5_explain_ready } };
+	static const struct { const c5_step_kind *kind; int (*ready)(const c5_step *step, const char *container); } checks[] = {
+		{ &c5_kind_train, c5_train_step_ready }, { &c5_kind_score, c5_score_ready }, { &c5_kind_explain, c5_explain_ready },
+	};
 	for (size_t i = 0; i < sizeof checks / sizeof *checks; i++)
 		if (step->kind == checks[i].kind) return checks[i].ready(step, container);
 	return C5_OK;
+}
+
+int c5_step_preset(const c5_step_kind *kind, void *params, const c5_yaml_node *settings)
+{
+	return kind == &c5_kind_train ? c5_train_step_preset(params, settings) : C5_OK;
+}
+
+bool c5_step_makes_model(const c5_step *earlier, size_t n, const char *word)
+{
+	for (size_t i = 0; i < n; i++)
+		if (earlier[i].kind == &c5_kind_train && c5_train_step_makes(&earlier[i], word)) return true;
+	return false;
 }
 
 uint64_t c5_frames_per_unit(uint64_t height, uint64_t width)

@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 
+#include "base/yaml.h"
 #include "image/source.h"
 #include "pipeline/job.h"
 #include "pipeline/step.h"
@@ -21,7 +22,7 @@ typedef struct c5_run_context {
 
 typedef struct c5_step_ops c5_step_ops;
 struct c5_step_ops {
-	const c5_step_kind *kind;
+	const c5_step_kind *kind;   /* a step without `plan` is done by all ranks together (mpi/train_step.h) */
 	const char *products[5];    /* groups of an experiment whose `latest` moves when the run is complete; NULL-ended */
 	/* Adds jobs, or jobs with an error for experiments that cannot be done. An error returned fails the whole run. */
 	int (*plan)(const c5_run_context *run, const c5_step *step, c5_plan *plan);
@@ -34,7 +35,8 @@ struct c5_step_ops {
 	const c5_step_ops *then;    /* second phase of the same step, after a commit; NULL: none */
 };
 
-extern const c5_step_ops c5_step_ingest, c5_step_simulate, c5_step_drift, c5_step_segment, c5_step_objects, c5_step_crop, c5_step_track, c5_step_stain, c5_step_forecast, c5_step_score, c5_step_explain, c5_step_import;
+extern const c5_step_ops c5_step_ingest, c5_step_simulate, c5_step_drift, c5_step_segment, c5_step_objects, c5_step_crop, c5_step_track, c5_step_stain,
+	c5_step_forecast, c5_step_train, c5_step_score, c5_step_explain, c5_step_import;
 
 /* All of them, in the order of a pipeline; NULL-ended. And their kinds alone, for c5_pipeline_read. */
 extern const c5_step_ops *const c5_steps[];
@@ -42,6 +44,10 @@ extern const c5_step_kind *const c5_step_kinds[];
 const c5_step_ops *c5_step_find(const char *name);
 /* Whether what a step needs beside the experiments is there (the models it names), asked before a run begins, so that a slip of the pen leaves no run behind. */
 int c5_step_ready(const c5_step *step, const char *container);
+/* Settings that others depend on, such as the preset they are to be read over: set before those of the file are. */
+int c5_step_preset(const c5_step_kind *kind, void *params, const c5_yaml_node *settings);
+/* Whether one of n steps makes the model that `word` names. */
+bool c5_step_makes_model(const c5_step *earlier, size_t n, const char *word);
 
 /* ---- for the steps themselves ---- */
 

@@ -213,7 +213,13 @@ double c5_auc(const float *score, const uint8_t *truth, size_t n)
 	double below = 0, sum = 0;
 	size_t positive = 0;
 	if (c5_alloc(&s, n, sizeof *s) < 0) return NAN;
-	for (size_t i = 0; i < n; i++) s[i] = (scored){ score[i], truth[i] };
+	for (size_t i = 0; i < n; i++) {
+		if (isnan(score[i])) { /* it has no place in an order */
+			free(s);
+			return NAN;
+		}
+		s[i] = (scored){ score[i], truth[i] };
+	}
 	qsort(s, n, sizeof *s, by_score);
 	for (size_t i = 0, k; i < n; i = k) { /* groups of equal scores */
 		double p = 0, q = 0;

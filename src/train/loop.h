@@ -32,7 +32,7 @@ typedef struct c5_loop {
 	size_t covered;              /* of the present gradient, summed already */
 
 	float *outputs[C5_FEED_PORTS], *targets[C5_FEED_PORTS]; /* of the validation part */
-	bool have_targets;
+	bool have_targets, lost;     /* lost: the weights at hand give no numbers */
 	double saved_at, told_at, begun_at;
 	size_t begun_items;          /* done in this process and epoch */
 	uint32_t saved_epoch;

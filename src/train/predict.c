@@ -141,6 +141,12 @@ int c5_loop_validate(c5_loop *l, const c5_weights *w, c5_epoch *e)
 	if ((err = c5_predict_run(job, w, l->precision, f->n_train, f->n_validate, l->places, l->outputs, l->have_targets ? NULL : l->targets)) < 0)
 		return err;
 	l->have_targets = true;
+	for (int t = 0; t < job->n_losses; t++)
+		for (size_t i = 0; i < f->n_validate * f->target_count[t]; i++)
+			if (!isfinite(l->outputs[t][i])) {
+				l->lost = true;
+				return c5_fail(C5_EINPUT, "the answers for the validation part are no numbers after epoch %u; try a lower --rate, or --clip 1", e->epoch);
+			}
 	for (int t = 0; t < job->n_losses; t++) {
 		double weight = job->losses[t].share > 0 ? job->losses[t].share : 1;
 		loss += weight * c5_loss_value(&job->losses[t], l->outputs[t], l->targets[t], f->n_validate, f->target_count[t],

@@ -18,29 +18,7 @@
 
 #define F(member) offsetof(c5_train_params, member)
 const c5_opt c5_train_opts[] = {
-	{ "epochs", C5_OPT_INT, F(epochs), "50", 1, 1e6, NULL, "N", "times the training part is gone through" },
-	{ "batch", C5_OPT_INT, F(batch), "64", 1, 1e6, NULL, "N", "crops a step" },
-	{ "micro", C5_OPT_INT, F(micro), "4", 1, 1024, NULL, "N",
-		"parts a batch is cut into, for ranks to share; part of the result, as their sums and norms are" },
-	{ "optimizer", C5_OPT_CHOICE, F(optimizer), "adamw", 0, 0, NULL, "sgd|adam|adamw", "how weights follow the gradient" },
-	{ "rate", C5_OPT_REAL, F(rate), "0.001", 0, 100, NULL, NULL, "learning rate, at its highest" },
-	{ "momentum", C5_OPT_REAL, F(momentum), "0.9", 0, 0.9999, NULL, NULL, "of sgd" },
-	{ "nesterov", C5_OPT_BOOL, F(nesterov), "true", 0, 0, NULL, NULL, "momentum looks ahead" },
-	{ "decay", C5_OPT_REAL, F(decay), "0.0001", 0, 1, NULL, NULL, "weight decay; adamw's own, else L2" },
-	{ "clip", C5_OPT_REAL, F(clip), "0", 0, 1e6, NULL, NULL, "longest gradient; 0: any" },
-	{ "schedule", C5_OPT_CHOICE, F(schedule), "cosine", 0, 0, NULL, "constant|step|exponential|cosine|plateau", "how the rate goes" },
-	{ "warm-up", C5_OPT_REAL, F(warm_up), "0", 0, 1e6, "epochs", NULL, "in which the rate rises from 0" },
-	{ "factor", C5_OPT_REAL, F(factor), "0.1", 0, 1, NULL, NULL, "of the rate: at each step, each epoch (exponential), each plateau" },
-	{ "every", C5_OPT_REAL, F(every), "10", 0, 1e6, "epochs", NULL, "between steps; without progress, for a plateau" },
-	{ "last", C5_OPT_REAL, F(last), "0.01", 0, 1, NULL, NULL, "share of the rate a cosine ends with" },
-	{ "stop-after", C5_OPT_INT, F(stop_after), "0", 0, 1e6, "epochs", NULL, "without a better figure; 0: goes on" },
-	{ "watch", C5_OPT_TEXT, F(watch), "loss", 0, 0, NULL, "FIGURE",
-		"what says which epoch is best: loss, accuracy, balanced_accuracy or auc of the validation part; last: none is chosen, so that its figures are no better than they are" },
-	{ "averaging", C5_OPT_REAL, F(averaging), "0", 0, 0.99999, NULL, NULL, "weights averaged over steps, this share kept each step; 0: as they are" },
-	{ "precision", C5_OPT_CHOICE, F(precision), "fp32", 0, 0, NULL, "fp32|bf16", "of products; sums, weights and losses are float32 always" },
-	{ "seed", C5_OPT_INT, F(seed), "1", 0, 9e15, NULL, "N", "another seed, another training" },
-	{ "save-every", C5_OPT_REAL, F(save_every_s), "300", 0, 1e6, "s", NULL, "longest time between checkpoints" },
-	{ "prefetch", C5_OPT_BOOL, F(prefetch), "false", 0, 0, NULL, NULL, "fill batches beside the device's work; always so on a GPU" },
+#include "train/train_rows.h"
 	{ 0 },
 };
 
@@ -397,11 +375,12 @@ static int do_epoch(c5_loop *l)
 	return err < 0 ? err : end_epoch(l);
 }
 
-/* The loss went wrong: the last whole epoch is what is worth keeping. */
+/* The loss went wrong: the last whole epoch is what is worth keeping, if its weights are still at hand. */
 static int keep_last_good(c5_loop *l, int err)
 {
 	char why[1024];
 	snprintf(why, sizeof why, "%s", c5_error_last());
+	if (l->lost) return c5_fail(err, "%s%s", why, l->s->best_weights ? "; the best epoch before is kept" : "");
 	if (l->s->epoch > l->saved_epoch) {
 		l->s->step = 0;
 		l->s->loss_sum = 0;

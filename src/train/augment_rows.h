@@ -1,0 +1,16 @@
+/* augment_rows.h – how crops are augmented: rows of an option table (base/options.h), included where one is made. F(MEMBER) is
+ * the place of a member of c5_augment in the settings. */
+	{ "rotate", C5_OPT_REAL, F(rotate), "180", 0, 180, "deg", NULL, "turned up to this, either way" },
+	{ "shift", C5_OPT_REAL, F(shift), "0.1", 0, 1, NULL, NULL, "moved up to this share of the side" },
+	{ "flip", C5_OPT_BOOL, F(flip), "true", 0, 0, NULL, NULL, "mirrored left-right and up-down by chance" },
+	{ "scale", C5_OPT_REAL, F(scale), "0.1", 0, 4, NULL, NULL, "up to 1 + this larger or smaller" },
+	{ "shear", C5_OPT_REAL, F(shear), "0", 0, 60, "deg", NULL, "sheared up to this" },
+	{ "brightness", C5_OPT_REAL, F(brightness), "0.1", 0, 10, NULL, NULL, "light added or taken, in units of the scaled crop" },
+	{ "contrast", C5_OPT_REAL, F(contrast), "0.1", 0, 10, NULL, NULL, "contrast up to 1 + this higher or lower" },
+	{ "shading", C5_OPT_REAL, F(shading), "0", 0, 10, NULL, NULL, "uneven light across the crop, at its ends" },
+	{ "blur", C5_OPT_REAL, F(blur), "0", 0, 20, "px", NULL, "blurred up to this" },
+	{ "noise", C5_OPT_REAL, F(noise), "0", 0, 10, NULL, NULL, "noise up to this" },
+	{ "cutout", C5_OPT_REAL, F(cutout), "0", 0, 1, NULL, NULL, "a square of this share of the side set to 0 in half of the crops" },
+	{ "drop-channel", C5_OPT_REAL, F(drop_channel), "0", 0, 0.9, NULL, NULL,
+		"chance of each of several channels to be missing; the net learns to do without" },
+	{ "mixup", C5_OPT_REAL, F(mixup), "0", 0, 10, NULL, NULL, "pairs of crops and their classes mixed, shares from Beta(a, a)" },
