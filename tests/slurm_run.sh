@@ -2,7 +2,8 @@
 #
 # (a) two ranks by mpirun complete; (b) two ranks by srun --mpi=pmix write the same; (c) a job warned in mid-run (USR1) commits,
 # exits 75, requeues itself, goes on with --resume and ends with the same content, and so does one told TERM as at preemption;
-# (d) an array element writes its own container; (e) a search whose trials start ranks of their own.
+# (d) an array element writes its own container; (e) a search whose trials start ranks of their own;
+# (f) a training on two ranks that is warned, requeued and goes on to the same weights.
 # Needs root (munged and slurmd), slurm-wlm and munge; touches no SLURM of the machine: own configuration, key, sockets and ports.
 set -u
 skip() { echo "skipped: $*"; exit 77; }
@@ -216,4 +217,18 @@ import json
 trials = json.load(open("e.json"))["trials"]
 assert len(trials) == 4 and {t["state"] for t in trials} == {"complete"} and {t["group"] for t in trials} == {0, 1}, trials
 END
-echo "all of (a) to (e) hold"
+# A training on two ranks, warned in its midst.
+printf 'steps:\n  - simulate: {fields: 2, frames: 1, height: 96, width: 96, cells: 6, cycle: 0, conditions: "control=0,senescent=1"}\n  - objects\n  - crop: {size: 24}\n' >crops.yml
+printf 'label: condition\nmodel: lenet\nsize: 32\nname: m\nepochs: 400\nbatch: 8\nsave-every: 0.01\ndevice: cpu\n' >train.yml
+"$CYTO5" run crops.yml f.h5 --quiet && cp f.h5 g.h5 && "$CYTO5" train g.h5 --config train.yml --threads 1 --quiet >g.log || fail "(f): $(cat g.log)"
+f=$(CONFIG=train.yml CONTAINER=f.h5 JOBS="$C5_SOURCE/jobs/slurm" submit f.log --ntasks-per-node=2 "$C5_SOURCE/jobs/slurm/train.sbatch") || exit 1
+within 60 grep -qs "epoch 3/" f.log || fail "(f): no progress"
+scancel --batch --signal=USR1 "$f"
+completes 150 "$f" "(f) a training"
+grep -q 'cyto5.* train .*--resume' f.log && grep -q 'resumed' f.log || fail "(f): the second start did not resume"
+/usr/bin/python3 - <<'END' || fail "(f): other weights than one rank without a stop trains"
+import h5py
+with h5py.File("f.h5") as f, h5py.File("g.h5") as g:
+    assert f["models/m/r000002"].attrs["sha256"] == g["models/m/r000002"].attrs["sha256"]
+END
+echo "all of (a) to (f) hold"
