@@ -113,6 +113,7 @@ def survives_kills():
         enough = len(ended()) + rng.randrange(1, 4)
         while len(ended()) < enough and p.poll() is None:
             time.sleep(0.005)
+        time.sleep(rng.uniform(0, 0.1))
         alive = ranks_of(p)
         victim = rng.choice(sorted(alive)) if alive else None
         if victim is not None:
