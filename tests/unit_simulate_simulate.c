@@ -134,6 +134,74 @@ static void senescent_cells_are_larger_and_never_divide(void **state)
 	c5_opt_clear(c5_sim_opts, &p);
 }
 
+/* Mean area of the senescent cells of a field, in px. */
+static double senescent_area(c5_sim_params *p)
+{
+	c5_sim *s;
+	double area = 0;
+	assert_int_equal(c5_sim_open(&s, p, 1, 0), C5_OK);
+	frame f = draw(s, p, 0);
+	for (size_t i = 0; i < (size_t)p->height * (size_t)p->width; i++) area += f.labels[i] != 0;
+	area /= (double)f.n;
+	drop(&f);
+	c5_sim_close(s);
+	return area;
+}
+
+static void severity_says_how_far_senescent_cells_have_changed(void **state)
+{
+	(void)state;
+	c5_sim_params p = settings();
+	double area[3];
+	free(p.conditions);
+	p.conditions = strdup("control=0,old=1");
+	for (int k = 0; k < 3; k++) {
+		p.severity = 0.5 * k;
+		area[k] = senescent_area(&p);
+	}
+	assert_true(area[0] < 0.8 * area[1] && area[1] < 0.85 * area[2]);
+	c5_opt_clear(c5_sim_opts, &p);
+}
+
+/* Spread over cells of the logarithm of how much brighter they are in one channel than in another. */
+static double ratio_spread(const c5_sim_params *p)
+{
+	size_t n = (size_t)p->height * (size_t)p->width;
+	uint16_t *pixels = malloc(n * 2);
+	double *sum[2], mean = 0, square = 0;
+	c5_sim *s;
+	assert_int_equal(c5_sim_open(&s, p, 0, 0), C5_OK);
+	frame f = draw(s, p, 0);
+	for (int c = 0; c < 2; c++) {
+		sum[c] = calloc(f.n + 1, sizeof(double));
+		assert_int_equal(c5_sim_render(s, c ? C5_SIM_TPEF : C5_SIM_SRS, pixels), C5_OK);
+		for (size_t i = 0; i < n; i++) sum[c][f.labels[i]] += pixels[i];
+	}
+	for (uint32_t k = 1; k <= f.n; k++) {
+		double ratio = log(sum[0][k] / sum[1][k]);
+		mean += ratio / f.n;
+		square += ratio * ratio / f.n;
+	}
+	free(sum[0]);
+	free(sum[1]);
+	free(pixels);
+	drop(&f);
+	c5_sim_close(s);
+	return sqrt(square - mean * mean);
+}
+
+static void variation_makes_channels_differ_by_themselves(void **state)
+{
+	(void)state;
+	c5_sim_params p = settings();
+	p.noise = 0.1;
+	double same = ratio_spread(&p);
+	p.variation = 0.4;
+	double apart = ratio_spread(&p);
+	assert_true(apart > 2 * same && apart > 0.2 && apart < 1);
+	c5_opt_clear(c5_sim_opts, &p);
+}
+
 static void missed_frames_are_empty_and_others_are_not(void **state)
 {
 	(void)state;
@@ -210,6 +278,8 @@ int main(void)
 		cmocka_unit_test(labels_count_up_in_raster_order_and_touch_no_gap),
 		cmocka_unit_test(cells_divide_and_daughters_name_a_mother_that_is_gone),
 		cmocka_unit_test(senescent_cells_are_larger_and_never_divide),
+		cmocka_unit_test(severity_says_how_far_senescent_cells_have_changed),
+		cmocka_unit_test(variation_makes_channels_differ_by_themselves),
 		cmocka_unit_test(missed_frames_are_empty_and_others_are_not),
 		cmocka_unit_test(differentiation_shows_in_the_looks_before_the_marker),
 		cmocka_unit_test(bad_conditions_are_refused),
