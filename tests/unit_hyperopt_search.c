@@ -5,8 +5,11 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 #include <cmocka.h>
 
 #include "base/text.h"
@@ -19,6 +22,7 @@
 #include "hyperopt/search.h"
 #include "hyperopt/store.h"
 #include "hyperopt/surrogate.h"
+#include "hyperopt/waiting.h"
 
 /* ---- what runs print ---- */
 
@@ -239,6 +243,49 @@ static void setups_read_back_as_they_were(void **state)
 
 /* ---- what matters ---- */
 
+/* How many whole records a file has; their rows must be those written. */
+static int records_in(const char *path)
+{
+	c5_buf all = { 0 };
+	c5_waiting w;
+	int n = 0;
+	MUST(c5_waiting_read(&all, path));
+	while (c5_waiting_next(&all, 12, &w)) {
+		assert_memory_equal(w.row, n ? "second row  " : "first row   ", 12);
+		assert_int_equal(w.reports_size, n ? 5 : 0);
+		if (n) assert_memory_equal(w.reports, "three", 5);
+		assert_true(w.spent_s == n + 0.5);
+		n++;
+	}
+	c5_buf_free(&all);
+	return n;
+}
+
+static void what_waits_comes_back_whole_or_not(void **state)
+{
+	(void)state;
+	char path[512];
+	snprintf(path, sizeof path, "%s", scratch("waiting"));
+	assert_int_equal(records_in(path), 0);
+	const c5_waiting first = { (const uint8_t *)"first row   ", NULL, 12, 0, 0.5 }, second = { (const uint8_t *)"second row  ", (const uint8_t *)"three", 12, 5, 1.5 };
+	c5_waiting_put(path, &first);
+	c5_waiting_put(path, &second);
+	assert_int_equal(records_in(path), 2);
+	struct stat is;
+	assert_int_equal(stat(path, &is), 0);
+	FILE *f = fopen(path, "r+b");
+	assert_non_null(f);
+	fseek(f, -1, SEEK_END);
+	fputc('X', f); /* another byte than was written */
+	fclose(f);
+	assert_int_equal(records_in(path), 1);
+	assert_int_equal(truncate(path, is.st_size - 3), 0);
+	assert_int_equal(records_in(path), 1);
+	assert_int_equal(truncate(path, 20), 0);
+	assert_int_equal(records_in(path), 0);
+	unlink(path);
+}
+
 static void a_line_becomes_settings(void **state)
 {
 	(void)state;
@@ -450,7 +497,8 @@ int main(void)
 		cmocka_unit_test(the_last_line_or_a_figure_is_the_value), cmocka_unit_test(reports_are_lines_or_members_of_json_lines),
 		cmocka_unit_test(children_are_no_ranks_and_end), cmocka_unit_test(the_median_stops_the_worse_half),
 		cmocka_unit_test(halving_keeps_the_best_of_each_rung),
-		cmocka_unit_test(setups_read_back_as_they_were), cmocka_unit_test(a_line_becomes_settings), cmocka_unit_test(importance_sees_what_matters),
+		cmocka_unit_test(setups_read_back_as_they_were), cmocka_unit_test(a_line_becomes_settings), cmocka_unit_test(what_waits_comes_back_whole_or_not),
+		cmocka_unit_test(importance_sees_what_matters),
 		cmocka_unit_test(a_search_is_kept_and_read_back),
 		cmocka_unit_test(repeats_are_averaged_with_seeds_of_their_own),
 	};

@@ -93,7 +93,7 @@ static void print_top(const c5_found *f)
 {
 	const c5_history *h = &f->history;
 	const c5_trial **list;
-	size_t n = 0, shown = f->setup.space.n < 7 ? f->setup.space.n : 7;
+	size_t n = 0, shown = f->setup.space.n < 6 ? f->setup.space.n : 6;
 	char text[C5_VALUE_TEXT];
 	if (c5_alloc(&list, h->n + 1, sizeof *list) < 0) return;
 	for (size_t i = 0; i < h->n; i++)
