@@ -7,7 +7,8 @@ The peers live in the Python named by C5_NN_PEERS (default: the first of C5_PEER
 otherwise. All contenders are started, make their first passes (compile, choose kernels), and then take turns pass by pass; medians count, and the fastest
 peer is compared: PyTorch in both layouts and compiled (frozen for inference), TensorFlow, and for float32 inference onnxruntime. Dropout is off everywhere, so
 that the same run checks that all compute the same: the losses of the first passes agree within 1e-3 (bfloat16: 5e-2), outputs to a normalised error
-of 1e-8 (bfloat16: 1e-3). Mode `own` has no peers: bfloat16 against float32, and the share of a training pass in convolutions and products."""
+of 1e-8 (bfloat16: 1e-3). On a machine that others use too, C5_NN_CPU=1 compares the time of the processors instead of that of the clock, with threads that
+wait asleep in all contenders. Mode `own` has no peers: bfloat16 against float32, and the share of a training pass in convolutions and products."""
 import json
 import os
 import subprocess
@@ -19,6 +20,9 @@ from benchlib import BUILD, HERE, Scratch, check, end, median, tell
 NETS = {"sesmo": (50, 128, 15), "resnet18": (64, 64, 9), "unet": (256, 8, 4)}  # pixels, batch, rounds
 BAR = 1.3
 os.environ["OMP_NUM_THREADS"] = os.environ.get("C5_NN_THREADS", "2")
+BY_CPU = os.environ.get("C5_NN_CPU", "0") == "1"
+if BY_CPU:
+    os.environ.update(OMP_WAIT_POLICY="passive", GOMP_SPINCOUNT="0", KMP_BLOCKTIME="0")
 WITH_COMPILER = os.environ.get("C5_NN_COMPILE", "1") == "1"
 
 
@@ -47,11 +51,18 @@ class Worker:
         print(f"# nn: {self.name} is left out: {(self.process.stderr.read().strip().splitlines() or ['it ended'])[-1][:200]}", flush=True)
         return False
 
+    def spent_ms(self):
+        """Of the processors, by all threads, as if shared out evenly."""
+        folder = f"/proc/{self.process.pid}/task"
+        return sum(int(open(f"{folder}/{t}/schedstat").read().split()[0]) for t in os.listdir(folder)) / 1e6 / int(os.environ["OMP_NUM_THREADS"])
+
     def turn(self):
+        before = self.spent_ms()
         self.process.stdin.write("\n")
         self.process.stdin.flush()
-        self.ms.append(float(self.process.stdout.readline()))
+        wall = float(self.process.stdout.readline())
         time.sleep(0.02)  # its threads go to sleep
+        self.ms.append(self.spent_ms() - before if BY_CPU else wall)
 
     def close(self):
         self.process.stdin.close()
@@ -111,7 +122,7 @@ def beside(python, net, mode, precision):
                 workers.append(w)
         ms = take_turns(workers, NETS[net][2])
     best = min((name for name in ms if name != "cyto5"), key=ms.get)
-    tell("nn", f"{net} {mode} {precision}, against {best}", ms[best] / ms["cyto5"], BAR, **{name + "_ms": v for name, v in ms.items()})
+    tell("nn", f"{net} {mode} {precision}, against {best}", ms[best] / ms["cyto5"], BAR, time="processors" if BY_CPU else "clock", **{name + "_ms": v for name, v in ms.items()})
 
 
 def own(net):
@@ -122,7 +133,7 @@ def own(net):
         if not all([w.ready() for w in workers]):
             sys.exit("bench nn: cyto5 did not start")
         ms = take_turns(workers, NETS[net][2])
-        tell("nn", f"{net} {mode}: bf16 against fp32", ms["fp32"] / ms["bf16"], 4 if tiles else None, amx=tiles, **{k + "_ms": v for k, v in ms.items()})
+        tell("nn", f"{net} {mode}: bf16 against fp32", ms["fp32"] / ms["bf16"], 4 if tiles else None, amx=tiles, time="processors" if BY_CPU else "clock", **{k + "_ms": v for k, v in ms.items()})
     for precision in ("fp32", "bf16"):
         w = Worker("cyto5", ours(net, "train", precision, "--serve"))
         w.ready()

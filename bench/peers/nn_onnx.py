@@ -87,6 +87,8 @@ def main():
     model.ir_version = 9
     options = ort.SessionOptions()
     options.intra_op_num_threads = int(os.environ.get("OMP_NUM_THREADS", "2"))
+    if os.environ.get("OMP_WAIT_POLICY") == "passive":
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     session = ort.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
     run = lambda: session.run(None, {"image": x})[0]
     for _ in range(3):
