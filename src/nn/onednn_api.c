@@ -1,10 +1,63 @@
-/* onednn_api.c – see onednn_api.h. Bodies for oneDNN 2. */
+/* onednn_api.c – see onednn_api.h. What both versions share, and bodies for oneDNN 2; those for version 3 are in onednn_api3.c. */
 #include "nn/onednn_api.h"
 
 #include <string.h>
 
 #include "base/error.h"
 #include "nn/model.h"
+
+/* inner: sizes of the blocks that lie innermost, inner_dim: of which dimension they are. */
+int c5_md_block_of(int ndims, const int64_t *dims, const int64_t *padded, const int64_t *strides, int n_inner, const int64_t *inner, const int64_t *inner_dim)
+{
+	if (n_inner > 1 || (n_inner == 1 && inner_dim[0] != 1)) return 0;
+	int64_t block = n_inner == 1 ? inner[0] : 1, positions = 1;
+	bool last = block == 1 && strides[1] == 1 && dims[1] > 1; /* NHWC */
+	int64_t step = last ? dims[1] : block;
+	for (int i = ndims - 1; i >= 2; i--) {
+		if (dims[i] > 1 && strides[i] != step * positions) return 0;
+		positions *= dims[i];
+	}
+	int64_t blocks = padded[1] / block;
+	if (!last && blocks > 1 && strides[1] != block * positions) return 0;
+	if (dims[0] > 1 && strides[0] != (last ? step * positions : block * positions * blocks)) return 0;
+	return (int)step;
+}
+
+const char *c5_pd_name(const_dnnl_primitive_desc_t pd)
+{
+	const char *text = "";
+	dnnl_primitive_desc_query(pd, dnnl_query_impl_info_str, 0, &text);
+	return text;
+}
+
+dnnl_status_t c5_post_ops(dnnl_primitive_attr_t attr, bool sum, int activation, float slope)
+{
+	static const struct { dnnl_alg_kind_t alg; float alpha, beta; } rows[] = {
+		[C5_ACT_RELU] = { dnnl_eltwise_relu, 0, 0 }, [C5_ACT_RELU6] = { dnnl_eltwise_clip, 0, 6 }, [C5_ACT_LEAKY_RELU] = { dnnl_eltwise_relu, 0, 0 },
+		[C5_ACT_ELU] = { dnnl_eltwise_elu, 0, 0 }, [C5_ACT_SIGMOID] = { dnnl_eltwise_logistic, 0, 0 }, [C5_ACT_TANH] = { dnnl_eltwise_tanh, 0, 0 },
+	};
+	dnnl_post_ops_t ops;
+	dnnl_status_t s = dnnl_post_ops_create(&ops);
+	if (s != dnnl_success) return s;
+#if DNNL_VERSION_MAJOR >= 3
+	if (sum) s = dnnl_post_ops_append_sum(ops, 1, 0, dnnl_data_type_undef);
+#else
+	if (sum) s = dnnl_post_ops_append_sum(ops, 1);
+#endif
+	if (s == dnnl_success && activation != C5_ACT_NONE) {
+		float alpha = activation == C5_ACT_LEAKY_RELU || activation == C5_ACT_ELU ? slope : rows[activation].alpha;
+#if DNNL_VERSION_MAJOR >= 3
+		s = dnnl_post_ops_append_eltwise(ops, rows[activation].alg, alpha, rows[activation].beta);
+#else
+		s = dnnl_post_ops_append_eltwise(ops, 1, rows[activation].alg, alpha, rows[activation].beta);
+#endif
+	}
+	if (s == dnnl_success) s = dnnl_primitive_attr_set_post_ops(attr, ops);
+	dnnl_post_ops_destroy(ops);
+	return s;
+}
+
+#if DNNL_VERSION_MAJOR < 3
 
 static int plain_md(c5_md *md, int ndims, const int64_t *dims, dnnl_data_type_t type, const dnnl_dims_t strides)
 {
@@ -44,22 +97,9 @@ const int64_t *c5_md_dims(const c5_md *md) { return md->dims; }
 
 int c5_md_block(const c5_md *md)
 {
-	if (md->format_kind != dnnl_blocked || md->ndims < 2 || md->offset0) return 0;
 	const dnnl_blocking_desc_t *b = &md->format_desc.blocking;
-	int64_t inner = 1;
-	if (b->inner_nblks > 1 || (b->inner_nblks == 1 && b->inner_idxs[0] != 1)) return 0;
-	if (b->inner_nblks == 1) inner = b->inner_blks[0];
-	int64_t positions = 1, want = inner;
-	bool last = inner == 1 && b->strides[1] == 1 && md->dims[1] > 1; /* NHWC */
-	if (last) want = md->dims[1];
-	for (int i = md->ndims - 1; i >= 2; i--) {
-		if (md->dims[i] > 1 && b->strides[i] != want * positions) return 0;
-		positions *= md->dims[i];
-	}
-	int64_t blocks = md->padded_dims[1] / inner;
-	if (!last && blocks > 1 && b->strides[1] != inner * positions) return 0;
-	if (md->dims[0] > 1 && b->strides[0] != (last ? want * positions : inner * positions * blocks)) return 0;
-	return (int)(last ? want : inner);
+	if (md->format_kind != dnnl_blocked || md->ndims < 2 || md->offset0) return 0;
+	return c5_md_block_of(md->ndims, md->dims, md->padded_dims, b->strides, b->inner_nblks, b->inner_blks, b->inner_idxs);
 }
 
 dnnl_status_t c5_product_pd(dnnl_primitive_desc_t *pd, int pass, const c5_product_desc *p, dnnl_primitive_attr_t attr, dnnl_engine_t engine,
@@ -111,33 +151,9 @@ void c5_pd_arg(const_dnnl_primitive_desc_t pd, int arg, c5_md *md)
 	else memset(md, 0, sizeof *md);
 }
 
-const char *c5_pd_name(const_dnnl_primitive_desc_t pd)
-{
-	const char *text = "";
-	dnnl_primitive_desc_query(pd, dnnl_query_impl_info_str, 0, &text);
-	return text;
-}
-
 dnnl_status_t c5_memory(dnnl_memory_t *mem, const c5_md *md, dnnl_engine_t engine)
 {
 	return dnnl_memory_create(mem, md, engine, DNNL_MEMORY_NONE);
 }
 
-dnnl_status_t c5_post_ops(dnnl_primitive_attr_t attr, bool sum, int activation, float slope)
-{
-	static const struct { dnnl_alg_kind_t alg; float alpha, beta; } rows[] = {
-		[C5_ACT_RELU] = { dnnl_eltwise_relu, 0, 0 }, [C5_ACT_RELU6] = { dnnl_eltwise_clip, 0, 6 }, [C5_ACT_LEAKY_RELU] = { dnnl_eltwise_relu, 0, 0 },
-		[C5_ACT_ELU] = { dnnl_eltwise_elu, 0, 0 }, [C5_ACT_SIGMOID] = { dnnl_eltwise_logistic, 0, 0 }, [C5_ACT_TANH] = { dnnl_eltwise_tanh, 0, 0 },
-	};
-	dnnl_post_ops_t ops;
-	dnnl_status_t s = dnnl_post_ops_create(&ops);
-	if (s != dnnl_success) return s;
-	if (sum) s = dnnl_post_ops_append_sum(ops, 1);
-	if (s == dnnl_success && activation != C5_ACT_NONE) {
-		float alpha = activation == C5_ACT_LEAKY_RELU || activation == C5_ACT_ELU ? slope : rows[activation].alpha;
-		s = dnnl_post_ops_append_eltwise(ops, 1, rows[activation].alg, alpha, rows[activation].beta);
-	}
-	if (s == dnnl_success) s = dnnl_primitive_attr_set_post_ops(attr, ops);
-	dnnl_post_ops_destroy(ops);
-	return s;
-}
+#endif

@@ -9,10 +9,18 @@
 #include <stdint.h>
 
 #if DNNL_VERSION_MAJOR >= 3
-#error "oneDNN 3: give this header's functions in onednn_api.c their version 3 bodies"
-#endif
-
+#define C5_MD_BLOB 2048
+/* A descriptor by value: the library's serialised form, and what is asked for often. size 0: none. */
+typedef struct c5_md {
+	int ndims;
+	dnnl_data_type_t type;
+	dnnl_dims_t dims;
+	size_t bytes, size;
+	uint8_t blob[C5_MD_BLOB];
+} c5_md;
+#else
 typedef dnnl_memory_desc_t c5_md;
+#endif
 
 /* Memory descriptors. */
 int c5_md_plain(c5_md *md, int ndims, const int64_t *dims, dnnl_data_type_t type);
@@ -25,6 +33,7 @@ int c5_md_ndims(const c5_md *md);
 const int64_t *c5_md_dims(const c5_md *md);
 /* Dense with channels (dimension 1) innermost in blocks: 1 for NCHW, 8 or 16, or all of them (NHWC); 0: something else. */
 int c5_md_block(const c5_md *md);
+int c5_md_block_of(int ndims, const int64_t *dims, const int64_t *padded, const int64_t *strides, int n_inner, const int64_t *inner, const int64_t *inner_dim);
 
 /* What a convolution, transposed convolution or inner product is asked for. */
 typedef struct c5_product_desc {
