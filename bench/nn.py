@@ -138,8 +138,8 @@ def own(net):
         w = Worker("cyto5", ours(net, "train", precision, "--serve"))
         w.ready()
         w.close()
-        tell("nn", f"{net} {precision}: share of a training pass in convolutions and products", w.head["share_conv"], 0.8 if net != "sesmo" and precision == "fp32" else None,
-             unit="")
+        bar = 0.8 if net != "sesmo" and precision == "fp32" else None
+        tell("nn", f"{net} {precision}: share of a training pass in convolutions and products", w.head["share_conv"], bar, unit="")
 
 
 def main():

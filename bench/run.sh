@@ -35,6 +35,8 @@ else
 	bench pipeline.py
 	bench stages.py
 	bench memory.py
+	bench nn.py
+	bench train.py
 	bench many.py
 fi
 exit $code

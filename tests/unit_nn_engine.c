@@ -136,6 +136,37 @@ static void answers_are_the_same_again_and_near_on_other_threads(void **state)
 		}
 }
 
+/* Large batches of small maps are computed as dense products; small batches as convolutions. */
+static void answers_are_near_for_any_batch(void **state)
+{
+	(void)state;
+	for (int side = 32; side <= 64; side += 32)
+		for (int precision = C5_FP32; precision <= C5_BF16; precision++) {
+			setting all = { "resnet18", 1, side, 3, 16, 0 }, part = { "resnet18", 1, side, 3, 4, 0 };
+			bed a, b;
+			double d = 0, size = 0;
+			bed_make(&a, &all, 2, false, precision);
+			bed_make(&b, &part, 2, false, precision);
+			float *want = calloc(a.n_out, sizeof *want), *got = calloc(a.n_out, sizeof *got);
+			must(c5_net_forward(a.n, 0, 0));
+			must(c5_net_output(a.n, 0, got, 16));
+			for (int k = 0; k < 4; k++) {
+				must(c5_net_input(b.n, 0, a.x + (size_t)k * b.n_in, 4));
+				must(c5_net_forward(b.n, 0, 0));
+				must(c5_net_output(b.n, 0, want + (size_t)k * b.n_out, 4));
+			}
+			for (size_t i = 0; i < a.n_out; i++) {
+				d += ((double)got[i] - want[i]) * ((double)got[i] - want[i]);
+				size += (double)want[i] * want[i];
+			}
+			if (!(d <= (precision == C5_BF16 ? 1e-3 : 1e-10) * size)) fail_msg("%d px, precision %d: error %g", side, precision, d / size);
+			free(want);
+			free(got);
+			bed_free(&a);
+			bed_free(&b);
+		}
+}
+
 /* ---- the memory plan ---- */
 
 /* What lies in the arena, 64 bytes at a time: who wrote there last. A pass is gone through without computing; whoever reads must find its own mark. */
@@ -345,6 +376,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(trainings_give_the_same_bits),
 		cmocka_unit_test(answers_are_the_same_again_and_near_on_other_threads),
+		cmocka_unit_test(answers_are_near_for_any_batch),
 		cmocka_unit_test(nothing_is_written_over_before_it_was_read),
 		cmocka_unit_test(a_plan_takes_less_than_all_values),
 		cmocka_unit_test(too_little_memory_is_an_error),

@@ -9,14 +9,12 @@
 #include <stdint.h>
 
 #if DNNL_VERSION_MAJOR >= 3
-#define C5_MD_BLOB 2048
-/* A descriptor by value: the library's serialised form, and what is asked for often. size 0: none. */
+/* A descriptor by value; equal ones share one of the library's, which is kept as long as the program runs. d NULL: none. */
 typedef struct c5_md {
+	dnnl_memory_desc_t d;
 	int ndims;
-	dnnl_data_type_t type;
+	dnnl_data_type_t type, real; /* real: of d; another one where no array of the wanted type can be had: good for comparing and for coming back only */
 	dnnl_dims_t dims;
-	size_t bytes, size;
-	uint8_t blob[C5_MD_BLOB];
 } c5_md;
 #else
 typedef dnnl_memory_desc_t c5_md;
