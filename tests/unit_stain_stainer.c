@@ -78,6 +78,36 @@ static void a_dense_map_has_no_seams(void **state)
 	}
 }
 
+/* A mirrored frame has the mirrored map when mirror images are averaged: no side is the preferred one. */
+static void a_mirrored_frame_has_a_mirrored_map(void **state)
+{
+	enum { S = 64 };
+	static float frame[2][C * S * S], map[3][K * S * S];
+	const c5_recipe r = recipe_of(true);
+	c5_model *m;
+	c5_weights *w;
+	double apart = 0, other = 0;
+	(void)state;
+	assert_int_equal(c5_stain_dense_net(&m, C, 64, 64, K, false, 2, 0.25), C5_OK);
+	assert_int_equal(c5_weights_new(&w, m), C5_OK);
+	c5_weights_init(w, m, 4);
+	for (int k = 0; k < C * S * S; k++) frame[0][k] = input[k];
+	for (int k = 0; k < C * S * S; k++) frame[1][k] = frame[0][k / (S * S) * S * S + (S - 1 - k / S % S) * S + S - 1 - k % S];
+	for (int k = 0; k < 3; k++) {
+		c5_stainer *s;
+		assert_int_equal(c5_stainer_open(&s, device, m, w, &r, S, S, &(c5_stainer_how){ .mirrored = k < 2 }), C5_OK);
+		assert_int_equal(c5_stainer_frame(s, frame[k == 1], map[k], NULL), C5_OK);
+		c5_stainer_close(s);
+	}
+	for (int k = 0; k < K * S * S; k++) {
+		const int turned = k / (S * S) * S * S + (S - 1 - k / S % S) * S + S - 1 - k % S;
+		apart = fmax(apart, fabs((double)map[0][k] - (double)map[1][turned])), other = fmax(other, fabs((double)map[0][k] - (double)map[2][k]));
+	}
+	assert_true(apart < 1e-4 && other > 1e-2);
+	c5_weights_free(w);
+	c5_model_free(m);
+}
+
 static void a_map_of_blocks_is_made_of_its_blocks(void **state)
 {
 	(void)state;
@@ -122,7 +152,8 @@ static void a_model_of_another_shape_is_refused(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_dense_map_has_no_seams), cmocka_unit_test(a_map_of_blocks_is_made_of_its_blocks), cmocka_unit_test(a_model_of_another_shape_is_refused),
+		cmocka_unit_test(a_dense_map_has_no_seams), cmocka_unit_test(a_mirrored_frame_has_a_mirrored_map),
+		cmocka_unit_test(a_map_of_blocks_is_made_of_its_blocks), cmocka_unit_test(a_model_of_another_shape_is_refused),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -17,7 +17,7 @@
 
 #define STEPS 4096 /* of a probability as stored: finer is noise, and noise does not pack */
 
-typedef struct stain_params { char *model; int64_t stride, tile, batch; double positive; char *precision, *device; } stain_params;
+typedef struct stain_params { char *model; int64_t stride, tile, batch; double positive; char *precision, *device; bool mirrored; } stain_params;
 
 #define F(member) offsetof(stain_params, member)
 static const c5_opt stain_opts[] = {
@@ -25,6 +25,7 @@ static const c5_opt stain_opts[] = {
 	{ "stride", C5_OPT_INT, F(stride), "0", 0, 4096, "px", NULL, "from block to block; 0: as trained; smaller is smoother and slower" },
 	{ "tile", C5_OPT_INT, F(tile), "0", 0, 65536, "px", NULL, "dense: side of the tiles an image is cut into; 0: a good one" },
 	{ "batch", C5_OPT_INT, F(batch), "0", 0, 4096, NULL, "N", "blocks or tiles of one pass; 0: a good number" },
+	{ "mirrored", C5_OPT_BOOL, F(mirrored), NULL, 0, 0, NULL, NULL, "dense: mean over the image and its three mirror images; surer, at four times the time" },
 	{ "positive", C5_OPT_REAL, F(positive), NULL, 0, 1e9, NULL, NULL, "what of the map counts as marker is above this; unset: as the model says" },
 	{ "precision", C5_OPT_CHOICE, F(precision), "fp32", 0, 0, NULL, "fp32|bf16", "arithmetic of the network" },
 	{ "device", C5_OPT_TEXT, F(device), "auto", 0, 0, NULL, "auto|cpu|cuda[:N]", "where it runs" },
@@ -189,7 +190,8 @@ static int want_stainer(c5_worker *w, const c5_step *step, const c5_job *job, st
 		s->stainer = NULL;
 	}
 	s->height = job->numbers[HEIGHT], s->width = job->numbers[WIDTH];
-	c5_stainer_how how = { .stride = (size_t)p->stride, .tile = (size_t)p->tile, .batch = (int)p->batch, .precision = strcmp(p->precision, "bf16") ? C5_FP32 : C5_BF16 };
+	c5_stainer_how how = { .stride = (size_t)p->stride, .tile = (size_t)p->tile, .batch = (int)p->batch, .mirrored = p->mirrored,
+		.precision = strcmp(p->precision, "bf16") ? C5_FP32 : C5_BF16 };
 	if (!s->stainer && (err = c5_stainer_open(&s->stainer, s->device, s->model.model, s->model.weights, &s->model.recipe, s->height, s->width, &how)) < 0) return err;
 	*out = s;
 	return C5_OK;

@@ -6,7 +6,6 @@
 
 #include "base/error.h"
 #include "base/mem.h"
-#include "stain/tiles.h"
 
 #define BLOCKS_PER_PASS 128
 #define TILE_SIDE 512
@@ -21,6 +20,8 @@ struct c5_stainer {
 	c5_tiling tiling;       /* dense */
 	size_t in_count, out_count; /* numbers of one item */
 	float *in, *out;        /* (batch, ...) */
+	bool mirrored;
+	float *sum;             /* dense, mirrored: (batch, ...) */
 	float *probability;     /* blocks: (K, blocks) */
 	float *scratch;
 };
@@ -91,6 +92,8 @@ int c5_stainer_open(c5_stainer **out, c5_device *device, const c5_model *m, cons
 	if ((err = c5_model_copy(&s->model, m)) < 0 || (err = check_model(s)) < 0 || (err = r->dense ? plan_dense(s, how) : plan_blocks(s, how)) < 0) goto fail;
 	s->in_count = count_of(&s->model->layers[0]), s->out_count = count_of(&s->model->layers[s->model->outputs[0]]);
 	if ((err = c5_alloc_aligned(&s->in, (size_t)s->batch * s->in_count, sizeof(float))) < 0 || (err = c5_alloc_aligned(&s->out, (size_t)s->batch * s->out_count, sizeof(float))) < 0) goto fail;
+	s->mirrored = r->dense && how->mirrored;
+	if (s->mirrored && (err = c5_alloc_aligned(&s->sum, (size_t)s->batch * s->out_count, sizeof(float))) < 0) goto fail;
 	c5_net_how net = { .batch = s->batch, .precision = how->precision };
 	if ((err = c5_net_make(&s->net, device, s->model, w, &net)) < 0) goto fail;
 	*out = s;
@@ -107,6 +110,7 @@ void c5_stainer_close(c5_stainer *s)
 	c5_model_free(s->model);
 	free(s->in);
 	free(s->out);
+	free(s->sum);
 	free(s->probability);
 	free(s->scratch);
 	free(s);
@@ -115,6 +119,7 @@ void c5_stainer_close(c5_stainer *s)
 size_t c5_stainer_bytes(const c5_stainer *s) { return c5_net_bytes(s->net) + (size_t)s->batch * (s->in_count + s->out_count) * sizeof(float); }
 
 const c5_block_grid *c5_stainer_grid(const c5_stainer *s) { return &s->grid; }
+const c5_tiling *c5_stainer_tiling(const c5_stainer *s) { return &s->tiling; }
 
 static int pass(c5_stainer *s, int items)
 {
@@ -146,6 +151,44 @@ static int by_blocks(c5_stainer *s, const float *input, float *maps, float *bloc
 	return C5_OK;
 }
 
+/* Planes (n, H, W) mirrored in place: bit 0 left to right, bit 1 top to bottom. */
+static void mirror(float *planes, size_t n, const size_t size[2], unsigned how)
+{
+	const size_t h = size[0], w = size[1];
+#pragma omp parallel for schedule(static)
+	for (size_t k = 0; k < n; k++) {
+		float *p = planes + k * h * w;
+		for (size_t y = 0; how & 1 && y < h; y++)
+			for (size_t a = 0, b = w - 1; a < b; a++, b--) {
+				const float v = p[y * w + a];
+				p[y * w + a] = p[y * w + b], p[y * w + b] = v;
+			}
+		for (size_t a = 0, b = h - 1; how & 2 && a < b; a++, b--)
+			for (size_t x = 0; x < w; x++) {
+				const float v = p[a * w + x];
+				p[a * w + x] = p[b * w + x], p[b * w + x] = v;
+			}
+	}
+}
+
+/* One pass, or the mean of four. Tiles and their edges lie on the grid of the network's steps from either side, so that mirrored tiles have no seams either. */
+static int pass_tiles(c5_stainer *s, size_t items)
+{
+	const size_t in = items * (size_t)c5_recipe_inputs(&s->recipe), out = items * (size_t)s->recipe.markers, n = items * s->out_count;
+	if (!s->mirrored) return pass(s, (int)items);
+	memset(s->sum, 0, n * sizeof *s->sum);
+	for (unsigned how = 0; how < 4; how++) {
+		mirror(s->in, in, s->tiling.size, how);
+		int err = pass(s, (int)items);
+		if (err < 0) return err;
+		mirror(s->in, in, s->tiling.size, how);
+		mirror(s->out, out, s->tiling.size, how);
+		for (size_t i = 0; i < n; i++) s->sum[i] += 0.25f * s->out[i];
+	}
+	memcpy(s->out, s->sum, n * sizeof *s->out);
+	return C5_OK;
+}
+
 static int by_tiles(c5_stainer *s, const float *input, float *maps)
 {
 	const c5_recipe *r = &s->recipe;
@@ -154,7 +197,7 @@ static int by_tiles(c5_stainer *s, const float *input, float *maps)
 		size_t items = n - first < (size_t)s->batch ? n - first : (size_t)s->batch;
 		for (size_t i = 0; i < items; i++)
 			for (int c = 0; c < c5_recipe_inputs(r); c++) c5_tiles_cut(&s->tiling, first + i, input + (size_t)c * pixels, s->in + i * s->in_count + (size_t)c * area);
-		int err = pass(s, (int)items);
+		int err = pass_tiles(s, items);
 		if (err < 0) return err;
 		for (size_t i = 0; i < items; i++)
 			for (int m = 0; m < r->markers; m++) {

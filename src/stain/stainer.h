@@ -5,6 +5,7 @@
 #include "nn/net.h"
 #include "stain/blocks.h"
 #include "stain/recipe.h"
+#include "stain/tiles.h"
 
 #define C5_STAIN_VERSION 1 /* of the prediction: raised whenever maps may differ for the same model and pixels */
 
@@ -13,6 +14,7 @@ typedef struct c5_stainer_how {
 	size_t tile;        /* dense: side of a tile, px; 0: a good one; at or above the image's size: the image whole */
 	int batch;          /* blocks or tiles of one pass; 0: a good number */
 	int precision;      /* enum c5_precision */
+	bool mirrored;      /* dense: the mean over the tile as it is and its three mirror images: surer, four times the time */
 } c5_stainer_how;
 
 typedef struct c5_stainer c5_stainer;
@@ -22,6 +24,9 @@ void c5_stainer_close(c5_stainer *s); /* NULL is fine */
 size_t c5_stainer_bytes(const c5_stainer *s);
 /* The grid of blocks; all zero for dense models. */
 const c5_block_grid *c5_stainer_grid(const c5_stainer *s);
+
+/* How a dense model's frame is cut. */
+const c5_tiling *c5_stainer_tiling(const c5_stainer *s);
 
 /* input: (C, H, W) as c5_stain_read_input gives it. maps: (K, H, W) probabilities, or grey values of a dense image model. blocks: (K, rows x columns)
  * probabilities, or NULL; not touched by dense models. The same for any batch, and for any tile to rounding. */
