@@ -79,8 +79,8 @@ def blocks(folder, source):
 def dense(folder, source):
     """Settings were chosen on columns 314-447, by networks that had learnt from 0-281; with them, all of 0-447 is learnt from."""
     path = field(folder, source)
-    _, trained = cyto5("stain", "train", path, *LEARN, "--keep-back", 0, "--name", "dense", "--method", "dense", "--patch", 128, "--depth", 4, "--width", 0.5, "--epochs", 40, "--batch", 4,
-                       "--micro", 1, "--rate", 0.001, "--decay", 0.05, "--averaging", 0.995, "--per-epoch", 120)
+    _, trained = cyto5("stain", "train", path, *LEARN, "--keep-back", 0, "--name", "dense", "--method", "dense", "--patch", 128, "--depth", 4, "--width", 0.5, "--epochs", 28, "--batch", 4,
+                       "--micro", 1, "--rate", 0.001, "--decay", 0.1, "--warp", 0.75, "--averaging", 0.995, "--per-epoch", 120)
     _, predicted = cyto5("stain", "predict", path, "--model", "dense")
     plain = figures(path, "--region", "512:640", "--register", "off")
     _, fourfold = cyto5("stain", "predict", path, "--model", "dense", "--mirrored")

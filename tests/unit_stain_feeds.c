@@ -79,11 +79,39 @@ static void blocks_hold_their_pixels_and_answers(void **state)
 	c5_stain_feed_free(f);
 }
 
+/* A quarter turn and no turn are those of c5_field_cut; halves are between; and nothing beyond the rectangle is ever seen. */
+static void warped_patches_keep_to_their_rectangle(void **state)
+{
+	enum { S = 12 };
+	static float plane[H * W], a[S * S], b[S * S];
+	static uint8_t mask[H * W];
+	const c5_rect all = { 0, 0, H, W }, part = { 5, 4, 30, 28 };
+	(void)state;
+	for (int i = 0; i < H * W; i++) plane[i] = (float)((i * 37) % 101), mask[i] = (i * 37) % 101 > 50;
+	c5_field_warp(a, plane, W, all, 10, 8, S, &(c5_warp){ 0, 1 });
+	c5_field_cut(b, plane, H, W, 10, 8, S, 0);
+	for (int i = 0; i < S * S; i++) assert_true(fabsf(a[i] - b[i]) < 1e-3f);
+	c5_field_warp(a, plane, W, all, 10, 8, S, &(c5_warp){ M_PI / 2, 1 });
+	for (int y = 0; y < S; y++)
+		for (int x = 0; x < S; x++) assert_true(fabsf(a[y * S + x] - b[(S - 1 - x) * S + y]) < 1e-2f);
+	c5_field_warp_mask(a, mask, W, all, 10, 8, S, &(c5_warp){ M_PI, 1 });
+	for (int i = 0; i < S * S; i++) assert_true(a[i] == mask[(10 + S - 1 - i / S) * W + 8 + S - 1 - i % S]);
+	for (int i = 0; i < H * W; i++)
+		if (i / W < 5 || i / W >= 30 || i % W < 4 || i % W >= 28) plane[i] = 1e6f, mask[i] = 77; /* never to be seen */
+	for (int k = 0; k < 40; k++) {
+		const c5_warp w = { 0.31 * k, k % 2 ? 0.84 : 1.19 };
+		c5_field_warp(a, plane, W, part, k % 2 ? 5 : 18, k % 3 ? 16 : 4, S, &w);
+		for (int i = 0; i < S * S; i++) assert_true(a[i] < 1e3f);
+		c5_field_warp_mask(a, mask, W, part, k % 2 ? 5 : 18, k % 3 ? 16 : 4, S, &w);
+		for (int i = 0; i < S * S; i++) assert_true(a[i] <= 1);
+	}
+}
+
 static void what_is_drawn_depends_on_the_item_alone(void **state)
 {
 	(void)state;
 	c5_block_feed blocks = { .side = 8, .stride = 4, .context = 0, .share = 0.25, .balance = 0.5 };
-	c5_dense_feed patches = { .patch = 16, .per_epoch = 24 };
+	c5_dense_feed patches = { .patch = 16, .per_epoch = 24, .warp = 0.5 };
 	c5_feed *feeds[2];
 	assert_int_equal(c5_dense_scale(&patches, fields, FIELDS, markers), C5_OK);
 	assert_int_equal(c5_feed_blocks(&feeds[0], &blocks, fields, FIELDS, markers), C5_OK);
@@ -228,7 +256,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_field_splits_with_a_gap), cmocka_unit_test(blocks_hold_their_pixels_and_answers), cmocka_unit_test(what_is_drawn_depends_on_the_item_alone),
-		cmocka_unit_test(half_of_a_balanced_epoch_is_positive), cmocka_unit_test(patches_hold_the_scaled_marker), cmocka_unit_test(judged_by_what_is_known),
+		cmocka_unit_test(half_of_a_balanced_epoch_is_positive), cmocka_unit_test(patches_hold_the_scaled_marker), cmocka_unit_test(warped_patches_keep_to_their_rectangle), cmocka_unit_test(judged_by_what_is_known),
 		cmocka_unit_test(what_cannot_be_learnt_is_refused), cmocka_unit_test(a_prepared_plane_forgets_its_lamp),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);

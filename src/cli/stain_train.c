@@ -117,7 +117,8 @@ static int open_feed(job *j)
 			.per_epoch = j->set.per_epoch ? (size_t)j->set.per_epoch : MOST_BLOCKS, .still = c5_stain_still(&j->stain) };
 		return c5_feed_blocks(&j->feed, &how, j->fields.fields, j->fields.n, j->markers);
 	}
-	j->dense = (c5_dense_feed){ .patch = (size_t)j->stain.patch, .mask = r->mask, .per_epoch = (size_t)j->set.per_epoch, .still = c5_stain_still(&j->stain) };
+	j->dense = (c5_dense_feed){ .patch = (size_t)j->stain.patch, .mask = r->mask, 
+		.per_epoch = (size_t)j->set.per_epoch, .warp = j->stain.warp, .still = c5_stain_still(&j->stain) };
 	if (!r->mask && (err = c5_dense_scale(&j->dense, j->fields.fields, j->fields.n, j->markers)) < 0) return err;
 	memcpy(r->mean, j->dense.mean, sizeof r->mean);
 	memcpy(r->sd, j->dense.sd, sizeof r->sd);

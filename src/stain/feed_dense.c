@@ -10,6 +10,7 @@
 #include "stain/feed_parts.h"
 
 typedef struct place { uint32_t field; size_t y, x; } place;
+typedef struct view { unsigned turn; bool warped; c5_warp warp; } view; /* how a place is looked at */
 
 typedef struct dense {
 	c5_feed feed;
@@ -37,24 +38,49 @@ static place draw_place(const dense *d, c5_random *r)
 	return (place){ (uint32_t)f, t.y0 + k / across, t.x0 + k % across };
 }
 
-static void target_of(const dense *d, const c5_field *f, const place *at, unsigned turn, float *out)
+static void look(float *out, const c5_field *f, const float *plane, const place *at, size_t side, const view *v)
 {
-	size_t side = d->how.patch, area = side * side, n = f->height * f->width;
+	if (v->warped) c5_field_warp(out, plane, f->width, f->train, at->y, at->x, side, &v->warp);
+	else c5_field_cut(out, plane, f->height, f->width, (ptrdiff_t)at->y, (ptrdiff_t)at->x, side, v->turn);
+}
+
+static void look_at_mask(float *out, const c5_field *f, const uint8_t *mask, const place *at, size_t side, const view *v)
+{
+	if (v->warped) {
+		c5_field_warp_mask(out, mask, f->width, f->train, at->y, at->x, side, &v->warp);
+		return;
+	}
+	for (size_t i = 0; i < side; i++)
+		for (size_t j = 0; j < side; j++) {
+			size_t a = v->turn & 4 ? j : i, b = v->turn & 4 ? i : j;
+			if (v->turn & 2) a = side - 1 - a;
+			if (v->turn & 1) b = side - 1 - b;
+			out[i * side + j] = mask[(at->y + a) * f->width + at->x + b];
+		}
+}
+
+static void target_of(const dense *d, const c5_field *f, const place *at, const view *v, float *out)
+{
+	const size_t side = d->how.patch, area = side * side, n = f->height * f->width;
 	for (int m = 0; m < d->markers; m++) {
 		float *to = out + (size_t)m * area;
-		if (!d->how.mask) {
-			c5_field_cut(to, f->level + (size_t)m * n, f->height, f->width, (ptrdiff_t)at->y, (ptrdiff_t)at->x, side, turn);
-			for (size_t i = 0; i < area; i++) to[i] = (float)(((double)to[i] - d->how.mean[m]) / d->how.sd[m]);
+		if (d->how.mask) {
+			look_at_mask(to, f, f->mask + (size_t)m * n, at, side, v);
 			continue;
 		}
-		for (size_t i = 0; i < side; i++)
-			for (size_t j = 0; j < side; j++) {
-				size_t a = turn & 4 ? j : i, b = turn & 4 ? i : j;
-				if (turn & 2) a = side - 1 - a;
-				if (turn & 1) b = side - 1 - b;
-				to[i * side + j] = f->mask[(size_t)m * n + (at->y + a) * f->width + at->x + b];
-			}
+		look(to, f, f->level + (size_t)m * n, at, side, v);
+		for (size_t i = 0; i < area; i++) to[i] = (float)(((double)to[i] - d->how.mean[m]) / d->how.sd[m]);
 	}
+}
+
+/* Patches that are only turned keep the camera's noise; those between are smoother. Both are wanted. */
+static view draw_view(const dense *d, c5_random *r)
+{
+	view v = { .turn = c5_random_u32(r) & 7 & ~d->how.still };
+	if (!(d->how.warp > 0)) return v;
+	v.warped = c5_random_uniform(r) < d->how.warp;
+	v.warp = (c5_warp){ 2 * M_PI * c5_random_uniform(r), exp(c5_random_range(r, -0.18, 0.18)) };
+	return v;
 }
 
 static int fill(c5_feed *feed, const size_t *items, const uint64_t *draws, size_t n, uint64_t seed, float *const *inputs, float *const *targets, float *weight)
@@ -67,12 +93,11 @@ static int fill(c5_feed *feed, const size_t *items, const uint64_t *draws, size_
 		c5_feed_random(&r, seed, items[i], draws ? draws[i] : UINT64_MAX);
 		place at = items[i] < feed->n_train ? draw_place(d, &r) : d->check[items[i] - feed->n_train];
 		const c5_field *f = &d->fields[at.field];
-		unsigned turn = draws ? c5_random_u32(&r) & 7 & ~d->how.still : 0;
+		const view v = draws ? draw_view(d, &r) : (view){ 0 };
 		float *in = inputs[0] + i * (size_t)d->channels * area;
-		for (int c = 0; c < d->channels; c++)
-			c5_field_cut(in + (size_t)c * area, f->input + (size_t)c * f->height * f->width, f->height, f->width, (ptrdiff_t)at.y, (ptrdiff_t)at.x, side, turn);
+		for (int c = 0; c < d->channels; c++) look(in + (size_t)c * area, f, f->input + (size_t)c * f->height * f->width, &at, side, &v);
 		if (draws) c5_feed_light(in, d->channels, area, &r);
-		target_of(d, f, &at, turn, targets[0] + i * (size_t)d->markers * area);
+		target_of(d, f, &at, &v, targets[0] + i * (size_t)d->markers * area);
 		weight[i] = 1;
 	}
 	return C5_OK;

@@ -30,6 +30,7 @@ typedef struct c5_dense_feed {
 	double mean[C5_STAIN_MARKERS_MAX], sd[C5_STAIN_MARKERS_MAX]; /* of the markers over the training rectangles: set by c5_dense_scale */
 	size_t per_epoch;           /* patches; 0: as many as cover the training area twice */
 	unsigned still;             /* as in c5_block_feed */
+	double warp;                /* share of patches that are turned by any angle and scaled by up to a fifth; 0: none */
 } c5_dense_feed;
 
 /* Mean and deviation of the markers' grey values in the training rectangles. C5_EINPUT for a marker that is the same everywhere. */

@@ -89,3 +89,39 @@ void c5_field_cut(float *out, const float *plane, size_t height, size_t width, p
 			out[i * side + j] = plane[(size_t)py * width + (size_t)px];
 		}
 }
+
+/* Where pixel (i, j) of a turned square is taken from, counted from the corner of the rectangle it keeps to. */
+static void source_of(double *py, double *px, c5_rect within, size_t y, size_t x, size_t side, const c5_warp *w, size_t i, size_t j)
+{
+	const double middle = 0.5 * ((double)side - 1), c = cos(w->angle) / w->scale, s = sin(w->angle) / w->scale, dy = (double)i - middle, dx = (double)j - middle;
+	*py = (double)y - (double)within.y0 + middle + c * dy - s * dx;
+	*px = (double)x - (double)within.x0 + middle + s * dy + c * dx;
+}
+
+void c5_field_warp(float *out, const float *plane, size_t width, c5_rect within, size_t y, size_t x, size_t side, const c5_warp *w)
+{
+	const size_t h = within.y1 - within.y0, n = within.x1 - within.x0;
+	const float *corner = plane + within.y0 * width + within.x0;
+	for (size_t i = 0; i < side; i++)
+		for (size_t j = 0; j < side; j++) {
+			double py, px;
+			source_of(&py, &px, within, y, x, side, w, i, j);
+			const ptrdiff_t y0 = (ptrdiff_t)floor(py), x0 = (ptrdiff_t)floor(px);
+			const float *top = corner + c5_filter_reflect(y0, h) * width, *bottom = corner + c5_filter_reflect(y0 + 1, h) * width;
+			const size_t left = c5_filter_reflect(x0, n), right = c5_filter_reflect(x0 + 1, n);
+			const float v = (float)(py - (double)y0), u = (float)(px - (double)x0);
+			const float a = top[left] + (top[right] - top[left]) * u, b = bottom[left] + (bottom[right] - bottom[left]) * u;
+			out[i * side + j] = a + (b - a) * v;
+		}
+}
+
+void c5_field_warp_mask(float *out, const uint8_t *mask, size_t width, c5_rect within, size_t y, size_t x, size_t side, const c5_warp *w)
+{
+	const size_t h = within.y1 - within.y0, n = within.x1 - within.x0;
+	for (size_t i = 0; i < side; i++)
+		for (size_t j = 0; j < side; j++) {
+			double py, px;
+			source_of(&py, &px, within, y, x, side, w, i, j);
+			out[i * side + j] = mask[(within.y0 + c5_filter_reflect((ptrdiff_t)floor(py + 0.5), h)) * width + within.x0 + c5_filter_reflect((ptrdiff_t)floor(px + 0.5), n)];
+		}
+}

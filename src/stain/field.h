@@ -43,5 +43,10 @@ void c5_field_split(c5_field *f, c5_rect whole, double share, size_t gap);
 /* Cuts (side, side) pixels whose top left is (y, x), which may lie outside: the image is mirrored. `turn` is one of the eight symmetries of the
  * square: bit 0 mirrors left to right, bit 1 top to bottom, bit 2 swaps rows and columns. */
 void c5_field_cut(float *out, const float *plane, size_t height, size_t width, ptrdiff_t y, ptrdiff_t x, size_t side, unsigned turn);
+/* A square that is turned about its middle by `angle` and seen `scale` times as large. */
+typedef struct c5_warp { double angle, scale; } c5_warp;
+/* What lies in such a square, straight lines between pixels; nothing outside `within` is looked at: there it is mirrored. */
+void c5_field_warp(float *out, const float *plane, size_t width, c5_rect within, size_t y, size_t x, size_t side, const c5_warp *w);
+void c5_field_warp_mask(float *out, const uint8_t *mask, size_t width, c5_rect within, size_t y, size_t x, size_t side, const c5_warp *w); /* nearest pixels */
 
 #endif

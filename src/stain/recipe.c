@@ -26,6 +26,7 @@ const c5_opt c5_stain_opts[] = {
 	{ "context", C5_OPT_INT, F(context), "16", 0, 512, "px", NULL, "what the network sees around a block, on each side" },
 	{ "share", C5_OPT_REAL, F(share), "0.3", 0, 1, NULL, NULL, "of a block's area that must be positive" },
 	{ "turns", C5_OPT_CHOICE, F(turns), "all", 0, 0, NULL, "all|left-right|up-down|none", "how what is learnt from is turned and mirrored; light from one side (relief) has an up and a down" },
+	{ "warp", C5_OPT_REAL, F(warp), "0", 0, 1, NULL, NULL, "dense: share of patches that are turned by any angle and scaled by up to a fifth in learning" },
 	{ "patch", C5_OPT_INT, F(patch), "128", 16, 4096, "px", NULL, "dense: side of a training patch" },
 	{ "target", C5_OPT_CHOICE, F(target), "image", 0, 0, NULL, "image|mask", "dense: the marker's grey values, or where it is positive" },
 	{ "width", C5_OPT_REAL, F(width), "1", 0.125, 8, NULL, NULL, "filters of the network, 1: 32 at the first level" },

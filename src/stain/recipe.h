@@ -27,6 +27,7 @@ typedef struct c5_stain_params {
 	int64_t block, stride, context; /* px; stride 0: half a block */
 	double share;        /* of a block's area from which it is positive */
 	char *turns;         /* all | left-right | up-down | none */
+	double warp;         /* dense: share of patches turned by any angle and scaled */
 	int64_t patch;       /* dense: side of a training patch, px */
 	char *target;        /* dense: image | mask */
 	double width;        /* of the network: factor on its filters */
