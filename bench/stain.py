@@ -6,7 +6,7 @@
     bench/stain.py blocks|dense [DIR]    one method of both alone
     bench/stain.py seams [DIR]      a dense map of the field whole against in tiles
     bench/stain.py register [DIR]   the field's markers moved by known amounts, and what registration says
-    bench/stain.py forecast         24 simulated fields whose marker comes with time: how early the last frame is known
+    bench/stain.py forecast         18 simulated fields whose marker comes with time: how early the last frame is known
     bench/stain.py throughput       a dense map beside PyTorch: the same numbers, the same tiles (C5_TORCH: a Python that has it)
 
 DIR defaults to C5_NEURONS. Times are told, not judged."""
@@ -80,7 +80,7 @@ def dense(folder, source):
     """Settings were chosen on columns 314-447, by networks that had learnt from 0-281; with them, all of 0-447 is learnt from."""
     path = field(folder, source)
     _, trained = cyto5("stain", "train", path, *LEARN, "--keep-back", 0, "--name", "dense", "--method", "dense", "--patch", 128, "--depth", 4, "--width", 0.5, "--epochs", 28, "--batch", 4,
-                       "--micro", 1, "--rate", 0.001, "--decay", 0.1, "--warp", 0.75, "--averaging", 0.995, "--per-epoch", 120)
+                       "--micro", 1, "--rate", 0.001, "--decay", 0.1, "--warp", 0.75, "--averaging", 0.995, "--per-epoch", 120, "--watch", "last")
     _, predicted = cyto5("stain", "predict", path, "--model", "dense")
     plain = figures(path, "--region", "512:640", "--register", "off")
     _, fourfold = cyto5("stain", "predict", path, "--model", "dense", "--mirrored")
@@ -140,8 +140,8 @@ def register(folder, source):
 def forecast(folder):
     path = f"{folder}/course.h5"
     cyto5("simulate", path, "--frames", 13, "--height", 224, "--width", 224, "--cells", 70, "--radius", 9, "--speed", 0.3, "--efficiency-from", 0, "--efficiency-to", 0.8, "--differentiation", 0.8,
-          "--patch", 45, "--onset", 8, "--channels", "phase,marker", "--fields", 24, "--plates", 3, "--seed", 9)
-    text, wall = cyto5("stain", "forecast", path, "--marker", "marker", "--context", 12, "--looks", 7, "--folds", 4, "--epochs", 5, "--per-epoch", 3000, "--answer-json",
+          "--patch", 45, "--onset", 8, "--channels", "phase,marker", "--fields", 18, "--seed", 9)
+    text, wall = cyto5("stain", "forecast", path, "--marker", "marker", "--context", 12, "--looks", 5, "--folds", 3, "--epochs", 6, "--per-epoch", 5000, "--answer-json",
                        *(["--out", OUT] if OUT else []))
     answer = json.loads(text)
     for f in answer["frames"]:
@@ -151,7 +151,7 @@ def forecast(folder):
     tell("stain", "forecast, Pearson of the last frame's efficiency from the last frame", last["pearson"], 0.95, unit="")
     known = answer["known_from_frame"]
     tell("stain", "forecast, frame of 12 from which on the outcome is known", 99 if known is None else known, None, unit="")
-    print(f"28 trainings in {wall:.0f} s")
+    print(f"15 trainings in {wall:.0f} s")
 
 
 def throughput(folder):

@@ -72,12 +72,20 @@ picked 'TRA|AOGM  |divisions_true|division_F1_strict.0' cyto5 measure tracking "
 say "5. Which settings would have outlined the colony best? Trials on both ranks, each held against people's outlines; a model of the trials chooses the next"
 shown $ranks cyto5 search jobs/local/demo-search.yml "$out/demo.h5" --quiet --plots "$out/search" --best-config "$out/best.yml"
 
-say "6. What is in the container, and how it came to be"
+say "6. A stain nobody put on: from transmitted light of living neurons, both ranks learn where the dendrites' MAP2 is; the right quarter is kept to check with"
+shown cyto5 ingest "$out/stain.h5" --sheet tests/data/neurons-transmitted-fluorescence/sheet.csv
+shown $ranks cyto5 stain train "$out/stain.h5" --marker map2 --method dense --keep-back 0.25 --gap 8 --patch 64 --width 0.25 --epochs 15 --per-epoch 96 --batch 8 --micro 2 \
+	--rate 0.003 --averaging 0.98 --watch pearson
+shown cyto5 stain predict "$out/stain.h5" --model map2
+picked 'pixel_|lies|registration' cyto5 stain evaluate "$out/stain.h5" --region 240:320 --pictures "$out"
+mv "$out/neurons_map2_t000.png" "$out/stain.png"
+
+say "7. What is in the container, and how it came to be"
 shown cyto5 show "$out/demo.h5"
 shown cyto5 log "$out/demo.h5"
 shown cyto5 check "$out/demo.h5"
 
-say "7. Pictures"
+say "8. Pictures"
 shown cyto5 preview "$out/demo.h5" t98g --frame 0 --out "$out/t98g.png"
 shown cyto5 preview "$out/demo.h5" ecoli --frame 5 --revision r000002 --out "$out/ecoli.png"
 shown cyto5 preview "$out/demo.h5" t98g --crops --most 64 --out "$out/t98g-crops.png"
@@ -91,6 +99,7 @@ cat <<END
   ecoli.png        a growing colony of bacteria, last frame, outlined
   t98g-crops.png   64 of the outlined cells, cut out
   ecoli-lineage.svg  the colony's family trees
+  stain.png        neurons in transmitted light; the stain foretold from it; the fluorescence that was recorded (all in stain.h5)
   search/          how the settings of step 5 were found: history.svg, parallel.svg, slices.svg, importance.svg; best.yml is the best of them
 
   Open demo.h5 in h5py, MATLAB, H5Web or silx: masks are experiments/NAME/masks/latest, tables experiments/NAME/objects/latest.

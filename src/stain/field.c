@@ -102,17 +102,20 @@ void c5_field_warp(float *out, const float *plane, size_t width, c5_rect within,
 {
 	const size_t h = within.y1 - within.y0, n = within.x1 - within.x0;
 	const float *corner = plane + within.y0 * width + within.x0;
-	for (size_t i = 0; i < side; i++)
-		for (size_t j = 0; j < side; j++) {
-			double py, px;
-			source_of(&py, &px, within, y, x, side, w, i, j);
+	const double step_y = -sin(w->angle) / w->scale, step_x = cos(w->angle) / w->scale;
+	for (size_t i = 0; i < side; i++) {
+		double py, px;
+		source_of(&py, &px, within, y, x, side, w, i, 0);
+		for (size_t j = 0; j < side; j++, py += step_y, px += step_x) {
 			const ptrdiff_t y0 = (ptrdiff_t)floor(py), x0 = (ptrdiff_t)floor(px);
-			const float *top = corner + c5_filter_reflect(y0, h) * width, *bottom = corner + c5_filter_reflect(y0 + 1, h) * width;
-			const size_t left = c5_filter_reflect(x0, n), right = c5_filter_reflect(x0 + 1, n);
 			const float v = (float)(py - (double)y0), u = (float)(px - (double)x0);
-			const float a = top[left] + (top[right] - top[left]) * u, b = bottom[left] + (bottom[right] - bottom[left]) * u;
-			out[i * side + j] = a + (b - a) * v;
+			const bool inside = y0 >= 0 && x0 >= 0 && (size_t)y0 + 1 < h && (size_t)x0 + 1 < n;
+			const float *top = corner + (inside ? (size_t)y0 : c5_filter_reflect(y0, h)) * width, *bottom = inside ? top + width : corner + c5_filter_reflect(y0 + 1, h) * width;
+			const size_t left = inside ? (size_t)x0 : c5_filter_reflect(x0, n), right = inside ? left + 1 : c5_filter_reflect(x0 + 1, n);
+			const float one = top[left] + (top[right] - top[left]) * u, other = bottom[left] + (bottom[right] - bottom[left]) * u;
+			out[i * side + j] = one + (other - one) * v;
 		}
+	}
 }
 
 void c5_field_warp_mask(float *out, const uint8_t *mask, size_t width, c5_rect within, size_t y, size_t x, size_t side, const c5_warp *w)
