@@ -317,7 +317,9 @@ static int ask(c5_scorer *s, size_t k, size_t n, float *prob)
 	int err = answer(s, k, n, prob);
 	for (int v = 1; err == C5_OK && v < views; v++) {
 		turn(s, k, v, n);
-		if ((err = c5_member_input(&s->members[k], s->nets[k], s->turned, n, s->split)) < 0 || (err = c5_net_forward(s->nets[k], 0, 0)) < 0 || (err = answer(s, k, n, s->view)) < 0) break;
+		if ((err = c5_member_input(&s->members[k], s->nets[k], s->turned, n, s->split)) < 0 || (err = c5_net_forward(s->nets[k], 0, 0)) < 0 ||
+		    (err = answer(s, k, n, s->view)) < 0)
+			break;
 		for (size_t i = 0; i < all; i++) prob[i] += s->view[i];
 	}
 	for (size_t i = 0; err == C5_OK && views > 1 && i < all; i++) prob[i] /= (float)views;

@@ -32,8 +32,8 @@ typedef struct c5_scorer c5_scorer;
  * C5_EINPUT when a model's output is no list of class probabilities, or its inputs are not what its preparation makes. */
 int c5_scorer_open(c5_scorer **out, c5_device *device, const c5_member *members, size_t n, int batch, int precision);
 void c5_scorer_close(c5_scorer *s);          /* NULL is fine */
-/* Each crop is looked at in so many ways, 1 (as it is) to 8, and a member's answer is the mean of what it says to them, before its temperature: mirrored left-right,
- * up-down, both, and these four transposed, which square crops alone can be (others stay at 4). A cell has no top. */
+/* Each crop is looked at in so many ways, 1 (as it is) to 8, and a member's answer is the mean of what it says to them, before its temperature:
+ * mirrored left-right, up-down, both, and these four transposed, which square crops alone can be (others stay at 4). A cell has no top. */
 #define C5_VIEWS_MOST 8
 int c5_scorer_views(c5_scorer *s, int views);
 /* Members with quiet[k] are not asked (their answers are left as they are) until this is called again; borrowed, NULL: all are. */

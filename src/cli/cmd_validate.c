@@ -1,5 +1,5 @@
-/* cmd_validate.c – `cyto5 validate MODEL FILE.h5`: how well trained models tell the classes of crops they have not seen; and their temperature. Nothing is written
- * but a calibrated revision of the models, when asked for. */
+/* cmd_validate.c – `cyto5 validate MODEL FILE.h5`: how well trained models tell the classes of crops they have not seen; and their temperature.
+ * Nothing is written but a calibrated revision of the models, when asked for. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,15 +29,18 @@ typedef struct validate_set {
 static const c5_opt answer_opts[] = {
 	{ "json", C5_OPT_BOOL, offsetof(validate_set, json), NULL, 0, 0, NULL, NULL, "answer in JSON; undefined figures are null" },
 	{ "explain", C5_OPT_BOOL, offsetof(validate_set, explain), NULL, 0, 0, NULL, NULL, "say in plain words what each figure is" },
-	{ "out", C5_OPT_TEXT, offsetof(validate_set, out), NULL, 0, 0, NULL, "FOLDER", "write figures, confusion, reliability and predictions as CSV, and the reliability curve as SVG, there" },
+	{ "out", C5_OPT_TEXT, offsetof(validate_set, out), NULL, 0, 0, NULL, "FOLDER",
+	    "write figures, confusion, reliability and predictions as CSV, and the reliability curve as SVG, there" },
 	{ "threshold", C5_OPT_REAL, offsetof(validate_set, threshold), "0.5", 0, 1, NULL, NULL, "of two classes: called positive from this score on" },
 	{ "bins", C5_OPT_INT, offsetof(validate_set, bins), "15", 1, 1000, NULL, NULL, "of the calibration error" },
-	{ "resamples", C5_OPT_INT, offsetof(validate_set, resamples), "1000", 0, 1000000, NULL, NULL, "resamples of whole groups (--group) behind the 95 % intervals; 0: Wilson's, of shares alone" },
+	{ "resamples", C5_OPT_INT, offsetof(validate_set, resamples), "1000", 0, 1000000, NULL, NULL,
+	    "resamples of whole groups (--group) behind the 95 % intervals; 0: Wilson's, of shares alone" },
 	{ "seed", C5_OPT_INT, offsetof(validate_set, seed), "1", 0, 9e15, NULL, NULL, "of the resamples" },
 	{ 0 },
 };
 static const c5_opt calibrate_opts[] = {
-	{ "calibrate", C5_OPT_BOOL, offsetof(validate_set, calibrate), NULL, 0, 0, NULL, NULL, "fit one temperature to these crops and store it with the models, as a new revision" },
+	{ "calibrate", C5_OPT_BOOL, offsetof(validate_set, calibrate), NULL, 0, 0, NULL, NULL,
+	    "fit one temperature to these crops and store it with the models, as a new revision" },
 	{ 0 },
 };
 
@@ -62,7 +65,8 @@ static int part_take(part *p, const c5_valid *v, const float *prob, const char *
 	uint32_t *number = NULL;
 	int err;
 	*p = (part){ 0 };
-	if ((err = c5_alloc(&p->prob, c->n * classes + 1, sizeof *p->prob)) < 0 || (err = c5_alloc(&p->truth, c->n + 1, sizeof *p->truth)) < 0 || (err = c5_alloc(&p->group, c->n + 1, sizeof *p->group)) < 0 ||
+	if ((err = c5_alloc(&p->prob, c->n * classes + 1, sizeof *p->prob)) < 0 || (err = c5_alloc(&p->truth, c->n + 1, sizeof *p->truth)) < 0 ||
+	    (err = c5_alloc(&p->group, c->n + 1, sizeof *p->group)) < 0 ||
 	    (err = c5_alloc(&p->score, c->n + 1, sizeof *p->score)) < 0 || (err = c5_alloc(&p->positive, c->n + 1, sizeof *p->positive)) < 0 ||
 	    (err = c5_alloc(&number, (size_t)v->groups + 1, sizeof *number)) < 0)
 		goto done;
@@ -84,7 +88,8 @@ done:
 static int figures_of(c5_figures *to, const c5_valid *v, const part *p)
 {
 	const c5_members *m = &v->checked.members;
-	const c5_classify_params params = { .threshold = v->threshold, .bins = v->bins, .resamples = v->resamples, .seed = (uint64_t)v->seed, .wilson = true };
+	const c5_classify_params params = { .threshold = v->threshold, .bins = v->bins, .resamples = v->resamples, .seed = (uint64_t)v->seed,
+	    .wilson = true };
 	if (m->n_classes == 2) {
 		const c5_scored scored = { p->n, p->positive, p->score, p->group, p->groups };
 		return c5_classify_figures(to, &scored, &params);
@@ -134,7 +139,8 @@ static int measure_total(c5_valid *v)
 	part p;
 	int err = part_take(&p, v, v->mean, NULL);
 	if (err == C5_OK) err = figures_of(&v->figures, v, &p);
-	if (err == C5_OK && (err = c5_alloc(&v->confusion, classes * classes, sizeof *v->confusion)) == C5_OK && (err = c5_alloc(&v->before_bins, (size_t)v->bins, sizeof *v->before_bins)) == C5_OK) {
+	if (err == C5_OK && (err = c5_alloc(&v->confusion, classes * classes, sizeof *v->confusion)) == C5_OK &&
+	    (err = c5_alloc(&v->before_bins, (size_t)v->bins, sizeof *v->before_bins)) == C5_OK) {
 		const c5_classed classed = { .n = p.n, .classes = classes, .prob = p.prob, .truth = p.truth };
 		const uint32_t positive = (uint32_t)c->positive;
 		if (classes > 2) c5_confusion(v->confusion, &classed);
@@ -194,11 +200,14 @@ static int calibrate(c5_valid *v)
 	v->loss_before = before / (double)a.n, v->loss_after = after / (double)a.n;
 	v->folds = v->groups < 2 ? 0 : v->groups < FOLDS ? v->groups : FOLDS;
 	if (!v->folds) {
-		c5_log(C5_LOG_WARN, "one %s only: what the temperature is worth cannot be judged, as it was fitted to all crops there are", c->data->group_by);
+		c5_log(C5_LOG_WARN, "one %s only: what the temperature is worth cannot be judged, as it was fitted to all crops there are",
+		    c->data->group_by);
 		return C5_OK;
 	}
-	if ((err = c5_alloc(&v->after, a.n * a.classes + 1, sizeof *v->after)) < 0 || (err = c5_alloc(&v->after_bins, (size_t)v->bins, sizeof *v->after_bins)) < 0 ||
-	    (err = c5_temperature_cross(v->after, temperatures, &a, c->truth, v->group, v->groups, v->folds, (uint64_t)v->seed)) < 0 || (err = part_take(&p, v, v->after, NULL)) < 0)
+	if ((err = c5_alloc(&v->after, a.n * a.classes + 1, sizeof *v->after)) < 0 ||
+	    (err = c5_alloc(&v->after_bins, (size_t)v->bins, sizeof *v->after_bins)) < 0 ||
+	    (err = c5_temperature_cross(v->after, temperatures, &a, c->truth, v->group, v->groups, v->folds, (uint64_t)v->seed)) < 0 ||
+	    (err = part_take(&p, v, v->after, NULL)) < 0)
 		goto done;
 	c5_reliability_bins(v->after_bins, (size_t)v->bins, p.score, p.positive, p.n);
 	err = figures_of(&v->calibrated, v, &p);
@@ -265,7 +274,8 @@ static int store_file(c5_valid *v, size_t first, bool *done, int argc, char **ar
 	c5_file *f = NULL;
 	size_t k = 0;
 	int err;
-	if ((err = c5_alloc(&a, n, sizeof *a)) < 0 || (err = c5_alloc(&s, n, sizeof *s)) < 0 || (err = c5_alloc(&names, n, sizeof *names)) < 0 || (err = address_of(&here, v, first)) < 0 ||
+	if ((err = c5_alloc(&a, n, sizeof *a)) < 0 || (err = c5_alloc(&s, n, sizeof *s)) < 0 || (err = c5_alloc(&names, n, sizeof *names)) < 0 ||
+	    (err = address_of(&here, v, first)) < 0 ||
 	    (err = c5_file_open(&f, here.file, C5_READ, NULL)) < 0)
 		goto done;
 	for (size_t m = first; err == C5_OK && m < n; m++) {
@@ -283,7 +293,8 @@ static int store_file(c5_valid *v, size_t first, bool *done, int argc, char **ar
 	c5_file_close(f);
 	f = NULL;
 	if (err == C5_OK) err = c5_models_store(here.file, names, s, k, "validate", argc, argv);
-	for (size_t i = 0; err == C5_OK && i < k; i++) c5_text_addf(told, "%s%s:/models/%s/%s", told->size ? ", " : "", here.file, names[i], c5_revision_name(s[i].revision));
+	for (size_t i = 0; err == C5_OK && i < k; i++)
+		c5_text_addf(told, "%s%s:/models/%s/%s", told->size ? ", " : "", here.file, names[i], c5_revision_name(s[i].revision));
 done:
 	c5_file_close(f);
 	for (size_t i = 0; i < k; i++) {
@@ -330,8 +341,8 @@ static void valid_free(c5_valid *v)
 static int run(int argc, char **argv)
 {
 	validate_set set = { 0 };
-	const c5_opt_group groups[] = { { "Answer", answer_opts, &set }, { "Calibration", calibrate_opts, &set }, { "Model", c5_checked_opts, &set.ask }, { "Crops and classes", c5_labelled_opts, &set.crops },
-		{ NULL, NULL, NULL } };
+	const c5_opt_group groups[] = { { "Answer", answer_opts, &set }, { "Calibration", calibrate_opts, &set }, { "Model", c5_checked_opts, &set.ask },
+		{ "Crops and classes", c5_labelled_opts, &set.crops }, { NULL, NULL, NULL } };
 	c5_cli cli;
 	c5_valid v = { .temperature = NAN };
 	int err = c5_cli_open(&cli, &c5_cmd_validate, groups, argc, argv, 2, 2);

@@ -30,11 +30,13 @@ static int print_head(const c5_valid *v)
 	if (err < 0) return err;
 	class_counts(v, counts);
 	snprintf(many, sizeof many, "%.40ss", c->data->group_by);
-	printf("%s%s%s\n%s in %s, by %s: ", c5_ink(C5_BOLD), c->members.names, c5_ink(C5_PLAIN), c5_counted(crops, c->n, "crop", "crops"), v->container, c->data->label);
+	printf("%s%s%s\n%s in %s, by %s: ", c5_ink(C5_BOLD), c->members.names, c5_ink(C5_PLAIN), c5_counted(crops, c->n, "crop", "crops"), v->container,
+	    c->data->label);
 	for (int k = 0; k < c->members.n_classes; k++) printf("%s%s %llu", k ? ", " : "", c->members.classes[k], (unsigned long long)counts[k]);
 	printf("\n");
 	if (c->members.n_classes == 2) printf("the score is the probability of %s, called so from %.4g on\n", positive_of(v), v->threshold);
-	if (v->groups > 1 && v->resamples) printf("95 %% intervals: %s drawn as wholes, %lld times\n", c5_counted(groups, v->groups, c->data->group_by, many), (long long)v->resamples);
+	if (v->groups > 1 && v->resamples)
+		printf("95 %% intervals: %s drawn as wholes, %lld times\n", c5_counted(groups, v->groups, c->data->group_by, many), (long long)v->resamples);
 	else printf("95 %% intervals of shares: Wilson's, each crop for itself\n");
 	printf("\n");
 	free(counts);
@@ -68,7 +70,8 @@ static void put_figure(const c5_figures *f, const char *name, bool interval)
 static void print_plates(const c5_valid *v)
 {
 	if (!v->n_plates) return;
-	printf("\n%sPlates%s\n%-18s%8s%9s%26s%9s%26s%9s\n", c5_ink(C5_BOLD), c5_ink(C5_PLAIN), "", "crops", v->checked.members.n_classes == 2 ? "positive" : "", "accuracy           ", "F1",
+	printf("\n%sPlates%s\n%-18s%8s%9s%26s%9s%26s%9s\n", c5_ink(C5_BOLD), c5_ink(C5_PLAIN), "", "crops",
+	    v->checked.members.n_classes == 2 ? "positive" : "", "accuracy           ", "F1",
 		"ROC AUC           ", "ECE");
 	for (size_t k = 0; k < v->n_plates; k++) {
 		const c5_valid_plate *p = &v->plates[k];
@@ -94,7 +97,8 @@ static void print_calibration(const c5_valid *v)
 {
 	static const char *const names[] = { "ECE", "Brier", "log_loss" };
 	if (isnan(v->temperature)) return;
-	printf("\n%sCalibration%s\n  temperature %.4f: log loss of the crops it was fitted to %.4f, before %.4f\n", c5_ink(C5_BOLD), c5_ink(C5_PLAIN), v->temperature, v->loss_after, v->loss_before);
+	printf("\n%sCalibration%s\n  temperature %.4f: log loss of the crops it was fitted to %.4f, before %.4f\n", c5_ink(C5_BOLD), c5_ink(C5_PLAIN),
+	    v->temperature, v->loss_after, v->loss_before);
 	if (v->folds) printf("  judged on %ss it was not fitted to, in %u parts:\n", v->checked.data->group_by, v->folds);
 	for (size_t k = 0; v->folds && k < sizeof names / sizeof *names; k++)
 		printf("    %-10s %.4f, before %.4f\n", names[k], value_of(&v->calibrated, names[k]), value_of(&v->figures, names[k]));
@@ -346,7 +350,8 @@ int c5_valid_files(const c5_valid *v, const char *folder)
 	add_predictions(&b, v);
 	if ((err = write_file(folder, "predictions.csv", &b)) < 0) return err;
 	snprintf(title, sizeof title, "%.120s on %.100s", m->n == 1 ? m->at[0].name : "Ensemble", v->container);
-	if ((err = c5_plot_reliability(&b, v->before_bins, v->after_bins, (size_t)v->bins, title, positive_of(v))) == C5_OK) err = write_file(folder, "reliability.svg", &b);
+	if ((err = c5_plot_reliability(&b, v->before_bins, v->after_bins, (size_t)v->bins, title, positive_of(v))) == C5_OK)
+		err = write_file(folder, "reliability.svg", &b);
 	c5_buf_free(&b);
 	return err;
 }

@@ -1,5 +1,5 @@
-/* classes.c – see classes.h. As in classify.c a resample is a number of times each group is drawn, so that its figures cost one pass over objects that
- * were sorted once, by each class' probability. */
+/* classes.c – see classes.h. As in classify.c a resample is a number of times each group is drawn, so that its figures cost one pass over objects
+ * that were sorted once, by each class' probability. */
 #include "measure/classes.h"
 
 #include <math.h>
@@ -177,7 +177,9 @@ static int intervals(double *low, double *high, const work *w)
 	double *values = NULL, *one = NULL;
 	uint32_t *times = NULL;
 	int err;
-	if ((err = c5_alloc(&values, n * w->figures, sizeof *values)) < 0 || (err = c5_alloc(&one, w->figures, sizeof *one)) < 0 || (err = c5_alloc(&times, groups, sizeof *times)) < 0) goto done;
+	if ((err = c5_alloc(&values, n * w->figures, sizeof *values)) < 0 || (err = c5_alloc(&one, w->figures, sizeof *one)) < 0 ||
+	    (err = c5_alloc(&times, groups, sizeof *times)) < 0)
+		goto done;
 	for (size_t r = 0; r < n; r++) {
 		c5_random random;
 		c5_random_start(&random, w->p->seed, r);
@@ -225,7 +227,8 @@ static void tell(c5_figures *to, const work *w, const double *values, const doub
 		size_t of = k < OVERALL ? 0 : (k - OVERALL) / PER_CLASS, part = k < OVERALL ? 0 : (k - OVERALL) % PER_CLASS;
 		if (k < OVERALL) snprintf(name, sizeof name, "%s", overall[k].name);
 		else snprintf(name, sizeof name, "%s(%.60s)", parts[part].name, w->c->names[of]);
-		c5_figure *f = c5_figures_add(to, k < OVERALL ? "All classes" : "Each class", name, values[k], k < OVERALL ? overall[k].explain : of ? NULL : parts[part].explain);
+		const char *explain = k < OVERALL ? overall[k].explain : of ? NULL : parts[part].explain;
+		c5_figure *f = c5_figures_add(to, k < OVERALL ? "All classes" : "Each class", name, values[k], explain);
 		if (!f || isnan(values[k])) continue;
 		f->low = low[k];
 		f->high = high[k];
@@ -241,8 +244,8 @@ int c5_classes_figures(c5_figures *to, const c5_classed *c, const c5_classify_pa
 	int err;
 	if (c->n >= UINT32_MAX) return c5_fail(C5_EINPUT, "%zu objects, fewer than 2^32 - 1 are expected", c->n);
 	if ((err = c5_alloc(&w.order, c->n * c->classes + 1, sizeof *w.order)) < 0 || (err = c5_alloc(&w.called, c->n + 1, sizeof *w.called)) < 0 ||
-	    (err = c5_alloc(&w.table, c->classes * c->classes, sizeof *w.table)) < 0 || (err = c5_alloc(&w.sums, (size_t)p->bins * 2, sizeof *w.sums)) < 0 ||
-	    (err = c5_alloc(&values, 3 * w.figures, sizeof *values)) < 0 || (err = sort_all(&w)) < 0)
+	    (err = c5_alloc(&w.table, c->classes * c->classes, sizeof *w.table)) < 0 || 
+	    (err = c5_alloc(&w.sums, (size_t)p->bins * 2, sizeof *w.sums)) < 0 || (err = c5_alloc(&values, 3 * w.figures, sizeof *values)) < 0 || (err = sort_all(&w)) < 0)
 		goto done;
 	for (size_t i = 0; i < c->n; i++) w.called[i] = best_of(c->prob + i * c->classes, c->classes);
 	double *low = values + w.figures, *high = low + w.figures;

@@ -14,10 +14,13 @@
 
 #define F(member) offsetof(c5_checked_params, member)
 const c5_opt c5_checked_opts[] = {
-	{ "class", C5_OPT_TEXT, F(class_name), NULL, 0, 0, NULL, "NAME", "the score is the probability of this class; default senescent or positive, else the last" },
+	{ "class", C5_OPT_TEXT, F(class_name), NULL, 0, 0, NULL, "NAME",
+	    "the score is the probability of this class; default senescent or positive, else the last" },
 	{ "calibrated", C5_OPT_BOOL, F(calibrated), "true", 0, 0, NULL, NULL, "divide logits by the temperature stored with the model" },
-	{ "views", C5_OPT_INT, F(views), "1", 1, C5_VIEWS_MOST, NULL, "N", "ways each crop is looked at, the mean counts: 2 or 4 mirrored, 8 turned as well" },
-	{ "kept-back", C5_OPT_BOOL, F(kept_back), "false", 0, 0, NULL, NULL, "of models trained on this container, such as folds: each crop by those that did not learn from its experiment" },
+	{ "views", C5_OPT_INT, F(views), "1", 1, C5_VIEWS_MOST, NULL, "N",
+	    "ways each crop is looked at, the mean counts: 2 or 4 mirrored, 8 turned as well" },
+	{ "kept-back", C5_OPT_BOOL, F(kept_back), "false", 0, 0, NULL, NULL,
+	    "of models trained on this container, such as folds: each crop by those that did not learn from its experiment" },
 	{ "resize", C5_OPT_BOOL, F(resize), "false", 0, 0, NULL, NULL, "resize crops that are of another size than the model takes" },
 	{ "device", C5_OPT_TEXT, F(device), "auto", 0, 0, NULL, "NAME", "auto, cpu, cuda or cuda:N" },
 	{ "batch", C5_OPT_INT, F(batch), "64", 1, 1024, NULL, NULL, "crops the device takes at a time; halved where memory is short" },
@@ -45,7 +48,8 @@ static int match_classes(const c5_checked *c, uint32_t *class_of)
 		class_of[k] = (uint32_t)j;
 		if (j < m->n_classes) continue;
 		char *list = list_of(m->classes, m->n_classes);
-		int err = c5_fail(C5_EINPUT, "%s: '%.80s' is no class of %s, which tells %s; say which values these are with --classes %s=VALUE,...", d->label, d->classes[k], m->at[0].name,
+		int err = c5_fail(C5_EINPUT, "%s: '%.80s' is no class of %s, which tells %s; say which values these are with --classes %s=VALUE,...",
+		    d->label, d->classes[k], m->at[0].name,
 			list ? list : "", m->classes[0]);
 		free(list);
 		return err;
@@ -81,10 +85,11 @@ static int check_sizes(const c5_checked *c, const char *container)
 			bool known = isfinite(wants) && isfinite(is) && wants > 0, same = known && fabs(is - wants) <= SAME_SIZE * wants;
 			if (same || (!known && crops->height == p->height && crops->width == p->width)) continue;
 			if (crops->height == p->height && crops->width == p->width)
-				return c5_fail(C5_EINPUT, "%s: %s: crops with pixels of %.3g um, %s learnt from pixels of %.3g um; cut others at its scale, or go on with --resize", container,
-					crops->experiment, crops->pixel_um, c->members.at[m].name, wants);
-			return c5_fail(C5_EINPUT, "%s: %s: crops of %dx%d px, %s takes %dx%d; cut others with `cyto5 crop --size %d`, or go on with --resize", container, crops->experiment,
-				crops->height, crops->width, c->members.at[m].name, p->height, p->width, p->height);
+				return c5_fail(C5_EINPUT,
+				    "%s: %s: crops with pixels of %.3g um, %s learnt from pixels of %.3g um; cut others at its scale, or go on with --resize",
+				    container, crops->experiment, crops->pixel_um, c->members.at[m].name, wants);
+			return c5_fail(C5_EINPUT, "%s: %s: crops of %dx%d px, %s takes %dx%d; cut others with `cyto5 crop --size %d`, or go on with --resize",
+			    container, crops->experiment, crops->height, crops->width, c->members.at[m].name, p->height, p->width, p->height);
 		}
 	}
 	return C5_OK;
@@ -112,7 +117,8 @@ static bool learnt_from(const c5_checked *c, size_t m, const char *container, co
 	}
 	for (size_t i = 0; here && i < s->n_data; i++) {
 		const char *path = s->data[i].path;
-		if (s->data[i].part && strcmp(s->data[i].part, "training") == 0 && path && strncmp(path, "/experiments/", 13) == 0 && strncmp(path + 13, experiment, n) == 0 && path[13 + n] == '/')
+		if (s->data[i].part && strcmp(s->data[i].part, "training") == 0 && path && strncmp(path, "/experiments/", 13) == 0 &&
+		    strncmp(path + 13, experiment, n) == 0 && path[13 + n] == '/')
 			return true;
 	}
 	return false;
@@ -126,7 +132,8 @@ static int choose_items(c5_checked *c, const char *container, const uint32_t *cl
 	uint8_t *learnt = NULL, *heard = NULL;
 	size_t met = 0;
 	int err;
-	if ((err = c5_alloc(&c->item, d->n + 1, sizeof *c->item)) < 0 || (err = c5_alloc(&c->truth, d->n + 1, sizeof *c->truth)) < 0 || (err = c5_alloc(&learnt, members * d->n_sources, 1)) < 0 ||
+	if ((err = c5_alloc(&c->item, d->n + 1, sizeof *c->item)) < 0 || (err = c5_alloc(&c->truth, d->n + 1, sizeof *c->truth)) < 0 ||
+	    (err = c5_alloc(&learnt, members * d->n_sources, 1)) < 0 ||
 	    (err = c5_alloc(&heard, members * d->n + 1, 1)) < 0 || (err = c5_alloc(&c->heard, members * d->n + 1, 1)) < 0)
 		goto done;
 	for (size_t m = 0; m < members; m++)
@@ -143,9 +150,12 @@ static int choose_items(c5_checked *c, const char *container, const uint32_t *cl
 	}
 	for (size_t m = 0; m < members; m++) memcpy(c->heard + m * c->n, heard + m * d->n, c->n);
 	if (met && !kept_back)
-		err = c5_fail(C5_EINPUT, "%s: %s learnt from %zu of these %zu crops, which tell nothing of new ones; take others, or --kept-back: each crop by models that did not see it",
+		err = c5_fail(C5_EINPUT,
+		    "%s: %s learnt from %zu of these %zu crops, which tell nothing of new ones; take others, or --kept-back: each "
+		    "crop by models that did not see it",
 			container, members > 1 ? "the models" : c->members.at[0].name, met, c->n);
-	else if (!c->n && c->left_out) err = c5_fail(C5_EINPUT, "%s: the models learnt from all of its %zu labelled crops; none is left to check with", container, c->left_out);
+	else if (!c->n && c->left_out) err = c5_fail(C5_EINPUT, "%s: the models learnt from all of its %zu labelled crops; none is left to check with",
+	    container, c->left_out);
 done:
 	free(learnt);
 	free(heard);
@@ -171,7 +181,8 @@ static int ask_stretch(c5_checked *c, c5_scorer *scorer, source *s, uint64_t fir
 	if (err == C5_OK) err = c5_scorer_run(scorer, first, count, read_source, NULL, s, prob);
 	for (size_t m = 0; err == C5_OK && m < members; m++)
 		for (size_t i = from; i < to && c->heard[m * c->n + from]; i++)
-			memcpy(c->prob + (m * c->n + i) * classes, prob + (m * count + (size_t)(c->data->items[c->item[i]].row - first)) * classes, classes * sizeof *prob);
+			memcpy(c->prob + (m * c->n + i) * classes, prob + (m * count + (size_t)(c->data->items[c->item[i]].row - first)) * classes,
+			    classes * sizeof *prob);
 	free(prob);
 	return err;
 }
@@ -205,15 +216,17 @@ static int ask(c5_checked *c, const c5_checked_params *p)
 {
 	c5_device *device = NULL;
 	c5_scorer *scorer = NULL;
+	const int precision = strcmp(p->precision, "bf16") == 0 ? C5_BF16 : C5_FP32;
 	int err = c5_device_open(&device, p->device ? p->device : "auto");
 	if (err < 0) return err;
 	if (!(c->device = c5_strdup(c5_device_name(device)))) err = c5_fail(C5_ENOMEM, "out of memory");
 	for (size_t m = 0; !p->calibrated && m < c->members.n; m++) c->members.at[m].temperature = 1;
-	if (err < 0 || (err = c5_scorer_open(&scorer, device, c->members.at, c->members.n, (int)p->batch, strcmp(p->precision, "bf16") == 0 ? C5_BF16 : C5_FP32)) < 0 ||
+	if (err < 0 || (err = c5_scorer_open(&scorer, device, c->members.at, c->members.n, (int)p->batch, precision)) < 0 ||
 	    (err = c5_scorer_views(scorer, (int)p->views)) < 0)
 		goto done;
 	if (c5_scorer_classes(scorer) != c->members.n_classes) {
-		err = c5_fail(C5_EINPUT, "%s: its network gives %d classes, %d are named", c->members.at[0].name, c5_scorer_classes(scorer), c->members.n_classes);
+		err = c5_fail(C5_EINPUT, "%s: its network gives %d classes, %d are named", c->members.at[0].name, c5_scorer_classes(scorer),
+		    c->members.n_classes);
 		goto done;
 	}
 	if ((err = c5_alloc(&c->prob, c->members.n * c->n * (size_t)c->members.n_classes + 1, sizeof *c->prob)) < 0) goto done;
@@ -246,8 +259,10 @@ int c5_checked_open(c5_checked *c, const char *models, const char *container, co
 	if ((err = c5_members_open(&c->members, container, models, true)) < 0 || (err = c5_members_class(&c->members, p->class_name, &c->positive)) < 0 ||
 	    (err = c5_labelled_open(&c->data, container, crops, false)) < 0)
 		return err;
-	if ((err = c5_alloc(&class_of, (size_t)c->data->n_classes + 1, sizeof *class_of)) < 0 || (err = match_classes(c, class_of)) < 0 || (err = check_channels(c)) < 0 ||
-	    (!p->resize && (err = check_sizes(c, container)) < 0) || (err = choose_items(c, container, class_of, p->kept_back)) < 0 || (err = check_classes(c, container)) < 0)
+	if ((err = c5_alloc(&class_of, (size_t)c->data->n_classes + 1, sizeof *class_of)) < 0 || (err = match_classes(c, class_of)) < 0 ||
+	    (err = check_channels(c)) < 0 ||
+	    (!p->resize && (err = check_sizes(c, container)) < 0) || (err = choose_items(c, container, class_of, p->kept_back)) < 0 ||
+	    (err = check_classes(c, container)) < 0)
 		goto done;
 	err = ask(c, p);
 done:

@@ -31,8 +31,9 @@ typedef struct c5_checked {
 	char *device;             /* "cpu: 2 threads, ..." */
 } c5_checked;
 
-/* Opens models (members.h) and crops, and asks them. C5_EINPUT: a label the models do not tell, one class only, crops of another size or pixel size, crops
- * that were learnt from; C5_ENOTFOUND: a channel is missing, no crops, no model; C5_EUSAGE: two label sets and none named. c5_checked_close is due in any case. */
+/* Opens models (members.h) and crops, and asks them. C5_EINPUT: a label the models do not tell, one class only, crops of another size or pixel
+ * size, crops that were learnt from; C5_ENOTFOUND: a channel is missing, no crops, no model; C5_EUSAGE: two label sets and none named.
+ * c5_checked_close is due in any case. */
 int c5_checked_open(c5_checked *out, const char *models, const char *container, const c5_labelled_params *crops, const c5_checked_params *p);
 void c5_checked_close(c5_checked *c);
 /* For classify/calibrate.h; borrows. */
