@@ -325,14 +325,17 @@ static int foretell(unit_work *u, const forecast_params *p, const c5_field *f, f
 	float *probability = NULL, *map = NULL;
 	bool *truth = NULL;
 	const c5_stainer_how how = { .stride = (size_t)r->block, .precision = strcmp(p->precision, "bf16") ? C5_FP32 : C5_BF16 };
-	int err = recorded_of(f, r, &g, &truth, &row->positive);
+	uint32_t positive = 0; /* the row is packed: nothing points into it */
+	int err = recorded_of(f, r, &g, &truth, &positive);
 	if (err < 0) goto done;
 	size_t n = c5_blocks_count(&g);
-	double sum = 0;
+	double sum = 0, auc;
 	if ((err = c5_alloc(&probability, n, sizeof *probability)) < 0 || (err = c5_alloc(&map, f->height * f->width, sizeof *map)) < 0 ||
 	    (err = c5_stainer_open(&s, u->device, u->model, u->trained.weights, r, f->height, f->width, &how)) < 0 || (err = c5_stainer_frame(s, f->input, map, probability)) < 0 ||
-	    (err = auc_of(&row->auc, probability, truth, n)) < 0)
+	    (err = auc_of(&auc, probability, truth, n)) < 0)
 		goto done;
+	row->auc = auc;
+	row->positive = positive;
 	for (size_t i = 0; i < n; i++) sum += (double)probability[i];
 	row->blocks = (uint32_t)n;
 	row->predicted = sum / (double)n, row->recorded = (double)row->positive / (double)n;
