@@ -105,6 +105,14 @@ static void rare_classes_weigh_more_or_come_more_often(void **state)
 	assert_true(fabs(of[0] - 20) < 1e-4 && fabs(of[1] - 20) < 1e-4);
 	assert_null(f->draw);
 	c5_feed_crops_free(f);
+	const float twice[2] = { 1, 2 };
+	c5_crop_feed how = { .prepare = &prepare, .augment = &none, .balance = C5_BALANCE_WEIGHT, .n_inputs = 1, .input_channels = { 1 }, .class_weight = twice };
+	assert_int_equal(c5_feed_crops(&f, &how, data, part, false), C5_OK);
+	of[0] = of[1] = 0;
+	fill(f, &b, items, NULL, 40, 1);
+	for (int i = 0; i < 40; i++) of[b.y[2 * i + 1] > 0] += b.w[i];
+	assert_true(fabs(of[0] - 20) < 1e-4 && fabs(of[1] - 40) < 1e-4);
+	c5_feed_crops_free(f);
 
 	f = feed_of(&none, C5_BALANCE_SAMPLE, 60);
 	size_t first[60];

@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "base/signal.h"
 #include "base/text.h"
+#include "base/threads.h"
 #include "cli/cli.h"
 #include "cli/curve.h"
 #include "cli/job.h"
@@ -194,6 +195,7 @@ static int run(int argc, char **argv)
 	if (err < 0 || (err = c5_cli_open(&cli, &c5_cmd_train, c.groups, argc, argv, 1, 1)) < 0 || cli.helped) goto done;
 	c.container = cli.words[0];
 	if ((err = c5_stop_listen()) < 0 || (err = c5_comm_open(&comm)) < 0) goto done;
+	if (cli.common.threads == 0 && !getenv("OMP_NUM_THREADS")) c5_threads_share(c5_comm_sharing(comm));
 	c5_cli_versions();
 	if ((err = c5_comm_agree(comm, c5_cli_log(&cli, c5_comm_rank(comm), c5_comm_size(comm)))) == C5_OK) err = run_trainings(&c, comm, line);
 done:

@@ -209,6 +209,34 @@ static int choose_layers(c5_learn *l)
 	return err;
 }
 
+/* "senescent=2,control=1": a class that is not named weighs 1. */
+static int choose_weights(c5_learn *l)
+{
+	const char *all = l->set->learn.class_weights;
+	size_t n = (size_t)l->data->n_classes;
+	if (!all) return C5_OK;
+	char *list = c5_strdup(all), *save = NULL;
+	int err = list ? c5_alloc(&l->class_weight, n, sizeof *l->class_weight) : c5_fail(C5_ENOMEM, "out of memory");
+	for (size_t k = 0; k < n && err == C5_OK; k++) l->class_weight[k] = 1;
+	for (char *word = list ? strtok_r(list, ",", &save) : NULL; word && err == C5_OK; word = strtok_r(NULL, ",", &save)) {
+		char *equals = strrchr(word, '=');
+		double factor = 0;
+		size_t k = 0;
+		if (!equals) {
+			err = c5_fail(C5_EUSAGE, "--class-weights '%s': CLASS=FACTOR is expected", word);
+			break;
+		}
+		*equals = '\0';
+		while (k < n && strcmp(l->data->classes[k], word) != 0) k++;
+		if (k == n) err = c5_fail(C5_ENOTFOUND, "--class-weights: there is no class %s; the first is %s", word, l->data->classes[0]);
+		else if ((err = c5_text_to_real(&factor, equals + 1)) == C5_OK && !(factor >= 0))
+			err = c5_fail(C5_EUSAGE, "--class-weights %s=%s: a number from 0 is expected", word, equals + 1);
+		if (err == C5_OK) l->class_weight[k] = (float)factor;
+	}
+	free(list);
+	return err;
+}
+
 /* ---- all of it ---- */
 
 static int check_sizes(const c5_learn *l)
@@ -276,7 +304,7 @@ int c5_learn_open(c5_learn **out, const char *container, const c5_learn_settings
 	if ((err = count_trainings(l)) < 0 || (err = c5_labelled_open(&l->data, container, &set->labelled, false)) < 0 ||
 	    (err = c5_dataset_check(l->data, NULL, 0, NULL)) < 0 || (err = choose_channels(l)) < 0 || (err = read_from(l, &from)) < 0 ||
 	    (err = make_model(l)) < 0 || (err = check_sizes(l)) < 0 || (err = choose_scaling(l, &from)) < 0 || (err = choose_layers(l)) < 0 ||
-	    (err = c5_dataset_cache(l->data)) < 0)
+	    (err = choose_weights(l)) < 0 || (err = c5_dataset_cache(l->data)) < 0)
 		goto done;
 	err = check_splits(l);
 done:
@@ -295,6 +323,7 @@ void c5_learn_close(c5_learn *l)
 	c5_weights_free(l->from);
 	free(l->source);
 	free(l->layer_rate);
+	free(l->class_weight);
 	free(l);
 }
 
@@ -323,7 +352,8 @@ int c5_learn_begin(c5_learn *l, int k, c5_learnt *t)
 	if ((err = c5_alloc(&t->part, l->data->n + 1, 1)) < 0 || (err = split(l, l->first_fold + k / l->members, false, t->part)) < 0) return err;
 	if (t->prepare.scaling == C5_SCALE_CHANNEL && (err = c5_prepare_measure(&t->prepare, l->data, t->part, MEASURED_CROPS)) < 0) return err;
 	t->how = (c5_crop_feed){ .prepare = &t->prepare, .augment = &l->set->augment, .n_inputs = l->n_inputs, .per_epoch = (size_t)p->per_epoch,
-		.balance = strcmp(p->balance, "sample") == 0 ? C5_BALANCE_SAMPLE : strcmp(p->balance, "weight") == 0 ? C5_BALANCE_WEIGHT : C5_BALANCE_NONE };
+		.class_weight = l->class_weight, .balance = strcmp(p->balance, "sample") == 0 ? C5_BALANCE_SAMPLE : strcmp(p->balance, "weight") == 0
+			? C5_BALANCE_WEIGHT : C5_BALANCE_NONE };
 	memcpy(t->how.input_channels, l->input_channels, sizeof l->input_channels);
 	if ((err = c5_feed_crops(&t->feed, &t->how, l->data, t->part, l->resize)) < 0) return err;
 	t->loss = (c5_loss){ .kind = strcmp(p->loss, "focal") == 0 ? C5_LOSS_FOCAL : C5_LOSS_CROSS_ENTROPY, .smoothing = (float)p->smoothing,

@@ -25,7 +25,7 @@ typedef struct c5_learn_params {
 	char *scaling;              /* auto | channel | range | percentile | crop */
 	double low, high;
 	/* what is asked of it */
-	char *loss, *balance;
+	char *loss, *balance, *class_weights;
 	double gamma, smoothing;
 	int64_t per_epoch, members;
 } c5_learn_params;
@@ -50,6 +50,7 @@ typedef struct c5_learn {
 	int n_inputs, input_channels[C5_FEED_PORTS];
 	bool resize;
 	float *layer_rate;                /* (layers), NULL: all 1 */
+	float *class_weight;              /* (classes), NULL: all 1 */
 	int freeze_upto, taken, left;     /* layers taken over, and not */
 	int folds, first_fold, members, n; /* trainings: n = folds * members, fold first_fold + k / members, member k % members */
 } c5_learn;

@@ -7,4 +7,5 @@
 	{ "smoothing", C5_OPT_REAL, F(smoothing), "0", 0, 0.9, NULL, NULL, "share of each target spread over all classes" },
 	{ "balance", C5_OPT_CHOICE, F(balance), "weight", 0, 0, NULL, "none|weight|sample",
 		"rare classes: as they are, weighing more, or drawn more often" },
+	{ "class-weights", C5_OPT_TEXT, F(class_weights), NULL, 0, 0, NULL, "CLASS=X,...", "in the loss, as multiples of what balance gives" },
 	{ "per-epoch", C5_OPT_INT, F(per_epoch), "0", 0, 1e9, NULL, "N", "crops drawn an epoch; 0: as many as there are" },

@@ -360,9 +360,11 @@ static int list_classes(crops *c)
 		int32_t k = c->d->items[c->items[i]].label;
 		c->by_class[k][c->n_by_class[k]++] = i;
 	}
-	for (size_t k = 0; k < classes; k++)
-		c->class_weight[k] = c->how.balance == C5_BALANCE_WEIGHT && c->n_by_class[k]
-			? (float)((double)c->feed.n_train / ((double)classes * (double)c->n_by_class[k])) : 1;
+	for (size_t k = 0; k < classes; k++) {
+		bool rare = c->how.balance == C5_BALANCE_WEIGHT && c->n_by_class[k];
+		c->class_weight[k] = rare ? (float)((double)c->feed.n_train / ((double)classes * (double)c->n_by_class[k])) : 1;
+		if (c->how.class_weight) c->class_weight[k] *= c->how.class_weight[k];
+	}
 	return C5_OK;
 }
 

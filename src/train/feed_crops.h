@@ -20,6 +20,7 @@ typedef struct c5_crop_feed {
 	int n_inputs;             /* of the model; its channels follow each other in the prepared crop */
 	int input_channels[C5_FEED_PORTS];
 	size_t per_epoch;         /* crops drawn an epoch; 0: as many as there are */
+	const float *class_weight; /* (classes) in the loss, as multiples of what balance gives; NULL: 1 */
 } c5_crop_feed;
 
 /* Items with part C5_PART_TRAIN and C5_PART_VALIDATE. One target: the class, one-hot (n_classes). Judged by accuracy, balanced_accuracy and auc (two

@@ -343,7 +343,7 @@ static int end_epoch(c5_loop *l)
 		s->since_best >= (uint32_t)l->job->params->stop_after);
 	if (l->job->keeper && l->t->rank == 0 && l->job->keeper->told) {
 		double spent = c5_clock_s() - l->begun_at;
-		l->job->keeper->told(l->job->keeper, s, spent > 0 ? (double)l->begun_items / spent : 0, better);
+		l->job->keeper->told(l->job->keeper, s, spent > 0 ? (double)l->begun_items / spent : 0, better && !l->last);
 	}
 done:
 	if (judged != s->weights) c5_weights_free(judged);
