@@ -96,6 +96,13 @@ def what_is_kept():
     r = works("model", "show", "kept.h5:tiny")
     check("293A, HT1080" in r.out and "brightfield" in r.out and "auc" in r.out, f"model show: {r.out}")
     clean("kept.h5")
+    # what it looks at, on one sheet of all fields
+    sides = []
+    for most in (6, 48):
+        r = works("explain", "kept.h5", "--model", "tiny", "--most", 2, "--no-check", "--together", "--sheet", most, "--out", "maps")
+        check(os.listdir("maps") == ["explain.png"] and r.out == "maps/explain.png\n", f"a sheet for all: {os.listdir('maps')}: {r} {r.out}")
+        sides.append(struct.unpack(">II", open("maps/explain.png", "rb").read(24)[16:]))
+    check(sides[1][0] > sides[0][0] and sides[1][1] > sides[0][1], f"sheets of 6 and of 48 crops: {sides}")
 
 
 def folds_and_members():
@@ -163,6 +170,11 @@ def refusals():
     refused(2, "--watch dice", "leak.h5", *QUICK, "--watch", "dice", "--epochs", 1)
     refused(2, "plateau", "cells.h5", *QUICK, "--schedule", "linear")
     refused(2, "epochs", "cells.h5", *QUICK, "--epochs", 0)
+    refused(3, "no class 293", "cells.h5", *QUICK, "--class-weights", "293=2")
+    refused(2, "CLASS=FACTOR", "cells.h5", *QUICK, "--class-weights", "293A")
+    trained("heavy.h5", "--epochs", 4, "--rate", 0.02, "--class-weights", "HT1080=50", "--validation", 0, "--predictions", "h.tsv", "--folds", 2, "--fold", 1)
+    rows = list(csv.DictReader(open("h.tsv"), delimiter="\t"))
+    check(np.mean([float(row["p_HT1080"]) for row in rows]) > 0.7, "a class that weighs more is called more often")
     refused(3, "nothing.h5", "nothing.h5", *QUICK)
     # the same field under another name: the same pixels on both sides
     shutil.copytree(CELLS, "twice", ignore=shutil.ignore_patterns("*.md", "LICENSE"))

@@ -19,10 +19,11 @@
 #include "pipeline/rows.h"
 #include "pipeline/steps.h"
 
-typedef struct explain_set { char *out, *channel; int64_t sheet, zoom; bool overlays; } explain_set;
+typedef struct explain_set { char *out, *channel; int64_t sheet, zoom; bool overlays, together; } explain_set;
 
 static const c5_opt picture_opts[] = {
 	{ "out", C5_OPT_TEXT, offsetof(explain_set, out), NULL, 0, 0, NULL, "FOLDER", "draw a sheet of crops and maps of each experiment there" },
+	{ "together", C5_OPT_BOOL, offsetof(explain_set, together), NULL, 0, 0, NULL, NULL, "one sheet of all experiments instead, explain.png" },
 	{ "overlays", C5_OPT_BOOL, offsetof(explain_set, overlays), NULL, 0, 0, NULL, NULL, "and every crop with its map as a picture of its own" },
 	{ "sheet", C5_OPT_INT, offsetof(explain_set, sheet), "48", 1, 4000, NULL, "N", "crops on a sheet, taken evenly" },
 	{ "channel", C5_OPT_TEXT, offsetof(explain_set, channel), NULL, 0, 0, NULL, "NAME", "channel of the crops that is drawn; unset: the first" },
@@ -150,12 +151,62 @@ static int add_areas(areas *a, c5_worker *w, const char *group)
 	return err;
 }
 
-static int draw_experiment(c5_worker *w, const char *name, const char *group, const explain_set *set)
+/* What is drawn on one sheet of all experiments, each for itself. */
+typedef struct drawings { drawing *at; size_t n, cap; } drawings;
+
+static int keep_drawing(drawings *all, drawing *d, const char *name)
+{
+	const c5_explained *first = all->n ? &all->at[0].e : &d->e;
+	if (first->height != d->e.height || first->width != d->e.width || first->dtype != d->e.dtype)
+		return c5_fail(C5_EINPUT, "%s: crops of %zux%zu px, those before are of %zux%zu: they fit on no sheet --together", name, d->e.height, d->e.width, first->height,
+			first->width);
+	int err = c5_grow(&all->at, &all->cap, all->n + 1, sizeof *all->at);
+	if (err < 0) return err;
+	all->at[all->n++] = *d;
+	*d = (drawing){ 0 };
+	return C5_OK;
+}
+
+/* Of all that were kept, as many as a sheet holds, evenly. */
+static int draw_together(const drawings *all, const explain_set *set)
+{
+	drawing d = { 0 };
+	size_t n = 0, at = 0;
+	for (size_t i = 0; i < all->n; i++) n += all->at[i].e.n;
+	size_t some = n < (size_t)set->sheet ? n : (size_t)set->sheet;
+	if (!n) return C5_OK;
+	d.e = all->at[0].e;
+	size_t plane = d.e.height * d.e.width, element = c5_dtype_size(d.e.dtype);
+	char *path = c5_format("%s/explain.png", set->out);
+	int err = path ? c5_alloc(&d.crops, some * plane, element) : c5_fail(C5_ENOMEM, "out of memory");
+	if (err < 0 || (err = c5_alloc(&d.maps, some, plane)) < 0 || (err = c5_alloc(&d.of, some, sizeof *d.of)) < 0 ||
+	    (err = c5_alloc(&d.probability, some, sizeof *d.probability)) < 0)
+		goto done;
+	d.e.n = 0;
+	for (size_t i = 0; i < all->n; i++)
+		for (size_t k = 0; k < all->at[i].e.n; k++, at++) {
+			const drawing *from = &all->at[i];
+			if ((at + 1) * some / n == at * some / n) continue;
+			memcpy(d.crops + d.e.n * plane * element, from->crops + k * plane * element, plane * element);
+			memcpy(d.maps + d.e.n * plane, from->maps + k * plane, plane);
+			d.of[d.e.n] = from->of[k];
+			d.probability[d.e.n++] = from->probability[k];
+		}
+	d.e.crops = d.crops, d.e.maps = d.maps, d.e.of = d.of, d.e.probability = d.probability;
+	if ((err = draw(&d.e, set, path)) == C5_OK) printf("%s\n", path);
+done:
+	free_drawing(&d);
+	free(path);
+	return err;
+}
+
+static int draw_experiment(c5_worker *w, const char *name, const char *group, const explain_set *set, drawings *all)
 {
 	drawing d = { 0 };
 	char *path = c5_format("%s/%s_explain.png", set->out, name), *folder = c5_format("%s/%s", set->out, name);
 	int err = path && folder ? read_drawing(&d, w, group, set, (uint64_t)set->sheet) : c5_fail(C5_ENOMEM, "out of memory");
-	if (err == C5_OK && d.e.n && (err = draw(&d.e, set, path)) == C5_OK) printf("%s\n", path);
+	if (err == C5_OK && d.e.n && set->together) err = keep_drawing(all, &d, name);
+	else if (err == C5_OK && d.e.n && (err = draw(&d.e, set, path)) == C5_OK) printf("%s\n", path);
 	if (err == C5_OK && set->overlays && (err = draw_overlays(w, group, set, folder)) == C5_OK) printf("%s\n", folder);
 	free_drawing(&d);
 	free(folder);
@@ -170,6 +221,7 @@ static int tell(const char *container, const explain_set *set, const char *glob)
 	char **names = NULL;
 	size_t n = 0, met = 0;
 	areas a = { 0 };
+	drawings all = { 0 };
 	int err = c5_worker_open(&w, container, NULL);
 	if (err == C5_OK && (err = c5_file_open(&f, container, C5_READ, NULL)) == C5_OK) err = c5_list(f, "/experiments", &names, &n);
 	if (err == C5_OK && set->out) err = c5_out_folder(set->out);
@@ -181,9 +233,10 @@ static int tell(const char *container, const explain_set *set, const char *glob)
 		met++;
 		if (!group) err = c5_fail(C5_ENOMEM, "out of memory");
 		if (err == C5_OK) err = add_areas(&a, &w, group);
-		if (err == C5_OK && set->out) err = draw_experiment(&w, names[i], group, set);
+		if (err == C5_OK && set->out) err = draw_experiment(&w, names[i], group, set, &all);
 		free(group);
 	}
+	if (err == C5_OK && all.n) err = draw_together(&all, set);
 	if (err == C5_OK && !met) err = c5_fail(C5_ENOTFOUND, "%s: no maps yet; make them with `cyto5 explain %s --model NAME`", container, container);
 	if (err == C5_OK && a.n) {
 		double m = (double)a.n;
@@ -191,6 +244,8 @@ static int tell(const char *container, const explain_set *set, const char *glob)
 		printf("  deletion   %.4f  by random maps %.4f  (lower is better)\n", a.sum[0] / m, a.sum[1] / m);
 		printf("  insertion  %.4f  by random maps %.4f  (higher is better)\n", a.sum[2] / m, a.sum[3] / m);
 	}
+	for (size_t i = 0; i < all.n; i++) free_drawing(&all.at[i]);
+	free(all.at);
 	c5_names_free(names, n);
 	c5_file_close(f);
 	c5_worker_close(&w);
