@@ -90,6 +90,13 @@ shown cyto5 preview "$out/demo.h5" t98g --frame 0 --out "$out/t98g.png"
 shown cyto5 preview "$out/demo.h5" ecoli --frame 5 --revision r000002 --out "$out/ecoli.png"
 shown cyto5 preview "$out/demo.h5" t98g --crops --most 64 --out "$out/t98g-crops.png"
 shown cyto5 lineage "$out/demo.h5" ecoli --out "$out/ecoli-lineage.svg"
+
+say "8. Learning: two cell lines told apart by a small ensemble, a member a rank, that starts from photographs; whole fields are kept back to judge it by"
+shown cyto5 import crops "$out/cells.h5" tests/data/hek293a-vs-ht1080
+picked 'crops by|layers taken|epoch (1|10|20)/|validation,|  (balanced_acc|auc|  member)' $ranks cyto5 train "$out/cells.h5" --config jobs/local/demo-train.yml
+picked 'crops in|  (accuracy|ROC_AUC|293A|HT1080) ' cyto5 validate "$out/cells.h5:cell-line-*" "$out/cells.h5" --kept-back --resize
+shown $ranks cyto5 score "$out/cells.h5" --model 'cell-line-*' --no-screen
+shown $ranks cyto5 explain "$out/cells.h5" --model 'cell-line-*' --layer Conv2d_11_pointwise --together --out "$out" --quiet
 rm -f "$out/said.txt"
 
 say "Made, in $root/$out:"
@@ -100,6 +107,8 @@ cat <<END
   t98g-crops.png   64 of the outlined cells, cut out
   ecoli-lineage.svg  the colony's family trees
   stain.png        neurons in transmitted light; the stain foretold from it; the fluorescence that was recorded (all in stain.h5)
+  explain.png      single cells, and beside them what spoke for the class they were taken for (orange HT1080, blue 293A), in percent
+  cells.h5         the single cells, the two networks with their history, every cell's score and map
   search/          how the settings of step 5 were found: history.svg, parallel.svg, slices.svg, importance.svg; best.yml is the best of them
 
   Open demo.h5 in h5py, MATLAB, H5Web or silx: masks are experiments/NAME/masks/latest, tables experiments/NAME/objects/latest.
