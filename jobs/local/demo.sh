@@ -91,7 +91,7 @@ shown cyto5 preview "$out/demo.h5" ecoli --frame 5 --revision r000002 --out "$ou
 shown cyto5 preview "$out/demo.h5" t98g --crops --most 64 --out "$out/t98g-crops.png"
 shown cyto5 lineage "$out/demo.h5" ecoli --out "$out/ecoli-lineage.svg"
 
-say "8. Learning: two cell lines told apart by a small ensemble, a member a rank, that starts from photographs; whole fields are kept back to judge it by"
+say "9. Learning: two cell lines told apart by a small ensemble, a member a rank, that starts from photographs; whole fields are kept back to judge it by"
 shown cyto5 import crops "$out/cells.h5" tests/data/hek293a-vs-ht1080
 picked 'crops by|layers taken|epoch (1|10|20)/|validation,|  (balanced_acc|auc|  member)' $ranks cyto5 train "$out/cells.h5" --config jobs/local/demo-train.yml
 picked 'crops in|  (accuracy|ROC_AUC|293A|HT1080) ' cyto5 validate "$out/cells.h5:cell-line-*" "$out/cells.h5" --kept-back --resize
