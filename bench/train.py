@@ -24,7 +24,7 @@ SIZES = {"resnet18": 64, "sesmo": 50}
 BAR = 0.95
 EPOCHS = 4
 PRECISION = os.environ.get("C5_TRAIN_PRECISION", "fp32")
-SETTINGS = "model: %s\nlabel: condition\nname: m\nbatch: 64\nmicro: 4\noptimizer: adamw\nrate: 0.0005\ndevice: cpu\nvalidate: 0.1\n"
+SETTINGS = "model: %s\nlabel: condition\nname: m\nbatch: 64\nmicro: 4\noptimizer: adamw\nrate: 0.0005\ndevice: cpu\n"
 
 
 def weights_of(path):
