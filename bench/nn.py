@@ -61,7 +61,7 @@ class Worker:
         self.process.stdin.write("\n")
         self.process.stdin.flush()
         wall = float(self.process.stdout.readline())
-        time.sleep(0.02)  # its threads go to sleep
+        time.sleep(0.3)  # its threads go to sleep; onnxruntime's take that long
         self.ms.append(self.spent_ms() - before if BY_CPU else wall)
 
     def close(self):
