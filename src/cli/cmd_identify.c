@@ -19,12 +19,13 @@
 #include "pipeline/identify_frames.h"
 #include "pipeline/trained.h"
 
-typedef struct settings { char *model, *against, *experiments, *channel, *device; int64_t frames; bool json; } settings;
+typedef struct settings { char *model, *against, *like, *experiments, *channel, *device; int64_t frames; bool json; } settings;
 
 #define F(member) offsetof(settings, member)
 static const c5_opt identify_opts[] = {
 	{ "model", C5_OPT_TEXT, F(model), NULL, 0, 0, NULL, "FILE.h5:NAME", "network that looks; unset: the one that ships with cyto5" },
 	{ "for", C5_OPT_TEXT, F(against), NULL, 0, 0, NULL, "FILE.h5:NAME", "compare with what this model was trained on: is it fit for these images, and at which scale?" },
+	{ "like", C5_OPT_TEXT, F(like), NULL, 0, 0, NULL, "PATH,...", "compare scales with these images or containers instead" },
 	{ "experiments", C5_OPT_TEXT, F(experiments), NULL, 0, 0, NULL, "GLOB", "of these names only" },
 	{ "channel", C5_OPT_TEXT, F(channel), NULL, 0, 0, NULL, "NAME", "this channel only" },
 	{ "frames", C5_OPT_INT, F(frames), "4", 1, 8, NULL, "N", "frames of each channel to look at, evenly spread; more are surer" },
@@ -37,7 +38,11 @@ typedef struct looker {
 	const settings *set;
 	c5_identifier *id;
 	c5_codec *codec;
-	c5_stored_model against;    /* the model compared with; nothing said: none */
+	char digest[65];            /* of the network */
+	c5_stored_model against;    /* the model compared with, or what stands for images compared with; nothing said: none */
+	bool learning;              /* looks at those images now */
+	c5_profile profile;         /* their mean */
+	double log2_px, n_sizes;
 	c5_buf json;
 	size_t told;
 } looker;
@@ -71,14 +76,15 @@ static void tell(looker *l, const char *file, const char *experiment, const c5_c
 {
 	const char *kind = c5_identify_kind(i->best), *modality = c5_identify_modality(i->best);
 	const char *trained_on = c5_fit_modality(&l->against);
-	double ratio = c5_fit_ratio(&l->against, i);
+	double ratio = c5_fit_ratio(&l->against, i, l->digest);
 	if (l->set->json) {
 		add_json(l, file, experiment, c, i, ratio);
 	} else {
-		char word[48];
+		char word[48], name[120];
+		snprintf(name, sizeof name, "%.60s/%.40s", experiment, c->name);
 		snprintf(word, sizeof word, strcmp(kind, modality) ? "%s (%s)" : "%s", modality, kind);
 		if (!l->told) printf("%-32s %-24s %6s %9s %5s%s\n", "experiment/channel", "modality", "sure", "objects", "+-", isfinite(ratio) ? "  scale" : "");
-		printf("%-22.60s/%-9.40s %-24s %5.1f%% %6.1f px %3.0f %%", experiment, c->name, word, 100 * i->probability, i->diameter_px, 100 * (exp2(i->spread) - 1));
+		printf("%-32s %-24s %5.1f%% %6.1f px %3.0f %%", name, word, 100 * i->probability, i->diameter_px, 100 * (exp2(i->spread) - 1));
 		if (isfinite(ratio)) printf("  %.2f x", ratio);
 		printf("\n");
 	}
@@ -88,7 +94,8 @@ static void tell(looker *l, const char *file, const char *experiment, const c5_c
 	if (!c5_identify_agrees(i->best, trained_on))
 		c5_log(C5_LOG_WARN, "%s: %s/%s looks like %s; model %s was trained on %s", file, experiment, c->name, modality, l->set->against, trained_on);
 	if (ratio > C5_FIT_NEAR || ratio < 1 / C5_FIT_NEAR)
-		c5_log(C5_LOG_WARN, "%s: what %s/%s shows is %.2g x as large as what model %s was trained on; rescale the images by %.2f", file, experiment, c->name, ratio, l->set->against, 1 / ratio);
+		c5_log(C5_LOG_WARN, "%s: %s/%s is %.2g x as large as %s%s; rescale the images by %.2f", file, experiment, c->name, ratio, l->set->like ? "" : "the images behind model ",
+			l->set->like ? l->set->like : l->set->against, 1 / ratio);
 }
 
 static int look(looker *l, const char *file, const char *experiment, const c5_channel *c, const c5_few_frames *few)
@@ -96,6 +103,11 @@ static int look(looker *l, const char *file, const char *experiment, const c5_ch
 	c5_identity i;
 	int err = c5_identify(l->id, few->frames, few->n, &i);
 	if (err < 0) return c5_fail_in(err, "%s: %s/%s", file, experiment, c->name);
+	if (l->learning) {
+		c5_profile_add(&l->profile, &i.profile);
+		l->log2_px += log2(i.diameter_px), l->n_sizes++;
+		return C5_OK;
+	}
 	tell(l, file, experiment, c, &i);
 	return C5_OK;
 }
@@ -190,6 +202,25 @@ static bool is_container(const char *path)
 	return n == sizeof head && !memcmp(head, "\211HDF\r\n\032\n", sizeof head);
 }
 
+static int look_at(looker *l, const char *path) { return is_container(path) ? look_at_container(l, path) : look_at_images(l, path); }
+
+/* The mean of what --like names, in place of a model. */
+static int look_at_likes(looker *l)
+{
+	char *list = c5_strdup(l->set->like), *rest = NULL;
+	int err = list ? C5_OK : c5_fail(C5_ENOMEM, "out of memory");
+	l->learning = true;
+	for (char *path = list ? strtok_r(list, ",", &rest) : NULL; path && err == C5_OK; path = strtok_r(NULL, ",", &rest)) err = look_at(l, path);
+	l->learning = false;
+	free(list);
+	if (err < 0 || l->n_sizes <= 0) return err < 0 ? err : c5_fail(C5_EUSAGE, "--like names no image");
+	l->against.object_px = exp2(l->log2_px / l->n_sizes);
+	if ((err = c5_alloc(&l->against.profile, C5_PROFILE_NUMBERS, sizeof *l->against.profile)) < 0) return err;
+	memcpy(l->against.profile, &l->profile, sizeof l->profile);
+	l->against.n_profile = C5_PROFILE_NUMBERS;
+	return (l->against.profile_by = c5_strdup(l->digest)) ? C5_OK : c5_fail(C5_ENOMEM, "out of memory");
+}
+
 /* ---- the command ---- */
 
 static int read_against(looker *l)
@@ -210,10 +241,12 @@ static int run_identify(int argc, char **argv)
 	c5_stored_model_init(&l.against);
 	int err = c5_cli_open(&cli, &c5_cmd_identify, groups, argc, argv, 1, -1);
 	if (err < 0 || cli.helped) goto done;
+	if (set.against && set.like) { err = c5_fail(C5_EUSAGE, "--for and --like: one of them is compared with"); goto done; }
 	if (set.against && (err = read_against(&l)) < 0) goto done;
-	if ((err = c5_device_open(&device, set.device)) < 0 || (err = c5_identify_open(&l.id, device, set.model, NULL)) < 0 || (err = c5_codec_open(&l.codec)) < 0) goto done;
+	if ((err = c5_device_open(&device, set.device)) < 0 || (err = c5_identify_open(&l.id, device, set.model, l.digest)) < 0 || (err = c5_codec_open(&l.codec)) < 0) goto done;
 	if (set.json) c5_text_add(&l.json, "[");
-	for (int i = 0; i < cli.n && err == C5_OK; i++) err = is_container(cli.words[i]) ? look_at_container(&l, cli.words[i]) : look_at_images(&l, cli.words[i]);
+	if (set.like && (err = look_at_likes(&l)) < 0) goto done;
+	for (int i = 0; i < cli.n && err == C5_OK; i++) err = look_at(&l, cli.words[i]);
 	if (err == C5_OK && set.json) {
 		c5_text_add(&l.json, "]\n");
 		if (l.json.err) err = c5_fail(C5_ENOMEM, "out of memory");

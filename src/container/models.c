@@ -30,6 +30,7 @@ static const struct { const char *name; size_t at; bool dataset; } texts[] = {
 	{ "licence", offsetof(c5_stored_model, licence), false },
 	{ "note", offsetof(c5_stored_model, note), false },
 	{ "input", offsetof(c5_stored_model, input), false },
+	{ "profile_by", offsetof(c5_stored_model, profile_by), false },
 	{ "calibrated_on", offsetof(c5_stored_model, calibrated_on), false },
 };
 #define N_TEXTS (sizeof texts / sizeof *texts)
@@ -91,6 +92,7 @@ void c5_stored_model_free(c5_stored_model *s)
 	free(s->history_names);
 	free(s->sample_input);
 	free(s->sample_output);
+	free(s->profile);
 	free(s->history);
 	free(s->arrays);
 	free(s->numbers);
@@ -203,16 +205,20 @@ static int write_arrays(c5_file *f, const char *group, c5_stored_model *s)
 	return err;
 }
 
-static int write_sample(c5_file *f, const char *group, const c5_stored_model *s)
+/* Lists of numbers beside the weights; the first two, of the sample, are read with the weights only. */
+enum { SAMPLES = 2, LISTS = 3 };
+static const char *const lists[LISTS] = { "sample/input", "sample/output", "profile" };
+
+static int write_lists(c5_file *f, const char *group, const c5_stored_model *s)
 {
-	static const char *const names[2] = { "sample/input", "sample/output" };
-	const float *numbers[2] = { s->sample_input, s->sample_output };
-	const uint64_t counts[2] = { s->n_sample_input, s->n_sample_output };
+	const float *numbers[LISTS] = { s->sample_input, s->sample_output, s->profile };
+	const uint64_t counts[LISTS] = { s->n_sample_input, s->n_sample_output, s->n_profile };
 	char *path = NULL;
 	int err = remove_beside(f, group, "sample");
-	for (int i = 0; i < 2 && err == C5_OK; i++) {
+	if (err == C5_OK) err = remove_beside(f, group, "profile");
+	for (int i = 0; i < LISTS && err == C5_OK; i++) {
 		c5_array_spec spec = { 0 };
-		if (!counts[i] || (err = join(&path, group, names[i])) < 0) continue;
+		if (!counts[i] || (err = join(&path, group, lists[i])) < 0) continue;
 		if ((err = c5_spec_whole(&spec, path, C5_F32, 1, &counts[i])) == C5_OK) err = c5_whole_write(f, &spec, numbers[i]);
 		c5_spec_free(&spec);
 	}
@@ -234,7 +240,7 @@ int c5_stored_model_write(c5_file *f, const char *name, uint32_t number, c5_stor
 	char *group;
 	int err = make_group(f, name, number, &group);
 	if (err == C5_OK && (err = write_texts(f, group, s)) == C5_OK && (err = write_tables(f, group, s)) == C5_OK &&
-	    (err = write_history(f, group, s)) == C5_OK && (err = write_sample(f, group, s)) == C5_OK)
+	    (err = write_history(f, group, s)) == C5_OK && (err = write_lists(f, group, s)) == C5_OK)
 		err = write_arrays(f, group, s);
 	free(group);
 	return err;
@@ -307,17 +313,16 @@ static int read_history(c5_file *f, const char *group, c5_stored_model *s)
 	return err;
 }
 
-static int read_sample(c5_file *f, const char *group, c5_stored_model *s)
+static int read_lists(c5_file *f, const char *group, c5_stored_model *s, bool samples)
 {
-	static const char *const names[2] = { "sample/input", "sample/output" };
-	float **numbers[2] = { &s->sample_input, &s->sample_output };
-	size_t *counts[2] = { &s->n_sample_input, &s->n_sample_output };
+	float **numbers[LISTS] = { &s->sample_input, &s->sample_output, &s->profile };
+	size_t *counts[LISTS] = { &s->n_sample_input, &s->n_sample_output, &s->n_profile };
 	char *path = NULL;
 	int err = C5_OK;
-	for (int i = 0; i < 2 && err == C5_OK; i++) {
+	for (int i = samples ? 0 : SAMPLES; i < LISTS && err == C5_OK; i++) {
 		c5_array_spec spec = { 0 };
 		void *content = NULL;
-		if ((err = join(&path, group, names[i])) < 0 || !c5_exists(f, path)) continue;
+		if ((err = join(&path, group, lists[i])) < 0 || !c5_exists(f, path)) continue;
 		if ((err = c5_whole_read(f, path, &spec, &content)) < 0) continue;
 		if (spec.rank == 1 && spec.dtype == C5_F32) *numbers[i] = content, *counts[i] = spec.dims[0];
 		else {
@@ -460,7 +465,7 @@ int c5_stored_model_read(c5_file *f, const char *name, uint32_t number, bool num
 	s->revision = number;
 	if ((err = read_texts(f, group, s)) == C5_OK && (err = read_tables(f, group, s)) == C5_OK && (err = read_history(f, group, s)) == C5_OK)
 		err = read_arrays(f, group, s, numbers);
-	if (err == C5_OK && numbers) err = read_sample(f, group, s);
+	if (err == C5_OK) err = read_lists(f, group, s, numbers);
 done:
 	free(group);
 	if (err < 0) c5_stored_model_free(s);

@@ -11,6 +11,7 @@
  *     history            table, one row an epoch: epoch, and columns of the trainer's choice
  *     metrics            table: name, value, low, high (of a 95 % interval), of (validation, test ...)
  *     sample/input, sample/output   float32, one item: what the network makes of it, so that any device can be tried (may be absent)
+ *     profile            float32: how the images it was trained on look at every magnification (may be absent)
  *     data               table: what it was trained and validated on: path, sha256, items, part
  *     checkpoint/last, checkpoint/best   while a training goes on: see below
  *
@@ -50,6 +51,8 @@ typedef struct c5_stored_model {
 	char *input;                /* path of what it was trained on, when there is one (compact keeps that) */
 	double pixel_size_um;       /* of the images it expects; NAN not stated */
 	double object_px;           /* of a typical object in the images it was trained on, as `identify` sees them; NAN not stated */
+	float *profile; size_t n_profile; /* how those images look at every magnification, to tell scales by (identify/profile.h) */
+	char *profile_by;           /* digest of the network it was made by: another's cannot be compared */
 	double temperature;         /* logits are divided by it before the softmax; NAN: not calibrated */
 	char *calibrated_on;        /* what it was fitted to: "/data/new.h5, 812 crops by condition" */
 	c5_stored_array *arrays; size_t n_arrays;

@@ -12,29 +12,28 @@
 #define AREA ((size_t)C5_IDENTIFY_SIDE * C5_IDENTIFY_SIDE)
 #define BATCH 16
 #define FRAMES_MOST 8          /* of a recording; more tell nothing new */
-#define ROUGH_TILES 5          /* of a frame at each magnification of the first look */
 #define ROUNDS 4               /* of looking again */
-#define LEVELS_MOST 24
 #define GRID 73                /* of log2 px: 0.5 to 9.5, an eighth apart */
 #define GRID_FIRST 0.5
 #define GRID_STEP 0.125
 #define FAINT 0.1              /* tiles with less going on than this share of the best are ground */
 
-struct c5_identifier { c5_net *net; float *tiles; float kind[BATCH * C5_KINDS], size[BATCH * C5_IDENTIFY_BINS]; };
+struct c5_identifier { c5_net *net; int features; float *tiles; float feature[BATCH * C5_PROFILE_FEATURES]; float kind[BATCH * C5_KINDS], size[BATCH * C5_IDENTIFY_BINS]; };
 
 /* What one tile said of size: log2 px, and how sure it is of it, 0..1. */
 typedef struct opinion { double log2_px, sure; } opinion;
 /* What tiles said so far: of all of one look. */
-typedef struct said { double weight, kind[C5_KINDS], size[C5_IDENTIFY_BINS]; opinion *tiles; size_t n, cap; } said;
+typedef struct said { double feature[C5_PROFILE_FEATURES]; double weight, kind[C5_KINDS], size[C5_IDENTIFY_BINS]; opinion *tiles; size_t n, cap; } said;
 
 int c5_identifier_open(c5_identifier **out, c5_device *device, const c5_model *m, const c5_weights *w)
 {
 	c5_identifier *id;
-	const c5_net_how how = { .batch = BATCH };
-	int err = c5_alloc(&id, 1, sizeof *id);
+	int features, err = c5_identify_check(m, m->name);
 	*out = NULL;
-	if (err < 0) return err;
-	if ((err = c5_identify_check(m, m->name)) < 0 || (err = c5_alloc_aligned(&id->tiles, BATCH * AREA, sizeof *id->tiles)) < 0 || (err = c5_net_make(&id->net, device, m, w, &how)) < 0) {
+	if (err < 0 || (err = c5_alloc(&id, 1, sizeof *id)) < 0) return err;
+	features = id->features = c5_model_find(m, C5_IDENTIFY_FEATURES);
+	const c5_net_how how = { .batch = BATCH, .tap = &features, .n_tap = 1 };
+	if ( (err = c5_alloc_aligned(&id->tiles, BATCH * AREA, sizeof *id->tiles)) < 0 || (err = c5_net_make(&id->net, device, m, w, &how)) < 0) {
 		c5_identifier_close(id);
 		return err;
 	}
@@ -77,12 +76,13 @@ static int see(c5_identifier *id, int n, said *s)
 {
 	int err;
 	if ((err = c5_net_input(id->net, 0, id->tiles, n)) < 0 || (err = c5_net_forward(id->net, 0, 0)) < 0 || (err = c5_net_output(id->net, 0, id->kind, n)) < 0 ||
-	    (err = c5_net_output(id->net, 1, id->size, n)) < 0 || (err = c5_grow(&s->tiles, &s->cap, s->n + (size_t)n, sizeof *s->tiles)) < 0)
+	    (err = c5_net_output(id->net, 1, id->size, n)) < 0 || (err = c5_net_read(id->net, id->features, false, id->feature, n)) < 0 || (err = c5_grow(&s->tiles, &s->cap, s->n + (size_t)n, sizeof *s->tiles)) < 0)
 		return err;
 	for (int i = 0; i < n; i++) {
 		const float *size = id->size + (size_t)i * C5_IDENTIFY_BINS;
 		double sure = sureness(size);
 		s->weight += sure;
+		for (int k = 0; k < C5_PROFILE_FEATURES; k++) s->feature[k] += (double)id->feature[i * C5_PROFILE_FEATURES + k];
 		for (int k = 0; k < C5_KINDS; k++) s->kind[k] += sure * (double)id->kind[i * C5_KINDS + k];
 		for (int k = 0; k < C5_IDENTIFY_BINS; k++) s->size[k] += sure * log(fmax(1e-5, (double)size[k]));
 		s->tiles[s->n++] = (opinion){ mean_log2(size), sure };
@@ -121,18 +121,21 @@ static double likely(const said *s, double log2_px)
 	return ((1 - t) * s->size[low] + t * s->size[low + 1]) / (double)s->n;
 }
 
-/* The first look: every magnification says how likely it finds each true diameter. */
-static int rough(c5_identifier *id, const c5_identify_frame *frames, size_t n, double *log2_px)
+/* The first look: every magnification says how likely it finds each true diameter, and is a row of the profile. */
+static int rough(c5_identifier *id, const c5_identify_frame *frames, size_t n, double *log2_px, c5_profile *profile)
 {
+	const int most = n > 3 ? 4 : n > 1 ? 6 : 10;
 	double sum[GRID] = { 0 }, least = INFINITY;
 	size_t seen = 0;
 	for (size_t f = 0; f < n; f++) least = fmin(least, (double)(frames[f].height < frames[f].width ? frames[f].height : frames[f].width));
-	for (int level = -2; level < LEVELS_MOST; level++) {
-		double zoom = pow(2, 0.5 * level);
-		if (level > 0 && least / zoom < 0.5 * C5_IDENTIFY_SIDE) break;
+	for (int row = 0; row < C5_PROFILE_LEVELS; row++) {
+		double octaves = 0.25 * (row + C5_PROFILE_FIRST), zoom = exp2(octaves);
+		if (octaves > 0 && least / zoom < 0.5 * C5_IDENTIFY_SIDE) break;
 		said s = { 0 };
-		int err = look(id, frames, n, zoom, ROUGH_TILES, &s);
-		for (int g = 0; g < GRID && err == C5_OK && s.weight > 0; g++) sum[g] += likely(&s, GRID_FIRST + GRID_STEP * g - 0.5 * level);
+		int err = look(id, frames, n, zoom, most, &s);
+		for (int g = 0; g < GRID && err == C5_OK && s.weight > 0; g++) sum[g] += likely(&s, GRID_FIRST + GRID_STEP * g - octaves);
+		for (int k = 0; k < C5_PROFILE_FEATURES && s.n; k++) profile->level[row].feature[k] = (float)(s.feature[k] / (double)s.n);
+		profile->level[row].tiles = (float)s.n;
 		seen += s.n;
 		free(s.tiles);
 		if (err < 0) return err;
@@ -220,7 +223,7 @@ int c5_identify(c5_identifier *id, const c5_identify_frame *frames, size_t n, c5
 		if (frames[f].height < C5_IDENTIFY_LEAST || frames[f].width < C5_IDENTIFY_LEAST)
 			return c5_fail(C5_EINPUT, "an image of %zu x %zu px is too small to tell what it is; %d px a side at least are needed", frames[f].height, frames[f].width, C5_IDENTIFY_LEAST);
 	if (n == 0) return c5_fail(C5_EINPUT, "there is no frame to look at");
-	if ((err = rough(id, frames, n, &log2_px)) < 0) return err;
+	if ((err = rough(id, frames, n, &log2_px, &out->profile)) < 0) return err;
 	for (int round = 0; round < ROUNDS; round++) {
 		before = log2_px;
 		if ((err = again(id, frames, n, &log2_px, out)) < 0) return err;

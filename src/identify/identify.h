@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "identify/profile.h"
 #include "nn/net.h"
 
 #define C5_IDENTIFY_VERSION 1 /* raised whenever answers may differ for the same model and pixels */
@@ -22,6 +23,7 @@
 #define C5_IDENTIFY_FIRST 1.5 /* log2 px of the first step; each is a quarter octave: 2.8 to 304 px */
 #define C5_IDENTIFY_STEP 0.25
 #define C5_IDENTIFY_BEST 24.0 /* px */
+#define C5_IDENTIFY_FEATURES "mean" /* the layer before the answers */
 #define C5_IDENTIFY_LEAST 32  /* px: a smaller image shows too little */
 
 /* In the order of the simulator's looks (simulate/still.h). */
@@ -42,6 +44,7 @@ typedef struct c5_identity {
 	double diameter_px;         /* of a typical object; NAN: nothing was seen */
 	double spread;              /* standard error of log2 diameter, from tile to tile */
 	int tiles;                  /* looked at in the end */
+	c5_profile profile;         /* to compare with others */
 } c5_identity;
 
 /* The network: one tile in, probabilities of kinds and of sizes out. */

@@ -29,7 +29,7 @@ static int add_frame(c5_few_frames *all, c5_file *f, c5_codec *codec, const char
 	return err;
 }
 
-int c5_identify_experiments(c5_identity *out, c5_file *f, char *const *names, size_t n, const char *channel)
+int c5_identify_experiments(c5_identity *out, char digest[65], c5_file *f, char *const *names, size_t n, const char *channel)
 {
 	c5_few_frames all = { 0 };
 	c5_device *device = NULL;
@@ -37,7 +37,7 @@ int c5_identify_experiments(c5_identity *out, c5_file *f, char *const *names, si
 	c5_codec *codec = NULL;
 	size_t few = n < EXPERIMENTS ? n : EXPERIMENTS;
 	int err;
-	if ((err = c5_device_open(&device, "cpu")) < 0 || (err = c5_identify_open(&id, device, NULL, NULL)) < 0 || (err = c5_codec_open(&codec)) < 0 ||
+	if ((err = c5_device_open(&device, "cpu")) < 0 || (err = c5_identify_open(&id, device, NULL, digest)) < 0 || (err = c5_codec_open(&codec)) < 0 ||
 	    (err = c5_alloc(&all.frames, few + 1, sizeof *all.frames)) < 0)
 		goto done;
 	for (size_t i = 0; i < few && err == C5_OK; i++) err = add_frame(&all, f, codec, names[few > 1 ? i * (n - 1) / (few - 1) : 0], channel);
@@ -53,10 +53,11 @@ done:
 void c5_fit_note(c5_stored_model *s, const char *container, char *const *names, size_t n)
 {
 	c5_identity i;
+	char digest[65];
 	c5_file *f = NULL;
 	if (!n || !s->n_channels) return;
 	int err = c5_file_open(&f, container, C5_READ, "working");
-	if (err == C5_OK) err = c5_identify_experiments(&i, f, names, n, s->channels[0].name);
+	if (err == C5_OK) err = c5_identify_experiments(&i, digest, f, names, n, s->channels[0].name);
 	c5_file_close(f);
 	if (err < 0) {
 		c5_log(C5_LOG_DEBUG, "what kind and size the images are is not noted: %s", c5_error_last());
@@ -64,23 +65,37 @@ void c5_fit_note(c5_stored_model *s, const char *container, char *const *names, 
 		return;
 	}
 	s->object_px = i.diameter_px;
+	if (c5_alloc(&s->profile, C5_PROFILE_NUMBERS, sizeof *s->profile) < 0 || !(s->profile_by = c5_strdup(digest))) return;
+	memcpy(s->profile, &i.profile, sizeof i.profile);
+	s->n_profile = C5_PROFILE_NUMBERS;
 	if (!s->channels[0].modality) s->channels[0].modality = c5_strdup(c5_identify_modality(i.best));
 }
 
-double c5_fit_ratio(const c5_stored_model *s, const c5_identity *i) { return i->diameter_px / s->object_px; }
+double c5_fit_ratio(const c5_stored_model *s, const c5_identity *i, const char *digest)
+{
+	c5_profile reference;
+	double ratio = NAN;
+	if (s->n_profile == C5_PROFILE_NUMBERS && s->profile_by && !strcmp(s->profile_by, digest)) {
+		memcpy(&reference, s->profile, sizeof reference);
+		ratio = c5_profile_ratio(&reference, &i->profile, NULL);
+	}
+	return isfinite(ratio) ? ratio : i->diameter_px / s->object_px;
+}
+
 const char *c5_fit_modality(const c5_stored_model *s) { return s->n_channels ? s->channels[0].modality : NULL; }
 
 void c5_fit_warn(const c5_stored_model *s, const char *model, c5_file *f, char *const *names, size_t n)
 {
 	c5_identity i;
+	char digest[65];
 	if (!n || !s->n_channels || !isfinite(s->object_px)) return;
-	if (c5_identify_experiments(&i, f, names, n, s->channels[0].name) < 0) {
+	if (c5_identify_experiments(&i, digest, f, names, n, s->channels[0].name) < 0) {
 		c5_log(C5_LOG_DEBUG, "whether model %s is fit for these images is not known: %s", model, c5_error_last());
 		c5_error_clear();
 		return;
 	}
 	const char *modality = c5_fit_modality(s);
-	double ratio = c5_fit_ratio(s, &i);
+	double ratio = c5_fit_ratio(s, &i, digest);
 	if (!c5_identify_agrees(i.best, modality))
 		c5_log(C5_LOG_WARN, "channel %s looks like %s (%.0f %%), model %s was trained on %s: its answers may mean nothing", s->channels[0].name, c5_identify_modality(i.best),
 			100 * i.probability, model, modality);

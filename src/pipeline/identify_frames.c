@@ -138,7 +138,7 @@ static char *shipped(void)
 	return NULL;
 }
 
-int c5_identify_open(c5_identifier **out, c5_device *device, const char *address, char **said)
+int c5_identify_open(c5_identifier **out, c5_device *device, const char *address, char digest[65])
 {
 	c5_stored_model s;
 	c5_model *m = NULL;
@@ -146,7 +146,6 @@ int c5_identify_open(c5_identifier **out, c5_device *device, const char *address
 	char *path = NULL, *whole = NULL;
 	int err = C5_OK;
 	*out = NULL;
-	if (said) *said = NULL;
 	c5_stored_model_init(&s);
 	if (!address) {
 		if (!(path = shipped())) return c5_fail(C5_ENOTFOUND, SHIPPED ": not found beside cyto5 nor in $CYTO5_MODELS; name a model with --model FILE.h5:NAME");
@@ -156,7 +155,7 @@ int c5_identify_open(c5_identifier **out, c5_device *device, const char *address
 	if (err == C5_OK) err = c5_trained_read(&m, &w, &s, address);
 	if (err == C5_OK) err = c5_identify_check(m, address);
 	if (err == C5_OK) err = c5_identifier_open(out, device, m, w);
-	if (err == C5_OK && said && !(*said = c5_format("%s@%s", address, c5_revision_name(s.revision)))) err = c5_fail(C5_ENOMEM, "out of memory");
+	if (err == C5_OK) memcpy(digest, s.sha256, sizeof s.sha256);
 	c5_weights_free(w);
 	c5_model_free(m);
 	c5_stored_model_free(&s);

@@ -193,12 +193,14 @@ static int do_micro(c5_loop *l, uint32_t step, int leaf, const c5_batch *b)
 {
 	const c5_train_job *job = l->job;
 	bool last = leaf == l->sum.b - 1;
+	double losses[C5_FEED_PORTS] = { 0 };
 	int err;
 	for (int i = 0; i < job->feed->n_inputs; i++)
 		if ((err = c5_net_input(l->net, i, b->inputs[i], l->places)) < 0) return err;
 	if ((err = c5_net_forward(l->net, (uint64_t)job->params->seed, draw_of(l, step, leaf))) < 0) return err;
 	if ((err = c5_net_loss(l->net, job->losses, job->n_losses, (const float *const *)b->targets, b->weight, l->places, 1.0 / (double)l->batch,
-	    &l->told[leaf])) < 0) return err;
+	    losses)) < 0) return err;
+	for (int i = 0; i < job->n_losses; i++) l->told[leaf] += losses[i];
 	l->covered = 0;
 	if (last && (err = begin_sum(l)) < 0) return err;
 	if ((err = c5_net_backward(l->net, last ? gradient_ready : NULL, l)) < 0) return err;
