@@ -212,9 +212,17 @@ static int again(c5_identifier *id, const c5_identify_frame *frames, size_t n, d
 	return C5_OK;
 }
 
+static bool varies(const c5_identify_frame *f)
+{
+	size_t n = f->height * f->width, i = 1;
+	while (i < n && f->pixels[i] == f->pixels[0]) i++;
+	return i < n;
+}
+
 int c5_identify(c5_identifier *id, const c5_identify_frame *frames, size_t n, c5_identity *out)
 {
 	double log2_px, before;
+	bool some = false;
 	int err;
 	memset(out, 0, sizeof *out);
 	out->diameter_px = NAN;
@@ -223,6 +231,8 @@ int c5_identify(c5_identifier *id, const c5_identify_frame *frames, size_t n, c5
 		if (frames[f].height < C5_IDENTIFY_LEAST || frames[f].width < C5_IDENTIFY_LEAST)
 			return c5_fail(C5_EINPUT, "an image of %zu x %zu px is too small to tell what it is; %d px a side at least are needed", frames[f].height, frames[f].width, C5_IDENTIFY_LEAST);
 	if (n == 0) return c5_fail(C5_EINPUT, "there is no frame to look at");
+	for (size_t f = 0; f < n; f++) some |= varies(&frames[f]);
+	if (!some) return c5_fail(C5_EINPUT, "nothing is to be seen: all pixels are alike");
 	if ((err = rough(id, frames, n, &log2_px, &out->profile)) < 0) return err;
 	for (int round = 0; round < ROUNDS; round++) {
 		before = log2_px;
