@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """senescence.py – classifiers against the truth, from images to figures, by the commands a user would type.
 
-    bench/senescence.py plates               simulated senescent and control cells: trained on 4 plates, judged on 2 with other light, blur and density
+    bench/senescence.py plates [K [EPOCHS]]  simulated senescent and control cells: trained on 4 plates, judged on 2 with other light, blur and density
     bench/senescence.py modalities           three simulated modalities, 100 labelled cells a class: each alone, fused early and late, and all together
     bench/senescence.py hek [DIR] [SEEDS]    real cells of two lines, few labels: 5 folds by field, transfer, augmentation, ensemble
 
@@ -13,7 +13,6 @@ import sys
 from benchlib import CYTO5, ROOT, Scratch, end, run, tell
 
 os.environ["OMP_NUM_THREADS"] = os.environ.get("C5_THREADS", "1")
-VIEWS = ["--views", 4]
 PURE = ["--conditions", "control=0,senescent=1", "--frames", 1, "--height", 384, "--width", 384]
 
 
@@ -40,19 +39,19 @@ def plate_container(path, crop, *words):
     cyto5("crop", path, "--size", crop)
 
 
-def plates(folder):
+def plates(folder, members, epochs, views):
     learn, held, test = (f"{folder}/{n}.h5" for n in ("learn", "held", "test"))
     # Plates differ in light (to +-40 %), blur (-30 to +80 %), shading and density (to +-50 %): four to learn from, two to fit the temperature to, two to be judged by.
     for path, number, fields in ((learn, 4, 16), (held, 2, 8), (test, 2, 16)):
         plate_container(path, 50, "--plates", number, "--plate-spread", 1, "--fields", fields, "--seed", 1 + (learn, held, test).index(path))
-    _, trained = cyto5("train", learn, "--label", "condition", "--model", "sesmo", "--augment", "strong", "--scaling", "crop", "--epochs", 25, "--batch", 32, "--group", "plate",
+    _, trained = cyto5("train", learn, "--label", "condition", "--model", "sesmo", "--augment", "strong", "--scaling", "crop", "--epochs", epochs, "--batch", 32, "--members", members, "--group", "plate",
                        "--validation", 0, "--watch", "last", "--averaging", 0.99, "--name", "sen")
-    raw = validate(f"{learn}:sen@4", test, *VIEWS)
-    held_back = validate(f"{learn}:sen", held, *VIEWS, "--calibrate")
-    stored = validate(f"{learn}:sen", test, *VIEWS)
-    crossed = validate(f"{learn}:sen@4", test, *VIEWS, "--calibrate", "--group", "position")["calibration"]
+    raw = validate(f"{learn}:sen*@4", test, "--views", views)
+    held_back = validate(f"{learn}:sen*", held, "--views", views, "--calibrate")
+    stored = validate(f"{learn}:sen*", test, "--views", views)
+    crossed = validate(f"{learn}:sen*@4", test, "--views", views, "--calibrate", "--group", "position")["calibration"]
     told = {p["plate"]: p["figures"]["ROC_AUC"] for p in raw["plates"]}
-    tell("senescence", "new plates, sesmo, ROC AUC of cells (true masks)", raw["figures"]["ROC_AUC"], 0.98, unit="", crops=raw["crops"], **interval(raw, "ROC_AUC"), **told)
+    tell("senescence", f"new plates, sesmo, {members} of {epochs} epochs, ROC AUC of cells (true masks)", raw["figures"]["ROC_AUC"], 0.98, unit="", crops=raw["crops"], **interval(raw, "ROC_AUC"), **told)
     tell("senescence", "new plates, ECE with the temperature of two further plates", stored["figures"]["ECE"], None, unit="", before=raw["figures"]["ECE"],
          temperature=held_back["calibration"]["temperature"])
     tell("senescence", "new plates, ECE with temperatures fitted to other positions of them", crossed["figures"]["ECE"], 0.03, atleast=False, unit="", before=raw["figures"]["ECE"],
@@ -112,8 +111,11 @@ def hek(folder, source, seeds):
 
 what = sys.argv[1] if len(sys.argv) > 1 else "plates"
 with Scratch("senescence") as scratch:
-    if what in ("plates", "modalities"):
-        {"plates": plates, "modalities": modalities}[what](scratch.path)
+    if what == "plates":
+        members, epochs = (int(w) for w in (sys.argv[2:] + ["1", "25"][len(sys.argv[2:]):])[:2])
+        plates(scratch.path, members, epochs, 4 if members == 1 else 2)
+    elif what == "modalities":
+        modalities(scratch.path)
     else:
         source = sys.argv[2] if len(sys.argv) > 2 else os.environ.get("C5_CROPS")
         if what != "hek" or not source or not os.path.isdir(source):
