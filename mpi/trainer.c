@@ -52,7 +52,8 @@ static int open_container(trainer *r)
 	return c5_file_open(&r->file, r->t->container, C5_WRITE, purpose);
 }
 
-static int begin_run(trainer *r, char *hosts)
+/* Takes hosts when the run keeps them. */
+static int begin_run(trainer *r, char **hosts)
 {
 	c5_trainer *t = r->t;
 	c5_run_info *i = &r->info;
@@ -69,7 +70,8 @@ static int begin_run(trainer *r, char *hosts)
 		c5_log(C5_LOG_WARN, "%s was interrupted and is left as it is; --resume would have gone on with it", c5_revision_name(number));
 	free(i->hosts);
 	free(i->devices);
-	i->hosts = hosts;
+	i->hosts = *hosts;
+	*hosts = NULL;
 	i->devices = c5_strdup(c5_device_name(r->device));
 	i->ranks = c5_comm_size(r->world);
 	i->threads = c5_threads();
@@ -534,13 +536,9 @@ static int open_all(trainer *r)
 	r->groups = r->t->n < ranks ? r->t->n : ranks;
 	r->mine = (int)((long long)c5_comm_rank(r->world) * r->groups / ranks);
 	if ((err = c5_comm_agree(r->world, open_device(r))) < 0 || (err = c5_comm_hosts(r->world, &hosts)) < 0) return err;
-	if (r->t->within) {
-		r->file = r->t->file;
-		free(hosts);
-	} else if (first_rank(r)) {
-		if ((err = open_container(r)) < 0) free(hosts);
-		else err = begin_run(r, hosts);
-	}
+	if (r->t->within) r->file = r->t->file;
+	else if (first_rank(r) && (err = open_container(r)) == C5_OK) err = begin_run(r, &hosts);
+	free(hosts);
 	if ((err = c5_comm_agree(r->world, err)) < 0) return err;
 	r->t->run = (uint32_t)c5_comm_max(r->world, r->t->run);
 	r->t->resumed = c5_comm_max(r->world, r->t->resumed) > 0;
