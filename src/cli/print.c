@@ -16,7 +16,9 @@ const char *c5_ink(int ink)
 	static int on = -1;
 	if (on < 0) {
 		const char *no = getenv("NO_COLOR"), *term = getenv("TERM");
-		on = isatty(STDOUT_FILENO) && !(no && *no) && term && strcmp(term, "dumb") != 0;
+		/* Open MPI puts a terminal before the standard output of what it starts, wherever that goes in the end; it leaves the other as a pipe. */
+		const bool real = isatty(STDOUT_FILENO) && (isatty(STDERR_FILENO) || !getenv("OMPI_COMM_WORLD_SIZE"));
+		on = real && !(no && *no) && term && strcmp(term, "dumb") != 0;
 	}
 	return on ? codes[ink] : "";
 }
