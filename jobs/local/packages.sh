@@ -9,6 +9,7 @@
 # The tests' Python is /usr/bin/python3, Debian's own, with h5py and numpy from here: another python3 may stand before it on PATH.
 
 # One line a dependency of CMakeLists.txt (cmake/Select*.cmake); libc6-dev is only recommended by gcc, so it must be named.
+# g++: the GPU's code is tested on the processor too (tests/emulated).
 packages_build="gcc libc6-dev cmake ninja-build pkg-config git
 libhdf5-dev
 libopenmpi-dev openmpi-bin
@@ -16,7 +17,7 @@ libtiff-dev libpng-dev libjpeg62-turbo-dev libxml2-dev libkissfft-dev
 libyaml-dev libdeflate-dev libssl-dev
 libarchive-dev libjson-c-dev
 libdnnl-dev libnlopt-dev liblapacke-dev"
-packages_test="libcmocka-dev python3 python3-numpy python3-h5py"
+packages_test="g++ libcmocka-dev python3 python3-numpy python3-h5py"
 packages_cluster="slurm-wlm munge iproute2"
 
 # packages_missing GROUP...: prints the names not installed, on one line
