@@ -193,16 +193,7 @@ static int look_at_images(looker *l, const char *path)
 	return err;
 }
 
-static bool is_container(const char *path)
-{
-	char head[8] = { 0 };
-	FILE *f = fopen(path, "rb");
-	size_t n = f ? fread(head, 1, sizeof head, f) : 0;
-	if (f) fclose(f);
-	return n == sizeof head && !memcmp(head, "\211HDF\r\n\032\n", sizeof head);
-}
-
-static int look_at(looker *l, const char *path) { return is_container(path) ? look_at_container(l, path) : look_at_images(l, path); }
+static int look_at(looker *l, const char *path) { return c5_cli_is_container(path) ? look_at_container(l, path) : look_at_images(l, path); }
 
 /* The mean of what --like names, in place of a model. */
 static int look_at_likes(looker *l)

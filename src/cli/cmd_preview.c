@@ -122,15 +122,6 @@ done:
 	return err;
 }
 
-static bool is_container(const char *path)
-{
-	char head[8] = { 0 };
-	FILE *f = fopen(path, "rb");
-	size_t n = f ? fread(head, 1, sizeof head, f) : 0;
-	if (f) fclose(f);
-	return n == sizeof head && !memcmp(head, "\211HDF\r\n\032\n", sizeof head);
-}
-
 static int draw_frame(c5_file *f, c5_codec *codec, const c5_experiment *e, const preview *set, const c5_segment_params *params, c5_picture *picture,
 	uint64_t *frame)
 {
@@ -239,7 +230,7 @@ static int run(int argc, char **argv)
 	int n_words = cli.n;
 	if (n_words > 1 && !strcmp(words[0], "crops")) set.crops = true, words++, n_words--; /* preview crops FILE.h5, as one says it */
 	if (n_words > 2) { err = c5_fail(C5_EUSAGE, "%s: unexpected; one container and one experiment are drawn", words[2]); goto done; }
-	if (set.segment && !is_container(words[0])) {
+	if (set.segment && !c5_cli_is_container(words[0])) {
 		if ((err = draw_image(words[0], &set, &params, &picture, &name, &frame)) < 0) goto done;
 		goto write;
 	}
