@@ -138,7 +138,7 @@ static int pass(bench *b, int64_t index)
 	c5_optimizer o = { .kind = C5_OPT_SGD, .momentum = 0.9f };
 	if (!err) err = c5_net_loss(b->net, &l, 1, targets, NULL, items, 1.0 / (double)items, &loss);
 	if (!err) err = c5_net_backward(b->net, NULL, NULL);
-	if (!err) err = c5_net_step(b->net, &o, c5_net_gradients(b->net), 0.01, NULL);
+	if (!err) err = c5_net_step(b->net, &o, NULL, 0.01, NULL);
 	if (index < 8) b->losses[index] = loss;
 	return err;
 }

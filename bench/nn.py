@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""nn.py – networks trained and run on the CPU, beside PyTorch, TensorFlow and onnxruntime, with the same numbers in all of them.
+"""nn.py – networks trained and run on the CPU (or, with C5_NN_DEVICE=cuda, on a GPU), beside PyTorch, TensorFlow and onnxruntime, with the same numbers in all of them.
 
     nn.py [NET[:MODE[:PRECISION]] ...]      NET sesmo, resnet18, unet; MODE train, infer, own; PRECISION fp32, bf16; all when left out
 
@@ -18,7 +18,8 @@ import time
 from benchlib import BUILD, HERE, Scratch, check, end, median, tell
 
 NETS = {"sesmo": (50, 128, 15), "resnet18": (64, 64, 9), "unet": (256, 8, 4)}  # pixels, batch, rounds
-BAR = 1.3
+DEVICE = os.environ.get("C5_NN_DEVICE", "cpu")
+BAR = 1.3 if DEVICE == "cpu" else 1.0
 os.environ["OMP_NUM_THREADS"] = os.environ.get("C5_NN_THREADS", "2")
 BY_CPU = os.environ.get("C5_NN_CPU", "0") == "1"
 if BY_CPU:
@@ -72,7 +73,7 @@ class Worker:
 def ours(net, mode, precision, *more):
     size, batch, _ = NETS[net]
     return [f"{BUILD}/bench/bench_nn", "--net", net, "--size", size, "--batch", batch, "--mode", mode, "--precision", precision, "--no-dropout", "--first", 3,
-            "--reps", 1, *more]
+            "--reps", 1, "--device", DEVICE, *more]
 
 
 def peers(python, folder, mode, precision):
@@ -82,6 +83,8 @@ def peers(python, folder, mode, precision):
     found = {f"torch_{layout}": command("torch", layout, "eager") for layout in ("contiguous", "channels_last")}
     if WITH_COMPILER:
         found["torch_compiled"] = command("torch", "channels_last", "compile")
+    if DEVICE != "cpu":
+        return {name: line for name, line in found.items() if name != "torch_contiguous"}
     if has("tensorflow"):
         found["tensorflow"] = command("tensorflow")
     if mode == "infer" and precision == "fp32" and has("onnxruntime"):

@@ -13,6 +13,12 @@
 #include "base/error.h"
 #include "base/random.h"
 #include "train/train.h"
+#ifdef C5_EMULATED
+#include "cuda_runtime_api.h"
+#endif
+#ifndef C5_TEST_DEVICE
+#define C5_TEST_DEVICE "cpu"
+#endif
 
 enum { TRAIN = 60, VALIDATE = 20, WIDE = 6 };
 
@@ -77,7 +83,7 @@ static int set_up(void **state)
 	memset(&params, 0, sizeof params);
 	if (c5_opt_defaults(c5_train_opts, &params) < 0 || c5_model_parse(&model, "tiny", tiny, strlen(tiny)) < 0) return -1;
 	params.epochs = 8, params.batch = 16, params.rate = 0.02;
-	return c5_device_open(&device, "cpu");
+	return c5_device_open(&device, C5_TEST_DEVICE);
 }
 
 static int tear_down(void **state)
@@ -326,12 +332,79 @@ static void more_ranks_than_parts_are_refused(void **state)
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
+#ifdef C5_EMULATED
+/* Memory for all but one byte of a net for whole batches, optimiser and all: it is cut in two, and the training is that of two parts. */
+static void a_full_device_halves_the_batch(void **state)
+{
+	(void)state;
+	c5_train_state whole, halves;
+	c5_net *net;
+	c5_optimizer adam = { .kind = C5_OPT_ADAMW };
+	params.epochs = 2, params.batch = 1024, params.micro = 2;
+	begin(&halves);
+	assert_int_equal(train(&halves, NULL), C5_OK);
+	params.micro = 1;
+	begin(&whole);
+	size_t before = c5_emulated_held, all = c5_emulated_memory;
+	assert_int_equal(c5_net_make(&net, device, model, whole.weights, &(c5_net_how){ .batch = 1024, .training = true }), C5_OK);
+	assert_int_equal(c5_net_prepare(net, &adam), C5_OK);
+	c5_emulated_memory = c5_emulated_held - 1;
+	c5_net_free(net);
+	assert_int_equal(train(&whole, NULL), C5_OK);
+	c5_emulated_memory = all;
+	assert_int_equal(c5_emulated_held, before);
+	assert_int_equal(whole.micro, 2);
+	assert_memory_equal(whole.weights->data, halves.weights->data, whole.weights->count * sizeof(float));
+	c5_train_state_free(&whole);
+	c5_train_state_free(&halves);
+}
+
+/* One part, one rank: the gradient stays on the device. The same bits as by way of the host. */
+static void a_gradient_that_stays_is_the_same(void **state)
+{
+	(void)state;
+	c5_train_state s;
+	c5_weights *by_hand;
+	c5_net *net;
+	c5_optimizer adam = { .kind = C5_OPT_ADAMW, .beta1 = 0.9f, .beta2 = 0.999f, .epsilon = 1e-8f };
+	float x[4 * WIDE], target[8], weight[4];
+	const float *targets[1] = { target };
+	size_t items[4] = { 0, 1, 2, 3 };
+	double losses[2];
+	float *inputs[1] = { x }, *wanted[1] = { target };
+	begin(&s);
+	assert_int_equal(c5_weights_copy(&by_hand, s.weights), C5_OK);
+	assert_int_equal(fill(&feed, items, NULL, 4, 1, inputs, wanted, weight), C5_OK);
+	for (int own = 0; own < 2; own++) {
+		assert_int_equal(c5_net_make(&net, device, model, s.weights, &(c5_net_how){ .batch = 4, .training = true }), C5_OK);
+		assert_int_equal(c5_net_input(net, 0, x, 4), C5_OK);
+		assert_int_equal(c5_net_forward(net, 1, 0), C5_OK);
+		assert_int_equal(c5_net_loss(net, &loss, 1, targets, weight, 4, 0.25, &losses[own]), C5_OK);
+		assert_int_equal(c5_net_backward(net, NULL, NULL), C5_OK);
+		assert_int_equal(c5_net_step(net, &adam, own ? NULL : c5_net_gradients(net), 0.01, NULL), C5_OK);
+		c5_weights *to;
+		assert_int_equal(c5_weights_copy(&to, by_hand), C5_OK);
+		assert_int_equal(c5_net_save(net, to), C5_OK);
+		if (own) assert_memory_equal(to->data, by_hand->data, to->count * sizeof(float));
+		else memcpy(by_hand->data, to->data, to->count * sizeof(float));
+		c5_weights_free(to);
+		c5_net_free(net);
+	}
+	assert_memory_not_equal(by_hand->data, s.weights->data, by_hand->count * sizeof(float));
+	c5_weights_free(by_hand);
+	c5_train_state_free(&s);
+}
+#endif
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(it_learns), TEST(it_stops_when_nothing_gets_better), TEST(a_plateau_lowers_the_rate), TEST(the_figure_watched_chooses_the_epoch),
 		TEST(an_interruption_leaves_no_trace), TEST(a_loss_that_is_no_number_names_its_batch), TEST(a_gradient_that_explodes_is_told), TEST(answers_that_are_no_numbers_end_it),
 		TEST(losses_of_outputs_are_their_formulas), TEST(more_ranks_than_parts_are_refused),
+#ifdef C5_EMULATED
+		TEST(a_full_device_halves_the_batch), TEST(a_gradient_that_stays_is_the_same),
+#endif
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

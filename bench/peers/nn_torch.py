@@ -1,7 +1,9 @@
 """nn_torch.py – a network written out by bench_nn (--dump) rebuilt in PyTorch with the same numbers. After some passes one JSON line
 (losses; the error of our output), then for each line read a pass, and its milliseconds.
 
-    nn_torch.py DIR train|infer fp32|bf16 contiguous|channels_last eager|compile"""
+    nn_torch.py DIR train|infer fp32|bf16 contiguous|channels_last eager|compile
+
+C5_NN_DEVICE=cuda: on the GPU, by the fastest of cuDNN's algorithms (cudnn.benchmark); inputs and answers travel in every pass, as ours do."""
 import json
 import os
 import sys
@@ -12,6 +14,9 @@ import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
+DEVICE = os.environ.get("C5_NN_DEVICE", "cpu").split(":")[0]
+torch.backends.cudnn.benchmark = True
+torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
 torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "2")))
 ACTS = {"relu": F.relu, "relu6": F.relu6, "sigmoid": torch.sigmoid, "tanh": torch.tanh}
 
@@ -105,7 +110,10 @@ def main():
         net = net.to(memory_format=torch.channels_last)
         x = x.contiguous(memory_format=torch.channels_last)
     binary = layers[-1]["kind"] != "softmax"
-    labels = target.argmax(1)
+    net = net.to(DEVICE)
+    if DEVICE != "cpu":
+        x, target = x.pin_memory(), target.pin_memory()
+    there = lambda t: t.to(DEVICE, non_blocking=True)
     if how == "compile" and mode == "infer":
         torch._inductor.config.freezing = True
     run = torch.compile(net) if how == "compile" else net
@@ -116,10 +124,11 @@ def main():
 
         def step():
             opt.zero_grad(set_to_none=True)
-            with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
-                y = run(x, True)
+            with torch.autocast(DEVICE, torch.bfloat16, enabled=bf16):
+                y = run(there(x), True)
             y = y.float()
-            loss = F.binary_cross_entropy_with_logits(y, target) if binary else F.cross_entropy(y, labels)
+            t = there(target)
+            loss = F.binary_cross_entropy_with_logits(y, t) if binary else F.cross_entropy(y, t.argmax(1))
             loss.backward()
             opt.step()
             losses.append(loss.item())
@@ -132,7 +141,7 @@ def main():
         def step():
             nonlocal out
             with torch.inference_mode():
-                out = run(x)
+                out = run(there(x)).cpu()
     for _ in range(4):
         step()
     error = None

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "base/random.h"
 #include "explain/gradcam.h"
@@ -47,6 +48,28 @@ static int open_looker(looker *l, c5_device *device, const c5_member *m, size_t 
 	return c5_net_make(&l->net, device, l->model, m->weights, &how);
 }
 
+static void close_lookers(c5_explainer *e)
+{
+	for (size_t k = 0; e->lookers && k < e->n; k++) {
+		c5_net_free(e->lookers[k].net);
+		c5_model_free(e->lookers[k].model);
+		e->lookers[k] = (looker){ 0 };
+	}
+}
+
+/* With half the crops at a time where memory is short. */
+static int open_lookers(c5_explainer *e, c5_device *device, const char *layer, int precision)
+{
+	for (;;) {
+		int err = C5_OK;
+		for (size_t k = 0; k < e->n && err == C5_OK; k++) err = open_looker(&e->lookers[k], device, c5_scorer_member(e->scorer, k), e->batch, layer, precision);
+		if (err != C5_ENOMEM || e->batch < 2) return err;
+		c5_log(C5_LOG_WARN, "%s: not enough memory for batches of %zu, trying %zu", c5_device_name(device), e->batch, e->batch / 2);
+		close_lookers(e);
+		e->batch /= 2;
+	}
+}
+
 int c5_explainer_open(c5_explainer **out, c5_device *device, c5_scorer *scorer, const char *layer, int precision)
 {
 	c5_explainer *e;
@@ -58,11 +81,10 @@ int c5_explainer_open(c5_explainer **out, c5_device *device, c5_scorer *scorer, 
 	e->n = c5_scorer_members(scorer);
 	e->batch = (size_t)c5_scorer_batch(scorer);
 	e->classes = (size_t)c5_scorer_classes(scorer);
-	if ((err = c5_alloc(&e->lookers, e->n, sizeof *e->lookers)) < 0) goto done;
+	if ((err = c5_alloc(&e->lookers, e->n, sizeof *e->lookers)) < 0 || (err = open_lookers(e, device, layer, precision)) < 0) goto done;
 	for (size_t k = 0; k < e->n; k++) {
 		const c5_member *m = c5_scorer_member(scorer, k);
 		looker *l = &e->lookers[k];
-		if ((err = open_looker(l, device, m, e->batch, layer, precision)) < 0) goto done;
 		size_t input = (size_t)m->prepare.channels * (size_t)m->prepare.height * (size_t)m->prepare.width, plane = l->height * l->width;
 		if (input > e->input_most) e->input_most = input;
 		if (l->channels * plane > most) most = l->channels * plane;
@@ -89,10 +111,7 @@ done:
 void c5_explainer_close(c5_explainer *e)
 {
 	if (!e) return;
-	for (size_t k = 0; e->lookers && k < e->n; k++) {
-		c5_net_free(e->lookers[k].net);
-		c5_model_free(e->lookers[k].model);
-	}
+	close_lookers(e);
 	free(e->lookers);
 	free(e->inputs);
 	free(e->split);
@@ -153,6 +172,8 @@ static int look(c5_explainer *e, size_t k, const void *pixels, size_t n, const i
 		return err;
 	return c5_net_read(l->net, l->layer, true, e->gradient, (int)n);
 }
+
+size_t c5_explainer_batch(const c5_explainer *e) { return e->batch; }
 
 int c5_explainer_maps(c5_explainer *e, const void *pixels, size_t n, int *of, float *maps, float *peak, float *prob)
 {

@@ -88,8 +88,10 @@ typedef struct c5_optimizer {
 	const float *layer_rate;            /* (layers) factor of the rate, or NULL */
 	float averaging;                    /* weight averaging: ema = a * ema + (1 - a) * w; 0 none */
 } c5_optimizer;
-/* One update with the flat gradient `g` (host, flat order, already summed over micro-batches and ranks). `norm`: its norm before clipping; a
- * gradient that is not finite is C5_EINPUT and changes nothing. */
+/* Takes the memory that updates by `o` need, which else the first of them does; C5_ENOMEM. */
+int c5_net_prepare(c5_net *n, const c5_optimizer *o);
+/* One update with the flat gradient `g` (host, flat order, already summed over micro-batches and ranks), or NULL: this pass' own, which then need
+ * not leave the device. `norm`: its norm before clipping; a gradient that is not finite is C5_EINPUT and changes nothing. */
 int c5_net_step(c5_net *n, const c5_optimizer *o, const float *g, double rate, double *norm);
 /* Optimiser state (moments, step count, averages), canonical float32: to continue to the same bits. */
 size_t c5_net_state(const c5_net *n, const c5_optimizer *o);

@@ -101,13 +101,20 @@ static int update_all(c5_net *net, const c5_optimizer *o, const float *g, double
 	return err;
 }
 
+int c5_net_prepare(c5_net *n, const c5_optimizer *o)
+{
+	return take_state(n, o);
+}
+
 int c5_net_step(c5_net *n, const c5_optimizer *o, const float *g, double rate, double *norm)
 {
 	const struct c5_backend *b = n->device->b;
 	if (!n->graph.how.training) return c5_fail(C5_EFAIL, "model %s: this net was made without training", n->model->name);
 	int err = take_state(n, o);
 	if (err) return err;
-	if (!b->host_memory) {
+	if (!g) {
+		g = n->g;
+	} else if (!b->host_memory) {
 		if ((err = b->upload(n->device->dev, n->g, g, n->graph.flat * sizeof(float)))) return err;
 		g = n->g;
 	}

@@ -196,7 +196,7 @@ static int explain_chunk(c5_worker *w, const explain_params *p, const c5_job *jo
 {
 	const c5_array_spec *spec = &job->outputs[MAPS];
 	int height, width, of[PER_CHUNK], to_height = (int)spec->dims[2], to_width = (int)spec->dims[3], err;
-	size_t classes = (size_t)s->asked.members.n_classes, batch = (size_t)c5_scorer_batch(s->asked.scorer);
+	size_t classes = (size_t)s->asked.members.n_classes, batch = c5_explainer_batch(s->explainer);
 	float *maps, *peaks, *probs, *resized;
 	c5_explainer_size(s->explainer, &height, &width);
 	size_t plane = (size_t)height * (size_t)width, to_plane = (size_t)to_height * (size_t)to_width;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "base/mem.h"
 
 #define BLOCKS_PER_PASS 128
@@ -95,7 +96,12 @@ int c5_stainer_open(c5_stainer **out, c5_device *device, const c5_model *m, cons
 	s->mirrored = r->dense && how->mirrored;
 	if (s->mirrored && (err = c5_alloc_aligned(&s->sum, (size_t)s->batch * s->out_count, sizeof(float))) < 0) goto fail;
 	c5_net_how net = { .batch = s->batch, .precision = how->precision };
-	if ((err = c5_net_make(&s->net, device, s->model, w, &net)) < 0) goto fail;
+	while ((err = c5_net_make(&s->net, device, s->model, w, &net)) == C5_ENOMEM && net.batch > 1) {
+		c5_log(C5_LOG_WARN, "%s: not enough memory for batches of %d, trying %d", c5_device_name(device), net.batch, net.batch / 2);
+		net.batch /= 2;
+	}
+	if (err < 0) goto fail;
+	s->batch = net.batch;
 	*out = s;
 	return C5_OK;
 fail:

@@ -22,6 +22,7 @@ typedef struct c5_loop {
 	c5_net *net;
 	size_t n_flat, n_statistics;
 	c5_tree_sum sum;
+	bool direct;                 /* nothing to sum: the gradient stays on the device */
 	float *total;                /* (n_flat + n_statistics) of a batch; the sum's own when there is one rank */
 	bool own_total, summing;     /* summing: between begin and end */
 	double *told;                /* (micro + ranks + 1) what ranks tell each other after a batch */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include "train/loop.h"
 
@@ -57,12 +58,20 @@ int c5_predict_run(const c5_train_job *job, const c5_weights *w, int precision, 
 	c5_together *t = job->together;
 	size_t per = (size_t)batch, blocks = (n + per - 1) / per;
 	int err;
+again:
 	for (int i = 0; i < job->n_losses; i++) {
 		memset(outputs[i], 0, n * job->feed->target_count[i] * sizeof(float));
 		if (targets) memset(targets[i], 0, n * job->feed->target_count[i] * sizeof(float));
 	}
 	err = run(job, w, precision, item0, n, per, c5_tree_share((int)blocks, t->rank, t->size), outputs, targets);
-	if ((err = t->agree(t, err)) < 0) return err;
+	err = t->agree(t, err);
+	if (err == C5_ENOMEM && per > 1) { /* the training beside it has the memory */
+		per /= 2;
+		blocks = (n + per - 1) / per;
+		if (t->rank == 0) c5_log(C5_LOG_WARN, "memory is short: %zu items are predicted at a time", per);
+		goto again;
+	}
+	if (err < 0) return err;
 	for (int i = 0; i < job->n_losses && err == C5_OK; i++) {
 		err = t->gather_floats(t, outputs[i], n * job->feed->target_count[i]);
 		if (err == C5_OK && targets) err = t->gather_floats(t, targets[i], n * job->feed->target_count[i]);

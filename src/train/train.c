@@ -56,9 +56,10 @@ static int make_net(c5_loop *l)
 	for (;;) {
 		l->places = (int)((job->params->batch + l->s->micro - 1) / l->s->micro);
 		c5_net_how how = { .batch = l->places, .training = true, .precision = l->precision, .freeze_upto = job->freeze_upto };
-		int mine = c5_net_make(&l->net, job->device, job->model, l->s->weights, &how), err = l->t->agree(l->t, mine);
-		if (err == C5_OK) break;
-		if (mine == C5_OK) c5_net_free(l->net);
+		int mine = c5_net_make(&l->net, job->device, job->model, l->s->weights, &how), err;
+		if (mine == C5_OK) mine = c5_net_prepare(l->net, &l->optimizer);
+		if ((err = l->t->agree(l->t, mine)) == C5_OK) break;
+		c5_net_free(l->net);
 		l->net = NULL;
 		if (err != C5_ENOMEM || l->places < 2 || l->s->step || l->s->epoch || 2 * l->s->micro > C5_TREE_LEAVES_MAX) return err;
 		l->s->micro *= 2;
@@ -87,6 +88,7 @@ static int begin(c5_loop *l)
 	c5_span mine = c5_tree_share((int)s->micro, l->t->rank, l->t->size);
 	if ((err = c5_tree_sum_open(&l->sum, (int)s->micro, mine.lo, mine.hi, l->n_flat + l->n_statistics)) < 0) return err;
 	l->own_total = l->t->size > 1;
+	l->direct = l->t->size == 1 && s->micro == 1;
 	if (l->own_total && (err = c5_alloc_aligned(&l->total, l->n_flat + l->n_statistics + 1, sizeof *l->total)) < 0) return err;
 	if (!l->own_total) l->total = l->sum.slots[0];
 	bool beside = job->params->prefetch || strncmp(c5_device_name(job->device), "cpu", 3) != 0;
@@ -203,10 +205,9 @@ static int do_micro(c5_loop *l, uint32_t step, int leaf, const c5_batch *b)
 	for (int i = 0; i < job->n_losses; i++) l->told[leaf] += losses[i];
 	l->covered = 0;
 	if (last && (err = begin_sum(l)) < 0) return err;
-	if ((err = c5_net_backward(l->net, last ? gradient_ready : NULL, l)) < 0) return err;
-	const float *g = c5_net_gradients(l->net);
-	if (!g) return c5_fail(C5_ENOMEM, "no memory for the gradient");
-	c5_tree_sum_add(&l->sum, g + l->covered, l->covered, l->n_flat);
+	if ((err = c5_net_backward(l->net, last && !l->direct ? gradient_ready : NULL, l)) < 0) return err;
+	const float *g = l->direct ? NULL : c5_net_gradients(l->net);
+	if (g) c5_tree_sum_add(&l->sum, g + l->covered, l->covered, l->n_flat);
 	if (l->n_statistics) {
 		float *statistics; /* after the gradient in the sums */
 		if ((err = c5_alloc_aligned(&statistics, l->n_statistics, sizeof *statistics)) < 0) return err;
@@ -258,7 +259,7 @@ static int do_batch(c5_loop *l, double *loss, bool *stop, bool *save)
 	}
 	if ((err = end_sum(l, err)) < 0 || (err = talk(l, loss, stop, save)) < 0) return err;
 	double rate = c5_schedule_rate(&l->schedule, (double)l->s->epoch + ((double)step + 0.5) / l->steps, (int)l->s->plateaus);
-	err = c5_net_step(l->net, &l->optimizer, l->total, rate, &l->s->norm);
+	err = c5_net_step(l->net, &l->optimizer, l->direct ? NULL : l->total, rate, &l->s->norm);
 	if (err == C5_EINPUT) err = not_finite(l, NAN, -1);
 	if (err == C5_OK && l->n_statistics) {
 		float *mean = l->total + l->n_flat, part = 1.0f / (float)l->s->micro;
