@@ -33,6 +33,7 @@ int c5_net_forward(c5_net *n, uint64_t seed, uint64_t item0)
 	if (slots && !done) {
 		int end = b->pass_end(n->device->dev, &n->forward_slot);
 		if (!err) err = end;
+		if (err) b->slot_free(n->device->dev, &n->forward_slot); /* what was recorded is not whole */
 	}
 	return err;
 }
@@ -199,6 +200,7 @@ int c5_net_backward(c5_net *n, c5_net_ready ready, void *ctx)
 	if (slots && !done) {
 		int end = b->pass_end(n->device->dev, &n->backward_slot);
 		if (!err) err = end;
+		if (err) b->slot_free(n->device->dev, &n->backward_slot);
 	}
 	if (slots && ready && !err) err = nodes_backward(n, true, ready, ctx);
 	return err;

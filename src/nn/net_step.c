@@ -31,9 +31,27 @@ int c5_net_statistics_get(c5_net *n, float *out)
 	return n->device->b->download(n->device->dev, out, n->statistics, n->graph.statistics * sizeof(float));
 }
 
+/* On a device all goes over at once, and running = m running + (1 - m) batch is done there: as an update, w - ((1 - m) w - (1 - m) g). */
+static int statistics_put_there(c5_net *net, const float *mean_of_batches)
+{
+	const struct c5_backend *b = net->device->b;
+	int err = b->upload(net->device->dev, net->statistics, mean_of_batches, net->graph.statistics * sizeof(float));
+	for (size_t i = 0; i < net->graph.n_nodes && !err; i++) {
+		const c5_node *n = &net->graph.nodes[i];
+		if (!n->args.statistics) continue;
+		const c5_layer *a = &net->model->layers[n->layer];
+		c5_update u = { .kind = C5_OPT_SGD, .rate = 1, .decay = 1 - a->momentum, .scale = a->momentum - 1 };
+		size_t channels = (size_t)a->shape[0];
+		for (size_t k = 0; k < 2 && !err; k++)
+			err = b->update(net->device->dev, &u, channels, n->args.param[2 + k], n->args.statistics + k * channels, NULL, NULL, NULL);
+	}
+	return err;
+}
+
 int c5_net_statistics_put(c5_net *net, const float *mean_of_batches)
 {
 	int err = C5_OK;
+	if (!net->device->b->host_memory) return statistics_put_there(net, mean_of_batches);
 	for (size_t i = 0; i < net->graph.n_nodes && !err; i++) {
 		const c5_node *n = &net->graph.nodes[i];
 		if (!n->args.statistics) continue;
