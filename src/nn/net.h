@@ -72,7 +72,7 @@ size_t c5_net_flat(const c5_net *n);
  * buffer become final, later layers first, so that sending may begin; NULL else. */
 typedef int (*c5_net_ready)(void *ctx, size_t from, size_t to);
 int c5_net_backward(c5_net *n, c5_net_ready ready, void *ctx);
-float *c5_net_gradients(c5_net *n);                /* host pointer, in flat order; device nets copy */
+float *c5_net_gradients(c5_net *n);                /* host pointer, in flat order; device nets copy; NULL: the device failed */
 /* Running statistics of the batch norms, flat: this pass' batch values (mean, variance), to be averaged over micro-batches and ranks. */
 size_t c5_net_statistics(const c5_net *n);
 int c5_net_statistics_get(c5_net *n, float *out);

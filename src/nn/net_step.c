@@ -15,10 +15,12 @@ size_t c5_net_flat(const c5_net *n)
 
 float *c5_net_gradients(c5_net *n)
 {
-	if (n->device->b->host_memory) n->device->b->sync(n->device->dev);
-	else if (!n->fetched) n->device->b->download(n->device->dev, n->host_g, n->g, n->graph.flat * sizeof(float));
-	n->fetched = true;
-	return n->host_g;
+	const struct c5_backend *b = n->device->b;
+	int err = C5_OK;
+	if (b->host_memory) err = b->sync(n->device->dev);
+	else if (!n->fetched) err = b->download(n->device->dev, n->host_g, n->g, n->graph.flat * sizeof(float));
+	n->fetched = err == C5_OK;
+	return err == C5_OK ? n->host_g : NULL;
 }
 
 size_t c5_net_statistics(const c5_net *n)

@@ -207,6 +207,7 @@ static int do_micro(c5_loop *l, uint32_t step, int leaf, const c5_batch *b)
 	if (last && (err = begin_sum(l)) < 0) return err;
 	if ((err = c5_net_backward(l->net, last && !l->direct ? gradient_ready : NULL, l)) < 0) return err;
 	const float *g = l->direct ? NULL : c5_net_gradients(l->net);
+	if (!g && !l->direct) return c5_fail_in(C5_EFAIL, "the gradient");
 	if (g) c5_tree_sum_add(&l->sum, g + l->covered, l->covered, l->n_flat);
 	if (l->n_statistics) {
 		float *statistics; /* after the gradient in the sums */
