@@ -229,6 +229,20 @@ def bad_input():
     refused(2, "expected", "learn.h5:sen")
 
 
+def other_kinds():
+    """A model of stains is no classifier, nor the other way round: one line says what it is and what to do."""
+    works("simulate", "stain.h5", "--channels", "phase,marker", "--differentiation", 1, "--efficiency-from", 0.5, "--fields", 2, "--frames", 1, "--cells", 14,
+          "--height", 96, "--width", 96, "--radius", 9, "--patch", 40, "--seed", 6)
+    works("stain", "train", "stain.h5", "--marker", "marker", "--block", 16, "--context", 8, "--width", 0.25, "--epochs", 1, "--per-epoch", 64, "--name", "st")
+    stain = "stain.h5:st@r000002 is a model of stains (made by `cyto5 stain train`) and no classifier of crops; use it with `cyto5 stain predict`, or make"
+    sen = "learn.h5:sen is a classifier of crops (made by `cyto5 train`) and no "
+    for text, words in ((stain, ["validate", "stain.h5:st", "new.h5", "--label", "condition"]), (stain, ["score", "new.h5", "--model", "stain.h5:st"]),
+                        (stain, ["explain", "new.h5", "--model", "stain.h5:st"]), (sen + "model of stains", ["stain", "predict", "stain.h5", "--model", "learn.h5:sen"]),
+                        (sen + "model that tells", ["identify", "stain.h5", "--model", "learn.h5:sen"])):
+        r = run(*words)
+        check(r.code == 3 and len(r.errors) == 1 and text in r.errors[0] and not r.out, f"{words}: wanted '{text}': {r}")
+
+
 def kept_back():
     """Folds of one container: each crop is judged by the model that did not see it, as the training told it."""
     shutil.copy("learn.h5", "folds.h5")
@@ -275,5 +289,6 @@ with Folder():
     container("coarse.h5", 5, 1, extra=("--pixel-size", 1.3))
     container("srs.h5", 5, 1, extra=("--channels", "srs"))
     bad_input()
+    other_kinds()
     kept_back()
 done("scores, screens, validations and maps hold")

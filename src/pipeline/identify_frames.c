@@ -153,6 +153,7 @@ int c5_identify_open(c5_identifier **out, c5_device *device, const char *address
 		address = whole;
 	}
 	if (err == C5_OK) err = c5_trained_read(&m, &w, &s, address);
+	if (err == C5_OK) err = c5_trained_is_for(&s, "identify", address);
 	if (err == C5_OK) err = c5_identify_check(m, address);
 	if (err == C5_OK) err = c5_identifier_open(out, device, m, w);
 	if (err == C5_OK) memcpy(digest, s.sha256, sizeof s.sha256);

@@ -166,7 +166,7 @@ static int choose_scaling(c5_learn *l, const c5_stored_model *from)
 	l->prepare.full = full_of(l->data->sources[0].dtype);
 	if (strcmp(p->scaling, "auto") != 0) {
 		while (l->prepare.scaling < C5_SCALINGS && strcmp(c5_scaling_name(l->prepare.scaling), p->scaling) != 0) l->prepare.scaling++;
-	} else if (from->preprocessing) {
+	} else if (from->preprocessing && c5_trained_is_for(from, "classify", l->source) == C5_OK) { /* other kinds prepare in their own ways */
 		if ((err = c5_prepare_parse(&before, l->source, from->preprocessing)) < 0) return err;
 		l->prepare.scaling = before.scaling;
 		if (before.scaling == C5_SCALE_PERCENTILE) l->prepare.low = before.low, l->prepare.high = before.high;

@@ -45,6 +45,7 @@ int c5_stain_model_read(c5_stain_model *out, c5_file *f, const char *name, uint3
 	memset(out, 0, sizeof *out);
 	c5_stored_model_init(s);
 	int err = read_stored(s, f, name, number, numbers);
+	if (err == C5_OK) err = c5_trained_is_for(s, "stain", name);
 	if (err == C5_OK && (!s->kind || strcmp(s->kind, "stain") || !s->preprocessing))
 		err = c5_fail(C5_EINPUT, "model %s is no stain model (%s); make one with cyto5 stain train", name, s->kind ? s->kind : "of no stated kind");
 	if (err == C5_OK) err = c5_recipe_parse(&out->recipe, name, s->preprocessing, strlen(s->preprocessing));

@@ -107,6 +107,29 @@ int c5_trained_unpack(c5_model **m, c5_weights **w, const c5_stored_model *s)
 	return err;
 }
 
+/* ---- what it is for ---- */
+
+static const struct kind_words { const char *kind, *what, *maker, *user; } kinds[] = {
+	{ "classify", "classifier of crops", "train", "score" },
+	{ "stain", "model of stains", "stain train", "stain predict" },
+	{ "identify", "model that tells what images show", "identify train", "identify" },
+};
+
+static const struct kind_words *find_kind(const char *kind)
+{
+	for (size_t i = 0; kind && i < sizeof kinds / sizeof *kinds; i++)
+		if (strcmp(kinds[i].kind, kind) == 0) return &kinds[i];
+	return NULL;
+}
+
+int c5_trained_is_for(const c5_stored_model *s, const char *kind, const char *name)
+{
+	const struct kind_words *is = find_kind(s->kind), *wanted = find_kind(kind);
+	if (!is || !wanted || is == wanted) return C5_OK;
+	return c5_fail(C5_EINPUT, "%s is a %s (made by `cyto5 %s`) and no %s; use it with `cyto5 %s`, or make what is wanted here with `cyto5 %s`", name,
+		is->what, is->maker, wanted->what, is->user, wanted->maker);
+}
+
 /* ---- by address ---- */
 
 int c5_model_address_parse(c5_model_address *a, const char *text)
