@@ -158,19 +158,6 @@ static void all_figures(double *out, const work *w, const uint32_t *times)
 	out[ROC_AUC] = c5_ratio(area, areas);
 }
 
-static int by_value(const void *x, const void *y)
-{
-	double a = *(const double *)x, b = *(const double *)y;
-	return (a > b) - (a < b);
-}
-
-static double quantile(const double *v, size_t n, double share)
-{
-	double at = share * (double)(n - 1);
-	size_t i = (size_t)at;
-	return i + 1 < n ? v[i] + (at - (double)i) * (v[i + 1] - v[i]) : v[n - 1];
-}
-
 static int intervals(double *low, double *high, const work *w)
 {
 	const size_t n = (size_t)w->p->resamples, groups = w->c->group ? w->c->groups : w->c->n;
@@ -194,9 +181,9 @@ static int intervals(double *low, double *high, const work *w)
 		for (size_t r = 0; r < n; r++)
 			if (!isnan(v[r])) v[m++] = v[r];
 		if (m == 0 || 2 * m < n) continue;
-		qsort(v, m, sizeof *v, by_value);
-		low[k] = quantile(v, m, 0.025);
-		high[k] = quantile(v, m, 0.975);
+		c5_sort_values(v, m);
+		low[k] = c5_sorted_quantile(v, m, 0.025);
+		high[k] = c5_sorted_quantile(v, m, 0.975);
 	}
 done:
 	free(values);

@@ -143,20 +143,6 @@ static void all_figures(double out[FIGURES], confusion *c, const sorted *o, cons
 	out[LOG_LOSS] = o->are_shares ? c5_ratio(surprise, n) : NAN;
 }
 
-static int by_value(const void *x, const void *y)
-{
-	double a = *(const double *)x, b = *(const double *)y;
-	return (a > b) - (a < b);
-}
-
-/* The value below which this share of v[0..n) lies, between neighbours by straight line; v ascending. */
-static double quantile(const double *v, size_t n, double share)
-{
-	double at = share * (double)(n - 1);
-	size_t i = (size_t)at;
-	return i + 1 < n ? v[i] + (at - (double)i) * (v[i + 1] - v[i]) : v[n - 1];
-}
-
 /* Middle 95 % of what each figure is in the resamples where it is defined; undefined when it is not in half of them. */
 static int intervals(double low[FIGURES], double high[FIGURES], const sorted *o, const c5_classify_params *p, bin *bins)
 {
@@ -180,9 +166,9 @@ static int intervals(double low[FIGURES], double high[FIGURES], const sorted *o,
 		size_t m = 0;
 		for (size_t r = 0; r < n; r++)
 			if (!isnan(v[r])) v[m++] = v[r];
-		if (m) qsort(v, m, sizeof *v, by_value);
-		low[k] = 2 * m >= n && m ? quantile(v, m, 0.025) : NAN;
-		high[k] = 2 * m >= n && m ? quantile(v, m, 0.975) : NAN;
+		c5_sort_values(v, m);
+		low[k] = 2 * m >= n && m ? c5_sorted_quantile(v, m, 0.025) : NAN;
+		high[k] = 2 * m >= n && m ? c5_sorted_quantile(v, m, 0.975) : NAN;
 	}
 done:
 	free(values);

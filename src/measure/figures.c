@@ -37,6 +37,24 @@ const c5_figure *c5_figures_find(const c5_figures *f, const char *name)
 	return NULL;
 }
 
+static int by_value(const void *x, const void *y)
+{
+	double a = *(const double *)x, b = *(const double *)y;
+	return (a > b) - (a < b);
+}
+
+void c5_sort_values(double *v, size_t n)
+{
+	if (n) qsort(v, n, sizeof *v, by_value);
+}
+
+double c5_sorted_quantile(const double *v, size_t n, double share)
+{
+	double at = share * (double)(n - 1);
+	size_t i = (size_t)at;
+	return i + 1 < n ? v[i] + (at - (double)i) * (v[i + 1] - v[i]) : v[n - 1];
+}
+
 void c5_wilson(double *low, double *high, double share, double n)
 {
 	const double z = 1.959963984540054; /* 97.5 % of the standard normal */

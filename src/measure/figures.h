@@ -36,6 +36,10 @@ int c5_figures_json_intervals(c5_buf *to, const c5_figures *f);
 /* 95 % interval of a share seen in n items that are independent: Wilson 1927. NAN for n = 0. */
 void c5_wilson(double *low, double *high, double share, double n);
 
+/* Puts v[0..n) in ascending order; and of v so ordered, n > 0, the value below which `share` of it lies, by straight line between neighbours. */
+void c5_sort_values(double *v, size_t n);
+double c5_sorted_quantile(const double *v, size_t n, double share);
+
 /* a / b, NAN when b is 0. */
 static inline double c5_ratio(double a, double b) { return b != 0 ? a / b : __builtin_nan(""); }
 

@@ -2,17 +2,10 @@
 #include "measure/plates.h"
 
 #include <math.h>
-#include <stdlib.h>
 
 #include "measure/figures.h"
 
 #define MAD_TO_SD 1.482602218505602 /* 1 / the third quartile of the standard normal */
-
-static int by_value(const void *x, const void *y)
-{
-	double a = *(const double *)x, b = *(const double *)y;
-	return (a > b) - (a < b);
-}
 
 static double median(const double *v, size_t n) { return n ? (v[(n - 1) / 2] + v[n / 2]) / 2 : NAN; }
 
@@ -20,7 +13,7 @@ static double median(const double *v, size_t n) { return n ? (v[(n - 1) / 2] + v
 static double median_distance(double *v, size_t n, double centre)
 {
 	for (size_t i = 0; i < n; i++) v[i] = fabs(v[i] - centre);
-	if (n) qsort(v, n, sizeof *v, by_value);
+	c5_sort_values(v, n);
 	return n > 1 ? MAD_TO_SD * median(v, n) : NAN;
 }
 
@@ -36,8 +29,8 @@ static void moments(const double *v, size_t n, double *mean, double *sd)
 void c5_plate_measure(c5_plate_quality *out, double *positive, size_t n_positive, double *negative, size_t n_negative)
 {
 	c5_plate_quality q = { .n_positive = n_positive, .n_negative = n_negative };
-	if (n_positive) qsort(positive, n_positive, sizeof *positive, by_value);
-	if (n_negative) qsort(negative, n_negative, sizeof *negative, by_value);
+	c5_sort_values(positive, n_positive);
+	c5_sort_values(negative, n_negative);
 	moments(positive, n_positive, &q.mean_positive, &q.sd_positive);
 	moments(negative, n_negative, &q.mean_negative, &q.sd_negative);
 	q.median_positive = median(positive, n_positive);

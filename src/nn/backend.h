@@ -75,6 +75,10 @@ typedef struct c5_op {
 
 enum { C5_OVER_NO, C5_OVER_MAY, C5_OVER_SUM };
 
+/* Says of an activation, addition or dropout what holds on every backend: it goes number by number, may write over what it reads, and the gradient
+ * over that of its output. C5_EINPUT: a slope or rate that cannot be undone. */
+int c5_op_by_number(c5_op *op);
+
 /* One pass of the net; the same object in every call of the pass, its address fixed for the life of the net. */
 typedef struct c5_pass {
 	uint64_t seed, item0; /* dropout: item k draws as item0 + k */

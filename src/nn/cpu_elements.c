@@ -181,15 +181,12 @@ static int act_backward(c5_dn *d, c5_dn_op *o, const c5_op_args *a)
 int c5_dn_make_activation(c5_dn *d, c5_dn_op **out, const c5_op_spec *spec)
 {
 	c5_dn_op *o;
-	if (spec->activation == C5_ACT_LEAKY_RELU && spec->slope < 0) return c5_fail(C5_EINPUT, "leaky relu with slope %g: expected >= 0", (double)spec->slope);
 	int err = c5_dn_op_new(&o, sizeof *o, spec);
 	if (err) return err;
 	*out = o;
 	o->forward = act_forward;
 	o->backward = act_backward;
-	o->op.out_over = C5_OVER_MAY;
-	o->op.grad_over = 0;
-	o->op.back_out = true;
+	if ((err = c5_op_by_number(&o->op))) return err;
 	err = all_alike(d, &o->op);
 	if (spec->activation == C5_ACT_SIGMOID) { /* of padding it would not be zero */
 		c5_desc_plain(&o->op.in[0], spec->out.type, spec->in[0].rank, spec->in[0].dims);
@@ -244,11 +241,8 @@ int c5_dn_make_add(c5_dn *d, c5_dn_op **out, const c5_op_spec *spec)
 	*out = o;
 	o->forward = add_forward;
 	o->backward = add_backward;
-	o->op.out_over = C5_OVER_MAY;
-	o->op.grad_over = 0;
-	o->op.grad_same = true;
-	o->op.back_out = spec->activation != C5_ACT_NONE;
-	return all_alike(d, &o->op);
+	err = c5_op_by_number(&o->op);
+	return err ? err : all_alike(d, &o->op);
 }
 
 /* ---- dropout ---- */
@@ -372,10 +366,8 @@ int c5_dn_make_dropout(c5_dn *d, c5_dn_op **out, const c5_op_spec *spec)
 	p->base.forward = dropout_forward;
 	p->base.backward = dropout_backward;
 	c5_op *op = &p->base.op;
-	op->out_over = C5_OVER_MAY;
-	op->grad_over = 0;
+	if ((err = c5_op_by_number(op))) return err;
 	p->threshold = c5_dropout_threshold(spec->layer->rate);
-	if (p->threshold >= 65536) return c5_fail(C5_EINPUT, "dropout of rate %g: expected below 1", (double)spec->layer->rate);
 	p->scale = 1.0f / (1.0f - (float)p->threshold / 65536.0f);
 	err = all_alike(d, op);
 	if (!err && !c5_dn_tiles(d, &op->in[0], &p->tiles)) {

@@ -64,17 +64,13 @@ int c5_cu_make_activation(c5_cu *d, c5_cu_op **out, const c5_op_spec *spec)
 {
 	(void)d;
 	c5_cu_op *o;
-	if (spec->activation == C5_ACT_LEAKY_RELU && spec->slope < 0) return c5_fail(C5_EINPUT, "leaky relu with slope %g: expected >= 0", (double)spec->slope);
 	int err = c5_cu_op_new(&o, sizeof *o, spec);
 	if (err) return err;
 	*out = o;
 	o->forward = act_forward;
 	o->backward = act_backward;
-	o->op.out_over = C5_OVER_MAY;
-	o->op.grad_over = 0;
-	o->op.back_out = true;
 	all_alike(&o->op, spec->activation == C5_ACT_SIGMOID ? C5_CU_PLAIN : C5_CU_LAST);
-	return C5_OK;
+	return c5_op_by_number(&o->op);
 }
 
 /* ---- addition ---- */
@@ -125,12 +121,8 @@ int c5_cu_make_add(c5_cu *d, c5_cu_op **out, const c5_op_spec *spec)
 	*out = o;
 	o->forward = add_forward;
 	o->backward = add_backward;
-	o->op.out_over = C5_OVER_MAY;
-	o->op.grad_over = 0;
-	o->op.grad_same = true;
-	o->op.back_out = spec->activation != C5_ACT_NONE;
 	all_alike(&o->op, C5_CU_LAST);
-	return C5_OK;
+	return c5_op_by_number(&o->op);
 }
 
 /* ---- dropout: backward draws again ---- */
@@ -154,16 +146,13 @@ int c5_cu_make_dropout(c5_cu *d, c5_cu_op **out, const c5_op_spec *spec)
 {
 	(void)d;
 	c5_cu_op *o;
-	if (c5_dropout_threshold(spec->layer->rate) >= 65536) return c5_fail(C5_EINPUT, "dropout of rate %g: expected below 1", (double)spec->layer->rate);
 	int err = c5_cu_op_new(&o, sizeof *o, spec);
 	if (err) return err;
 	*out = o;
 	o->forward = dropout_forward;
 	o->backward = dropout_backward;
-	o->op.out_over = C5_OVER_MAY;
-	o->op.grad_over = 0;
 	all_alike(&o->op, C5_CU_LAST);
-	return C5_OK;
+	return c5_op_by_number(&o->op);
 }
 
 /* ---- pooling ---- */

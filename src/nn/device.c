@@ -63,6 +63,20 @@ size_t c5_device_free_bytes(const c5_device *d)
 	return d->b->free_bytes(d->dev);
 }
 
+int c5_op_by_number(c5_op *op)
+{
+	const c5_op_spec *s = &op->spec;
+	if (s->kind == C5_LAYER_ACTIVATION && s->activation == C5_ACT_LEAKY_RELU && s->slope < 0)
+		return c5_fail(C5_EINPUT, "leaky relu with slope %g: expected >= 0", (double)s->slope);
+	if (s->kind == C5_LAYER_DROPOUT && c5_dropout_threshold(s->layer->rate) >= 65536)
+		return c5_fail(C5_EINPUT, "dropout of rate %g: expected below 1", (double)s->layer->rate);
+	op->out_over = C5_OVER_MAY;
+	op->grad_over = 0;
+	op->grad_same = s->kind == C5_LAYER_ADD;
+	op->back_out = s->kind == C5_LAYER_ACTIVATION || (s->kind == C5_LAYER_ADD && s->activation != C5_ACT_NONE);
+	return C5_OK;
+}
+
 bool c5_desc_same(const c5_desc *a, const c5_desc *b)
 {
 	if (a->type != b->type || a->rank != b->rank || a->layout != b->layout) return false;

@@ -11,6 +11,7 @@
 #include "base/random.h"
 #include "base/svg.h"
 #include "base/text.h"
+#include "measure/figures.h"
 
 #define F(member) offsetof(c5_forecast_frame, member)
 const c5_record_field c5_forecast_frame_fields[] = {
@@ -59,20 +60,6 @@ static int by_frame(const void *a, const void *b)
 	return p->frame != q->frame ? (p->frame < q->frame ? -1 : 1) : (p->field > q->field) - (p->field < q->field);
 }
 
-static int by_value(const void *a, const void *b)
-{
-	const double *p = a, *q = b;
-	return (*p > *q) - (*p < *q);
-}
-
-/* Of sorted values, between neighbours. */
-static double quantile(const double *v, size_t n, double share)
-{
-	const double at = share * (double)(n - 1);
-	const size_t k = (size_t)at;
-	return k + 1 < n ? v[k] + (at - (double)k) * (v[k + 1] - v[k]) : v[n - 1];
-}
-
 /* The same draws for every frame, so that frames can be compared. drawn: (resamples), times: (fields). */
 static void interval(double *low, double *high, int figure, const c5_forecast_row *rows, size_t n, uint32_t fields, uint64_t seed, int64_t resamples, double *drawn, uint32_t *times)
 {
@@ -88,8 +75,8 @@ static void interval(double *low, double *high, int figure, const c5_forecast_ro
 		if (isfinite(f[figure])) drawn[known++] = f[figure];
 	}
 	if (known < 20) return; /* too few to have tails */
-	qsort(drawn, known, sizeof *drawn, by_value);
-	*low = quantile(drawn, known, 0.025), *high = quantile(drawn, known, 0.975);
+	c5_sort_values(drawn, known);
+	*low = c5_sorted_quantile(drawn, known, 0.025), *high = c5_sorted_quantile(drawn, known, 0.975);
 }
 
 int c5_forecast_sum(c5_forecast_frame **out, size_t *n, const c5_forecast_row *given, size_t n_rows, uint64_t seed, int64_t resamples)
