@@ -125,6 +125,14 @@ def layouts():
         works("model", "export", f"all.h5:{m.name}", "back.h5", "--force")
         works("model", "import", "back.h5", "all.h5:back")
         difference("all.h5:back", m, x[m.name], f"{m.name} there and back")
+        works("model", "export", f"all.h5:{m.name}", "back.weights.h5", "--force")
+        works("model", "import", "back.weights.h5", "all.h5:back", "--architecture", f"all.h5:{m.name}")
+        difference("all.h5:back", m, x[m.name], f"{m.name} there and back, weights alone")
+        if m.name == "steps":
+            with h5py.File("alone.weights.h5") as theirs, h5py.File("back.weights.h5") as given:
+                for i in (0, 1, 2):
+                    at = f"layers/lstm_1/cell/vars/{i}"
+                    check((theirs[at][:] == given[at][:]).all(), f"{at} is not where Keras has it")
     m = classifier()
     m.keras3("half.weights.h5", "bfloat16")
     works("model", "import", "half.weights.h5", "all.h5:half", "--architecture", "all.h5:chain")

@@ -230,7 +230,7 @@ const c5_command c5_cmd_model_new = {
 
 struct export { bool keras, force; };
 static const c5_opt export_opts[] = {
-	{ "keras", C5_OPT_BOOL, offsetof(struct export, keras), "true", 0, 0, NULL, NULL, "as Keras' legacy .h5, for load_model of tf.keras and Keras 3" },
+	{ "keras", C5_OPT_BOOL, offsetof(struct export, keras), "true", 0, 0, NULL, NULL, "as Keras' legacy .h5, for load_model of tf.keras and Keras 3; OUT.weights.h5: the weights alone, for load_weights of Keras 3" },
 	{ "force", C5_OPT_BOOL, offsetof(struct export, force), NULL, 0, 0, NULL, NULL, "write over a file that is there" },
 	{ 0 },
 };
@@ -254,6 +254,7 @@ done:
 
 const c5_command c5_cmd_model_export = {
 	"model export", C5_LEARN, "write a network as a file Keras loads", "FILE.h5:NAME OUT.h5",
-	"cyto5 model export plate.h5:senescence for-keras.h5 --keras\n",
+	"cyto5 model export plate.h5:senescence for-keras.h5\n"
+	"cyto5 model export plate.h5:senescence new.weights.h5   # weights alone\n",
 	export,
 };

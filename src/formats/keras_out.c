@@ -1,4 +1,5 @@
-/* keras_out.c – a network of ours as a legacy Keras .h5: a functional model in the words of Keras 2, which Keras 3 reads too; see keras.h.
+/* keras_out.c – a network of ours as a legacy Keras .h5: a functional model in the words of Keras 2, which Keras 3 reads too; or its weights
+ * alone, as Keras 3 keeps them; see keras.h.
  *
  * Channels come last there. Paddings Keras has not become a ZeroPadding2D in front, activations it has no name for a layer behind. */
 #include <stdio.h>
@@ -421,6 +422,32 @@ static int put_all(c5_foreign *f, const c5_model *m, const c5_weights *w, const 
 	return err;
 }
 
+/* layers/CLASS_k/vars/0, 1 ...; those of an LSTM are its cell's. */
+static int put_weights_alone(c5_foreign *f, const c5_model *m, const c5_weights *w, const c5_keras_plan *plan)
+{
+	int err = c5_foreign_make_group(f, "/layers");
+	for (size_t k = 0; k < plan->n && err == C5_OK; k++) {
+		const c5_keras_bound *b = &plan->bound[k];
+		c5_keras_array arrays[C5_KERAS_ARRAYS];
+		char group[128], name[12];
+		int n = c5_keras_arrays(arrays, m, b);
+		snprintf(group, sizeof group, "/layers/%.63s%s/vars", b->key, b->what == C5_KERAS_LSTM ? "/cell" : "");
+		err = c5_foreign_make_group(f, group);
+		for (int i = 0; i < n && err == C5_OK; i++) {
+			snprintf(name, sizeof name, "%d", i);
+			err = put_array(f, group, name, w, &arrays[i]);
+		}
+	}
+	return err;
+}
+
+static bool is_alone(const char *path)
+{
+	static const char tail[] = ".weights.h5";
+	size_t n = strlen(path);
+	return n >= sizeof tail && strcmp(path + n - (sizeof tail - 1), tail) == 0;
+}
+
 int c5_keras_write(const char *path, const c5_model *m, const c5_weights *weights, bool force)
 {
 	writer w = { .path = path, .m = m };
@@ -430,7 +457,7 @@ int c5_keras_write(const char *path, const c5_model *m, const c5_weights *weight
 	int err = c5_alloc(&w.out, (size_t)m->n_layers, sizeof *w.out);
 	if (err == C5_OK && (err = make_config(&w, &config)) == C5_OK && (err = c5_keras_plan_of(&plan, m)) == C5_OK &&
 	    (err = c5_foreign_create(&f, path, force)) == C5_OK) {
-		err = put_all(f, m, weights, &plan, config);
+		err = is_alone(path) ? put_weights_alone(f, m, weights, &plan) : put_all(f, m, weights, &plan, config);
 		if (err == C5_OK) err = c5_foreign_finish(f);
 		else c5_foreign_close(f);
 	}

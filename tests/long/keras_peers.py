@@ -78,7 +78,13 @@ def both_ways(name, model, files):
         works("model", "import", file, f"all.h5:{name}" if not how else f"all.h5:{name}.alone", *how, limit=LIMIT)
         same(apply(f"all.h5:{name}" if not how else f"all.h5:{name}.alone", x), want, f"{name} from {file}")
     works("model", "export", f"all.h5:{name}", "back.h5", "--force", limit=LIMIT)
-    same(keras.models.load_model("back.h5", compile=False).predict(x, verbose=0), want, f"{name} back in Keras")
+    back = keras.models.load_model("back.h5", compile=False)
+    same(back.predict(x, verbose=0), want, f"{name} back in Keras")
+    if not OLD:
+        shake(back)
+        works("model", "export", f"all.h5:{name}", "back.weights.h5", "--force", limit=LIMIT)
+        back.load_weights("back.weights.h5")
+        same(back.predict(x, verbose=0), want, f"{name}, its weights alone back in Keras")
 
 
 def small():
