@@ -18,7 +18,7 @@
 #include "stain/feeds.h"
 
 typedef struct settings {
-	char *name, *experiments, *validate, *split, *region, *device;
+	char *name, *experiments, *validate, *split, *region, *loss, *device;
 	double share_kept, balance;
 	int64_t gap, frames, memory, per_epoch;
 	bool resume;
@@ -36,6 +36,8 @@ static const c5_opt learn_opts[] = {
 	{ "frames", C5_OPT_INT, F(frames), "4", 0, 1e9, NULL, "N", "frames of each experiment, evenly spread; 0: all" },
 	{ "per-epoch", C5_OPT_INT, F(per_epoch), "0", 0, 1e9, NULL, "N", "blocks or patches of an epoch; 0: a good number" },
 	{ "balance", C5_OPT_REAL, F(balance), "0.5", 0, 0.99, NULL, NULL, "share of positive blocks among those drawn; 0: as they are" },
+	{ "loss", C5_OPT_CHOICE, F(loss), "auto", 0, 0, NULL, "auto|mse|binary|dice",
+		"what is made small; auto: mse for grey values, else binary; dice: what of a mask is missed and what is too much, for rare markers" },
 	{ "memory", C5_OPT_INT, F(memory), "4096", 64, 1e7, "MiB", NULL, "most that frames may take, a rank" },
 	{ "device", C5_OPT_TEXT, F(device), "auto", 0, 0, NULL, "auto|cpu|cuda[:N]", "where it runs" },
 	{ "resume", C5_OPT_BOOL, F(resume), NULL, 0, 0, NULL, NULL, "go on with an interrupted training of the same settings" },
@@ -51,6 +53,7 @@ typedef struct job {
 	c5_stain_set fields;
 	c5_model *model;
 	c5_feed *feed;
+	c5_loss loss;
 	char *markers[C5_STAIN_MARKERS_MAX];
 	c5_dense_feed dense;
 	c5_trainer trainer;
@@ -126,6 +129,19 @@ static int open_feed(job *j)
 	return c5_feed_dense(&j->feed, &j->dense, j->fields.fields, j->fields.n, j->markers);
 }
 
+/* Grey values have no yes and no, and a block is one yes or no without neighbours to overlap with. */
+static int choose_loss(job *j)
+{
+	const c5_recipe *r = &j->fields.recipe;
+	const char *word = j->set.loss;
+	bool grey = r->dense && !r->mask, dice = strcmp(word, "dice") == 0;
+	j->loss = (c5_loss){ .kind = grey || strcmp(word, "mse") == 0 ? C5_LOSS_MSE : dice ? C5_LOSS_DICE : C5_LOSS_BINARY, .share = 1 };
+	if (grey && (dice || strcmp(word, "binary") == 0))
+		return c5_fail(C5_EUSAGE, "--loss %s: the marker's grey values are learnt, take mse; or learn where it is positive, with --target mask", word);
+	if (dice && !r->dense) return c5_fail(C5_EUSAGE, "--loss dice: is of masks, with --method dense --target mask; blocks take binary");
+	return C5_OK;
+}
+
 static int open_model(job *j)
 {
 	const c5_recipe *r = &j->fields.recipe;
@@ -155,13 +171,12 @@ static void tell_fields(const job *j)
 static int open_trainee(c5_trainer *t, int k, c5_trainee *trainee)
 {
 	job *j = t->ctx;
-	const c5_recipe *r = &j->fields.recipe;
 	(void)k;
 	memset(trainee, 0, sizeof *trainee);
 	trainee->feed = j->feed;
 	trainee->params = j->train;
 	trainee->n_losses = 1;
-	trainee->losses[0] = (c5_loss){ .kind = r->dense && !r->mask ? C5_LOSS_MSE : C5_LOSS_BINARY, .share = 1 };
+	trainee->losses[0] = j->loss;
 	int err = c5_weights_new(&trainee->weights, j->model);
 	if (err == C5_OK) c5_weights_init(trainee->weights, j->model, (uint64_t)j->train.seed);
 	return err;
@@ -310,6 +325,7 @@ static int prepare(job *j, const char *container)
 	if (err == C5_OK) err = c5_stain_load(&j->fields, f, names, n, NULL, &j->stain, &choice);
 	if (err == C5_OK) err = split(j, n);
 	for (int m = 0; err == C5_OK && m < j->fields.recipe.markers; m++) j->fields.recipe.positive[m] = 0.5;
+	if (err == C5_OK) err = choose_loss(j);
 	if (err == C5_OK) err = open_feed(j);
 	if (err == C5_OK) err = open_model(j);
 	if (err == C5_OK && !(j->model_name = c5_strdup(j->set.name ? j->set.name : j->fields.recipe.marker[0]))) err = c5_fail(C5_ENOMEM, "out of memory");
