@@ -231,6 +231,56 @@ def resume():
     same(models("undisturbed.h5"), models("cut.h5"), "stopped and not")
 
 
+def modalities():
+    """A branch a modality, products in bfloat16; trained with channels left out at times, it scores cells of which one is missing, else not."""
+    sim = ["--conditions", "control=0,senescent=1", "--fields", 3, "--frames", 1, "--height", 160, "--width", 160, "--cells", 10, "--cycle", 0, "--seed", 4]
+    for path, channels in (("both.h5", "srs,tpef"), ("tpef.h5", "tpef")):
+        works("simulate", path, *sim, "--channels", channels)
+        works("objects", path)
+        works("crop", path, "--size", 24)
+    late = ["--label", "condition", "--fusion", "late", "--epochs", 2, "--validation", 0, "--cutout", 0.3, "--precision", "bf16", "--prefetch"]
+    trained("strict.h5", *late, "--name", "late", source="both.h5")
+    trained("free.h5", *late, "--drop-channel", 0.3, "--name", "late", source="both.h5")
+    with h5py.File("free.h5") as f:
+        m = f["models/late/latest"]
+        check([c["name"] for c in m["channels"][:]] == [b"srs", b"tpef"] and {"b1.c1", "b2.c1"} <= set(m["weights"]), f"branches: {list(m['weights'])}")
+        check(np.isfinite(m["history"]["loss"]).all(), f"loss in bfloat16: {m['history'][:]}")
+    r = run("score", "tpef.h5", "--model", "strict.h5:late")
+    check(r.code == 3 and len(r.errors) == 1 and "srs" in r.errors[0], f"a modality is missing: {r}")
+    works("score", "both.h5", "--model", "free.h5:late")
+    works("score", "tpef.h5", "--model", "free.h5:late")
+    with h5py.File("tpef.h5") as one, h5py.File("both.h5") as both:
+        for name, e in one["experiments"].items():
+            p, q = (x["score"] for x in (e["scores/latest"][:], both[f"experiments/{name}/scores/latest"][:]))
+            check(len(p) == len(e["crops/latest/index"]) and np.isfinite(p).all(), f"{name}: scores {p}")
+            check(len(p) != len(q) or (p != q).any(), f"{name}: what is missing makes no difference")
+
+
+def terminal():
+    """On a terminal a curve is drawn, over itself; elsewhere lines are written (above)."""
+    import pty
+    shutil.copy("cells.h5", "live.h5")
+    master, slave = pty.openpty()
+    p = subprocess.Popen([CYTO5, "train", "live.h5", *map(str, QUICK), "--epochs", "3"], stdout=subprocess.DEVNULL, stderr=slave, env=environment())
+    os.close(slave)
+    seen = b""
+    try:
+        while part := os.read(master, 65536):
+            seen += part
+    except OSError:
+        pass # the other end was closed
+    os.close(master)
+    p.wait(LIMIT)
+    check(p.returncode == 0 and b"\033[" in seen and b"A\r" in seen and b"o" in seen and b"x" in seen and b"epoch 3/3" in seen, f"exit {p.returncode}; the terminal shows {seen[-2000:]}")
+
+
+def devices():
+    refused(2, "device 'gpu': expected auto, cpu, cuda or cuda:N", "cells.h5", *QUICK[:-1], "gpu")
+    refused(2, "device 'cuda:x'", "cells.h5", *QUICK[:-1], "cuda:x")
+    refused(3, ["device 'cuda", "use --device cpu"], "cells.h5", *QUICK[:-1], "cuda:99")
+    check(not any(name.startswith("cells.h5.") for name in os.listdir(".")), "a device that is not there leaves something behind")
+
+
 STEPS = SIM + """  - train: {name: sen, label: condition, model: tiny.yml, resize: true, epochs: 3, batch: 16, augment: published, shift: 0.1, members: 2, watch: accuracy}
   - score: {model: "sen-*"}
 """
@@ -291,7 +341,7 @@ with Folder():
     write("tiny.yml", MODEL.replace("SIDE", "24"))
     write("sim.yml", SIM)
     works("run", "sim.yml", "sim.h5")
-    for part in (flags_and_files, what_is_kept, folds_and_members, transfer, refusals, two_label_sets, loss_goes_wrong, resume, steps):
+    for part in (flags_and_files, what_is_kept, folds_and_members, transfer, refusals, two_label_sets, loss_goes_wrong, resume, modalities, terminal, devices, steps):
         since = time.time()
         part()
         print(f"{part.__name__}: {time.time() - since:.1f} s", flush=True)
