@@ -17,7 +17,7 @@ libtiff-dev libpng-dev libjpeg62-turbo-dev libxml2-dev libkissfft-dev
 libyaml-dev libdeflate-dev libssl-dev
 libarchive-dev libjson-c-dev
 libdnnl-dev libnlopt-dev liblapacke-dev"
-packages_test="g++ libcmocka-dev python3 python3-numpy python3-h5py"
+packages_test="g++ libcmocka-dev python3 python3-numpy python3-h5py python3-matplotlib"
 packages_cluster="slurm-wlm munge iproute2"
 
 # packages_missing GROUP...: prints the names not installed, on one line

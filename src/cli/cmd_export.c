@@ -22,10 +22,11 @@ done:
 }
 
 const c5_command c5_cmd_export = {
-	"export", C5_LOOK, "write masks, tracks, frames and tables as the files of other programs", "FILE.h5 --as FORMAT --out PATH",
+	"export", C5_LOOK, "write masks, tracks, frames and tables as the files of other programs, or notebooks", "FILE.h5 --as FORMAT --out PATH",
 	"cyto5 export out.h5 --as ctc --out ctc/ --raw\n"
 	"cyto5 export out.h5 --as trk --experiments plate1_A01 --out a01.trk\n"
 	"cyto5 export out.h5 --as csv --table objects --units --out objects.csv\n"
-	"cyto5 export out.h5 --as ome-tiff --what masks --out masks/\n",
+	"cyto5 export out.h5 --as ome-tiff --what masks --out masks/\n"
+	"cyto5 export out.h5 --as notebooks --out notebooks/\n",
 	run,
 };

@@ -16,20 +16,21 @@
 #include "image/names.h"
 
 static const c5_export_format formats[] = {
-	{ "ctc", "", true, c5_export_ctc, NULL },
-	{ "trk", "trk", false, NULL, c5_export_trk },
-	{ "trks", "trks", false, c5_export_trks, NULL },
-	{ "napari", "", true, c5_export_napari, NULL },
-	{ "ome-tiff", "ome.tif", false, NULL, c5_export_ome },
-	{ "imagej-roi", "zip", false, NULL, c5_export_roi },
-	{ "csv", "csv", false, c5_export_csv, NULL },
-	{ "labels-png", "", true, c5_export_labels_png, NULL },
-	{ "png", "", true, c5_export_png, NULL },
+	{ "ctc", "", true, false, c5_export_ctc, NULL },
+	{ "trk", "trk", false, false, NULL, c5_export_trk },
+	{ "trks", "trks", false, false, c5_export_trks, NULL },
+	{ "napari", "", true, false, c5_export_napari, NULL },
+	{ "ome-tiff", "ome.tif", false, false, NULL, c5_export_ome },
+	{ "imagej-roi", "zip", false, false, NULL, c5_export_roi },
+	{ "csv", "csv", false, false, c5_export_csv, NULL },
+	{ "labels-png", "", true, false, c5_export_labels_png, NULL },
+	{ "png", "", true, false, c5_export_png, NULL },
+	{ "notebooks", "", true, true, c5_export_notebooks, NULL },
 };
 #define N_FORMATS (sizeof formats / sizeof *formats)
 
 const c5_opt c5_export_opts[] = {
-	{ "as", C5_OPT_CHOICE, offsetof(c5_export_params, as), NULL, 0, 0, NULL, "ctc|trk|trks|napari|ome-tiff|imagej-roi|csv|labels-png|png", "what to write" },
+	{ "as", C5_OPT_CHOICE, offsetof(c5_export_params, as), NULL, 0, 0, NULL, "ctc|trk|trks|napari|ome-tiff|imagej-roi|csv|labels-png|png|notebooks", "what to write" },
 	{ "out", C5_OPT_TEXT, offsetof(c5_export_params, out), NULL, 0, 0, NULL, "PATH", "file or folder to write" },
 	{ "experiments", C5_OPT_TEXT, offsetof(c5_export_params, experiments), NULL, 0, 0, NULL, "GLOB", "experiments of these names only" },
 	{ "revision", C5_OPT_TEXT, offsetof(c5_export_params, revision), "latest", 0, 0, NULL, "rNNNNNN", "which tracks, masks, or table" },
@@ -51,7 +52,7 @@ char *c5_export_name(const char *folder, const char *experiment, const char *end
 	return path;
 }
 
-static int find_names(c5_export *x)
+static int find_names(c5_export *x, bool bare)
 {
 	char **all = NULL;
 	size_t n = 0;
@@ -62,7 +63,7 @@ static int find_names(c5_export *x)
 		if (!(x->names[x->n_names++] = c5_strdup(all[i]))) err = c5_fail(C5_ENOMEM, "out of memory");
 	}
 	c5_names_free(all, n);
-	if (err == C5_OK && x->n_names == 0)
+	if (err == C5_OK && x->n_names == 0 && !(bare && n == 0))
 		err = x->params->experiments ? c5_fail(C5_ENOTFOUND, "%s: no experiment matches '%s'", c5_file_path(x->file), x->params->experiments)
 		                             : c5_fail(C5_ENOTFOUND, "%s: no experiments", c5_file_path(x->file));
 	return err;
@@ -117,7 +118,7 @@ int c5_export_run(c5_file *f, const c5_export_params *params)
 		if (strcmp(formats[i].name, params->as) == 0) format = &formats[i];
 	if (!format) return c5_fail(C5_EUSAGE, "--as is missing: one of %s", c5_export_opts[0].choices);
 	if (!params->out || !*params->out) return c5_fail(C5_EUSAGE, "--out is missing: where to write");
-	if ((err = find_names(&x)) < 0 || (err = check_names(&x)) < 0) goto done;
+	if ((err = find_names(&x, format->bare)) < 0 || (err = check_names(&x)) < 0) goto done;
 	if (!(note = note_text(&x))) { err = C5_ENOMEM; goto done; }
 	size_t n = strlen(params->out);
 	bool folder = format->all ? format->folder : x.n_names > 1 || params->out[n - 1] == '/';

@@ -26,6 +26,7 @@ typedef struct c5_export {
 typedef struct c5_export_format {
 	const char *name, *ending;
 	bool folder;           /* PATH is a folder for `all` */
+	bool bare;             /* does without experiments */
 	int (*all)(c5_export *x, const char *path);
 	int (*one)(c5_export *x, const char *experiment, const char *path);
 } c5_export_format;
@@ -43,6 +44,7 @@ int c5_export_csv(c5_export *x, const char *path);
 int c5_export_napari(c5_export *x, const char *path);
 int c5_export_labels_png(c5_export *x, const char *path);
 int c5_export_png(c5_export *x, const char *path);
+int c5_export_notebooks(c5_export *x, const char *path);
 int c5_export_trks(c5_export *x, const char *path);
 int c5_export_trk(c5_export *x, const char *experiment, const char *path);
 int c5_export_ome(c5_export *x, const char *experiment, const char *path);

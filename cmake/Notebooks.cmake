@@ -1,0 +1,21 @@
+# Notebooks.cmake – notebooks-export/*.ipynb as bytes in generated/notebooks.h: arrays, and a table of them by name.
+if(CMAKE_SCRIPT_MODE_FILE)
+  file(GLOB books ${IN}/*.ipynb)
+  list(SORT books)
+  foreach(book ${books})
+    get_filename_component(name ${book} NAME_WE)
+    file(READ ${book} bytes HEX)
+    string(REGEX REPLACE "([0-9a-f][0-9a-f])" "0x\\1," bytes "${bytes}")
+    string(REPLACE "0x0a," "0x0a,\n" bytes "${bytes}")
+    string(APPEND text "static const char ${name}_ipynb[] = {\n${bytes}0 };\n")
+    string(APPEND table "\t{ \"${name}\", ${name}_ipynb },\n")
+  endforeach()
+  file(WRITE ${OUT} "${text}static const struct { const char *name, *text; } notebooks[] = {\n${table}};\n")
+else()
+  file(GLOB c5_notebooks CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/notebooks-export/*.ipynb)
+  set(c5_notebooks_header ${CMAKE_BINARY_DIR}/generated/notebooks.h)
+  add_custom_command(OUTPUT ${c5_notebooks_header}
+    COMMAND ${CMAKE_COMMAND} -DIN=${CMAKE_SOURCE_DIR}/notebooks-export -DOUT=${c5_notebooks_header} -P ${CMAKE_SOURCE_DIR}/cmake/Notebooks.cmake
+    DEPENDS ${c5_notebooks} ${CMAKE_SOURCE_DIR}/cmake/Notebooks.cmake VERBATIM)
+  add_custom_target(c5_notebooks_text DEPENDS ${c5_notebooks_header})
+endif()
