@@ -261,6 +261,7 @@ def examples():
     t, best = example("segment", "cells.h5", 3)
     check(all(0 <= v <= 1 for v in t["value"]) and max(t["value"]) > 0.2 and "method: " in best and "quiet" not in best and "steps" not in best,
         f"segment: {t['value']} {best}")
+    works("segment", "cells.h5", "--config", "segment-best.yml", "--quiet")
     works("objects", "cells.h5", "--quiet")
     t, best = example("track", "cells.h5", 3)
     check(all(0.5 < v <= 1 for v in t["value"]) and ("divisions: true\n" in best) == ("division-cost: " in best), f"track: {t['value']} {best}")
@@ -285,6 +286,19 @@ def examples():
           "--efficiency-from", "0.2", "--efficiency-to", "0.8", "--differentiation", "1", "--quiet")
     t, best = example("stain", "stain.h5", 2, **{"epochs 9": "epochs 2", "per-epoch 1500": "per-epoch 100"})
     check(all(0 <= v <= 1 for v in t["value"]) and "context: " in best and "watch: auc\n" in best, f"stain: {t['value']} {best}")
+    works("stain", "train", "stain.h5", "--config", "stain-best.yml", "--epochs", "1", "--name", "best", "--quiet")
+    with h5py.File("stain.h5", "r") as f:
+        last = f["runs"][sorted(k for k in f["runs"] if k.startswith("r"))[-1]]
+        used = dict(line.split(" #")[0].split(": ", 1) for line in last["configuration"][()].decode().splitlines())
+    wanted = dict(line.split(": ", 1) for line in best.splitlines()[1:])
+    check(used["epochs"] == "1" and used["name"] == "best" and len(wanted) > 8, f"the command line goes before the file: {used}")
+    for key in set(wanted) - {"epochs"}:
+        same = wanted[key] == used[key] if not re.match(r"[-\d.]", wanted[key]) else float(wanted[key]) == float(used[key])
+        check(same, f"stain: {key} is {used[key]}, {wanted[key]} was found")
+    # What is no setting is refused.
+    write("again.yml", open("stain-best.yml").read() + "epoch: 3\n")
+    r = run("stain", "train", "stain.h5", "--config", "again.yml")
+    check(r.code == 2 and len(r.errors) == 1 and "epoch: unknown key; did you mean epochs?" in r.err and "again.yml:" in r.err, f"a bad configuration: {r}")
 
     # Several steps with parameters: the best is a pipeline.
     write("both.yml", "goal: maximise\ntrials: 2\nalgorithm: sobol\nspace:\n  sigma: {type: continuous, min: 0.5, max: 2}\n  far: {type: continuous, min: 5, max: 30}\n"

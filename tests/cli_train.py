@@ -65,7 +65,7 @@ def flags_and_files():
     write("bad.yml", "epochs: 3\nagument: strong\n")
     refused(2, ["bad.yml:2:", "did you mean augment"], "cells.h5", "--config", "bad.yml")
     write("bad.yml", "epochs: many\n")
-    refused(2, "epochs", "cells.h5", "--config", "bad.yml")
+    refused(2, ["bad.yml:1:", "epochs", "'many' is no"], "cells.h5", "--config", "bad.yml")
     refused(2, "none, published, standard, strong", "cells.h5", "--augment", "wild")
 
 

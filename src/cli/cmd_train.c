@@ -60,12 +60,6 @@ static const struct { const char *title; const c5_opt *table; size_t at; } table
 
 /* ---- settings ---- */
 
-static int read_config(command *c, const char *path)
-{
-	int err = c5_yaml_read(&c->config, path);
-	return err < 0 ? err : c5_shifted_read(c->tables, c5_yaml_root(c->config));
-}
-
 static int shift_defaults(command *c, int argc, char **argv)
 {
 	const char *config = c5_cli_peek(argc, argv, "config"), *preset = c5_cli_peek(argc, argv, "augment");
@@ -73,7 +67,7 @@ static int shift_defaults(command *c, int argc, char **argv)
 	int err = C5_OK;
 	for (int i = 0; i < TABLES && err == C5_OK; i++) err = c5_shifted_new(&c->tables[i], tables[i].table);
 	/* The preset may be named in the file; what the file says beside it goes before it. */
-	if (err == C5_OK && config) err = read_config(c, config);
+	if (err == C5_OK) err = c5_shifted_file(c->tables, &c->config, config);
 	if (err == C5_OK && !preset && config) preset = c->tables[T_PRESET][0].value;
 	if (err == C5_OK && preset && (err = c5_augment_preset(&augment, preset)) == C5_OK) err = c5_shifted_take(c->tables[T_AUGMENT], &augment);
 	if (err == C5_OK && preset && config) err = c5_shifted_read(c->tables, c5_yaml_root(c->config));

@@ -10,6 +10,7 @@
 #include "base/mem.h"
 #include "base/signal.h"
 #include "base/threads.h"
+#include "cli/shifted.h"
 #include "container/run.h"
 #include "mpi/comm.h"
 #include "mpi/runner.h"
@@ -21,6 +22,11 @@ const c5_opt c5_job_opts[] = {
 	{ "experiments", C5_OPT_TEXT, offsetof(c5_job_settings, experiments), NULL, 0, 0, NULL, "GLOB", "work on experiments of these names only" },
 	{ "commit-every", C5_OPT_REAL, offsetof(c5_job_settings, commit_every_s), "0", 0, 86400, "s", NULL, "longest time between commits; 0: as the pipeline says" },
 	{ "dry-run", C5_OPT_BOOL, offsetof(c5_job_settings, dry_run), NULL, 0, 0, NULL, NULL, "say what would be done, how large it is, and do nothing" },
+	{ 0 },
+};
+
+static const c5_opt config_opts[] = {
+	{ "config", C5_OPT_TEXT, offsetof(c5_job_settings, config), NULL, 0, 0, NULL, "FILE.yml", "settings, as KEY: VALUE lines; the command line goes before them" },
 	{ 0 },
 };
 
@@ -88,12 +94,15 @@ int c5_cli_step_then(const c5_command *command, const char *step, int argc, char
 	c5_pipeline pipeline;
 	c5_step *added = NULL;
 	c5_cli cli = { 0 };
-	c5_opt_group groups[] = { { "Settings", ops->kind->opts, NULL }, { "Run", c5_job_opts, &set }, { NULL, NULL, NULL }, { NULL, NULL, NULL } };
+	c5_opt *tables[2] = { NULL, NULL };
+	c5_yaml *file = NULL;
 	bool told = false;
-	if (more) groups[2] = *more;
 	int err = c5_pipeline_init(&pipeline);
-	if (err < 0 || (err = c5_pipeline_add(&pipeline, ops->kind, &added)) < 0) goto done;
-	groups[0].settings = added->params;
+	if (err < 0 || (err = c5_pipeline_add(&pipeline, ops->kind, &added)) < 0 || (err = c5_shifted_new(&tables[0], ops->kind->opts)) < 0 ||
+	    (err = c5_shifted_file(tables, &file, c5_cli_peek(argc, argv, "config"))) < 0)
+		goto done;
+	c5_opt_group groups[] = { { "Settings", tables[0], added->params }, { "Run", c5_job_opts, &set }, { "Settings of a file", config_opts, &set }, { NULL, NULL, NULL }, { NULL, NULL, NULL } };
+	if (more) groups[3] = *more;
 	c5_opt_clear(ops->kind->opts, added->params); /* the parser sets the defaults anew */
 	err = c5_cli_open(&cli, command, groups, argc, argv, 1, takes_inputs ? -1 : 1);
 	if (err == C5_OK && !cli.helped) {
@@ -107,6 +116,8 @@ int c5_cli_step_then(const c5_command *command, const char *step, int argc, char
 	}
 	c5_cli_close(&cli, groups);
 done:
+	c5_yaml_free(file);
+	c5_shifted_free(tables[0]);
 	c5_pipeline_free(&pipeline);
 	return err;
 }

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/mem.h"
+#include "base/text.h"
 
 const char *c5_cli_peek(int argc, char **argv, const char *name)
 {
@@ -63,6 +64,40 @@ int c5_shifted_take(c5_opt *table, const void *settings)
 	return C5_OK;
 }
 
+/* A value as a default is written: a sequence with commas between. */
+static int text_of(char **out, const c5_yaml_node *node, const c5_opt *row)
+{
+	c5_buf b = { 0 };
+	const char *text;
+	int err = C5_OK;
+	*out = NULL;
+	if (node->kind == C5_YAML_NULL) return C5_OK;
+	if (node->kind != C5_YAML_LIST || row->type != C5_OPT_LIST) {
+		if ((err = c5_yaml_text(&text, node)) == C5_OK) c5_text_add(&b, text);
+	}
+	else
+		for (size_t i = 0; i < node->n && err == C5_OK; i++)
+			if ((err = c5_yaml_text(&text, node->items[i])) == C5_OK) c5_text_addf(&b, "%s%s", i ? "," : "", text);
+	if (err < 0) c5_buf_free(&b);
+	else if (!(*out = c5_text_take(&b))) err = c5_fail(C5_ENOMEM, "out of memory");
+	return err;
+}
+
+/* Said here, where the line is known. */
+static int check(const c5_yaml_node *node, const c5_opt *row, const char *text)
+{
+	uint8_t *scratch;
+	int err = text ? c5_alloc(&scratch, row->field + sizeof(double), 1) : C5_OK;
+	if (!text || err < 0) return err;
+	if ((err = c5_opt_set_row(row, scratch, text)) < 0) {
+		c5_fail_in(err, "%s", row->name);
+		c5_yaml_fail_in(err, node);
+	}
+	c5_opt_unset(row, scratch);
+	free(scratch);
+	return err;
+}
+
 int c5_shifted_read(c5_opt *const *tables, const c5_yaml_node *map)
 {
 	int err = C5_OK;
@@ -70,7 +105,7 @@ int c5_shifted_read(c5_opt *const *tables, const c5_yaml_node *map)
 	if (map->kind != C5_YAML_MAP) return c5_yaml_fail(C5_EUSAGE, map, "settings are expected, one KEY: VALUE a line");
 	for (size_t i = 0; i < map->n && err == C5_OK; i++) {
 		const c5_opt *row = NULL;
-		const char *text, *key = map->keys[i]->text, *near = NULL;
+		const char *key = map->keys[i]->text, *near = NULL;
 		for (c5_opt *const *t = tables; *t && !row; t++) {
 			row = c5_opt_find(*t, key);
 			if (!near) near = c5_opt_nearest(*t, key);
@@ -81,13 +116,18 @@ int c5_shifted_read(c5_opt *const *tables, const c5_yaml_node *map)
 			c5_opt *own = *t;
 			while (own->name && own != row) own++;
 			if (!own->name) continue;
-			if (map->items[i]->kind == C5_YAML_NULL) set_value(own, NULL);
-			else if ((err = c5_yaml_text(&text, map->items[i])) == C5_OK) {
-				char *copy = c5_strdup(text);
-				if (!copy) return c5_fail(C5_ENOMEM, "out of memory");
-				set_value(own, copy);
-			}
+			char *text;
+			if ((err = text_of(&text, map->items[i], row)) < 0) continue;
+			err = check(map->items[i], row, text);
+			set_value(own, text);
 		}
 	}
 	return err;
+}
+
+int c5_shifted_file(c5_opt *const *tables, c5_yaml **file, const char *path)
+{
+	if (!path) return C5_OK;
+	int err = c5_yaml_read(file, path);
+	return err < 0 ? err : c5_shifted_read(tables, c5_yaml_root(*file));
 }

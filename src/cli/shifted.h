@@ -16,5 +16,7 @@ void c5_shifted_free(c5_opt *table); /* NULL is fine */
 int c5_shifted_take(c5_opt *table, const void *settings);
 /* Defaults become what a map of a file says, over several tables (NULL-ended). Each key must be a name of one of them. */
 int c5_shifted_read(c5_opt *const *tables, const c5_yaml_node *map);
+/* The same by a file; *file keeps what error texts point into: c5_yaml_free it when all is parsed. path: NULL changes nothing. */
+int c5_shifted_file(c5_opt *const *tables, c5_yaml **file, const char *path);
 
 #endif

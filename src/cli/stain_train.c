@@ -11,6 +11,7 @@
 #include "base/yaml.h"
 #include "cli/curve.h"
 #include "cli/job.h"
+#include "cli/shifted.h"
 #include "cli/stain.h"
 #include "mpi/comm.h"
 #include "mpi/trainer.h"
@@ -18,7 +19,7 @@
 #include "stain/feeds.h"
 
 typedef struct settings {
-	char *name, *experiments, *validate, *split, *region, *loss, *device;
+	char *name, *experiments, *validate, *split, *region, *loss, *device, *config;
 	double share_kept, balance;
 	int64_t gap, frames, memory, per_epoch;
 	bool resume;
@@ -38,6 +39,11 @@ static const c5_opt learn_opts[] = {
 	{ "balance", C5_OPT_REAL, F(balance), "0.5", 0, 0.99, NULL, NULL, "share of positive blocks among those drawn; 0: as they are" },
 	{ "loss", C5_OPT_CHOICE, F(loss), "auto", 0, 0, NULL, "auto|mse|binary|dice",
 		"what is made small; auto: mse for grey values, else binary; dice: what of a mask is missed and what is too much, for rare markers" },
+	{ 0 },
+};
+/* How it runs: not what comes out. */
+static const c5_opt run_opts[] = {
+	{ "config", C5_OPT_TEXT, F(config), NULL, 0, 0, NULL, "FILE.yml", "settings, as KEY: VALUE lines; the command line goes before them" },
 	{ "memory", C5_OPT_INT, F(memory), "4096", 64, 1e7, "MiB", NULL, "most that frames may take, a rank" },
 	{ "device", C5_OPT_TEXT, F(device), "auto", 0, 0, NULL, "auto|cpu|cuda[:N]", "where it runs" },
 	{ "resume", C5_OPT_BOOL, F(resume), NULL, 0, 0, NULL, NULL, "go on with an interrupted training of the same settings" },
@@ -45,6 +51,8 @@ static const c5_opt learn_opts[] = {
 };
 
 #define MOST_BLOCKS 20000 /* of an epoch, unless asked for */
+
+enum { T_LEARN, T_STAIN, T_TRAIN, T_RUN, TABLES };
 
 typedef struct job {
 	settings set;
@@ -58,8 +66,15 @@ typedef struct job {
 	c5_dense_feed dense;
 	c5_trainer trainer;
 	char *model_name, *inputs;
-	double started;
+	c5_opt *tables[TABLES + 1];
+	c5_opt_group groups[TABLES + 1];
+	c5_yaml *config;
 } job;
+
+static const struct { const char *title; const c5_opt *table; size_t at; } tables[TABLES] = {
+	{ "What is learnt", learn_opts, offsetof(job, set) }, { "Stain", c5_stain_opts, offsetof(job, stain) }, { "Training", c5_train_opts, offsetof(job, train) },
+	{ "Run", run_opts, offsetof(job, set) },
+};
 
 /* ---- what is learnt from ---- */
 
@@ -291,20 +306,22 @@ done:
 
 /* ---- the command ---- */
 
+/* All settings that say what comes out, as a file --config takes. */
 static char *configuration(const job *j)
 {
 	c5_buf b = { 0 };
-	settings set = j->set;
-	set.resume = false; /* one that goes on has the settings of the one that stopped */
-	c5_text_add(&b, "learn:\n");
-	c5_yaml_add_options(&b, 2, learn_opts, &set);
-	c5_text_add(&b, "stain:\n");
-	c5_yaml_add_options(&b, 2, c5_stain_opts, &j->stain);
-	c5_text_add(&b, "train:\n");
-	c5_yaml_add_options(&b, 2, c5_train_opts, &j->train);
-	char *text = b.err ? NULL : c5_format("%.*s", (int)b.size, (const char *)b.data);
-	c5_buf_free(&b);
-	return text;
+	for (int i = 0; i < T_RUN; i++) c5_yaml_add_options(&b, 0, tables[i].table, (const char *)j + tables[i].at);
+	return c5_text_take(&b);
+}
+
+/* The tables with a file's settings as defaults. */
+static int shift_defaults(job *j, int argc, char **argv)
+{
+	int err = C5_OK;
+	for (int i = 0; i < TABLES && err == C5_OK; i++) err = c5_shifted_new(&j->tables[i], tables[i].table);
+	if (err == C5_OK) err = c5_shifted_file(j->tables, &j->config, c5_cli_peek(argc, argv, "config"));
+	for (int i = 0; i < TABLES; i++) j->groups[i] = (c5_opt_group){ tables[i].title, j->tables[i], (char *)j + tables[i].at };
+	return err;
 }
 
 static int note_places(job *j)
@@ -352,12 +369,11 @@ static int train(job *j, c5_comm *comm, const char *container, const char *line,
 static int run(int argc, char **argv)
 {
 	job j = { 0 };
-	const c5_opt_group groups[] = { { "What is learnt", learn_opts, &j.set }, { "Stain", c5_stain_opts, &j.stain }, { "Training", c5_train_opts, &j.train }, { NULL, NULL, NULL } };
-	c5_cli cli;
+	c5_cli cli = { 0 };
 	c5_comm *comm = NULL;
 	char *line = NULL;
-	int err = c5_cli_open(&cli, &c5_cmd_stain_train, groups, argc, argv, 1, 1);
-	if (err < 0 || cli.helped) goto done;
+	int err = shift_defaults(&j, argc, argv);
+	if (err < 0 || (err = c5_cli_open(&cli, &c5_cmd_stain_train, j.groups, argc, argv, 1, 1)) < 0 || cli.helped) goto done;
 	if (!(line = c5_cli_line("stain", argc, argv))) { err = c5_fail(C5_ENOMEM, "out of memory"); goto done; }
 	if ((err = c5_stop_listen()) < 0 || (err = c5_comm_open(&comm)) < 0) goto done;
 	c5_cli_versions();
@@ -373,13 +389,16 @@ done:
 	free(j.model_name);
 	free(j.inputs);
 	free(line);
-	c5_cli_close(&cli, groups);
+	c5_cli_close(&cli, j.groups);
+	for (int i = 0; i < TABLES; i++) c5_shifted_free(j.tables[i]);
+	c5_yaml_free(j.config);
 	return err;
 }
 
 const c5_command c5_cmd_stain_train = {
 	"stain train", C5_LEARN, "learn a marker from frames that have its fluorescence beside them", "FILE.h5 --marker NAME [--name MODEL]",
 	"cyto5 stain train out.h5 --marker dapi --block 16 --epochs 20\n"
-	"mpirun -n 4 cyto5 stain train out.h5 --marker dapi,map2 --method dense --name neurons\n",
+	"mpirun -n 4 cyto5 stain train out.h5 --marker dapi,map2 --method dense --name neurons\n"
+	"cyto5 stain train out.h5 --config best.yml     # what cyto5 search found\n",
 	run,
 };
