@@ -97,6 +97,9 @@ picked 'crops by|layers taken|epoch (1|10|20)/|validation,|  (balanced_acc|auc| 
 picked 'crops in|  (accuracy|ROC_AUC|293A|HT1080) ' cyto5 validate "$out/cells.h5:cell-line-*" "$out/cells.h5" --kept-back --resize
 shown $ranks cyto5 score "$out/cells.h5" --model 'cell-line-*' --no-screen
 shown $ranks cyto5 explain "$out/cells.h5" --model 'cell-line-*' --layer Conv2d_11_pointwise --together --out "$out" --quiet
+
+say "10. Notebooks that read what was made, to look further in Jupyter"
+for each in demo stain cells; do shown cyto5 export "$out/$each.h5" --as notebooks --out "$out/notebooks/$each" --quiet; done
 rm -f "$out/said.txt"
 
 say "Made, in $root/$out:"
@@ -110,6 +113,7 @@ cat <<END
   explain.png      single cells, and beside them what spoke for the class they were taken for (orange HT1080, blue 293A), in percent
   cells.h5         the single cells, the two networks with their history, every cell's score and map
   search/          how the settings of step 5 were found: history.svg, parallel.svg, slices.svg, importance.svg; best.yml is the best of them
+  notebooks/       Jupyter notebooks of the three containers: frames, checks, tracks, scores, stains, curves of training, the search
 
   Open demo.h5 in h5py, MATLAB, H5Web or silx: masks are experiments/NAME/masks/latest, tables experiments/NAME/objects/latest.
   Next: your own recordings. Copy jobs/local/demo.yml, or ask: cyto5 --help
