@@ -180,7 +180,7 @@ static int bind_member(c5_scorer *s, size_t k, const char *channels)
 		int err = c5_prepare_bind(from, &one, channels);
 		s->lacks[k][c] = err == C5_ENOTFOUND;
 		if (err == C5_ENOTFOUND && m->prepare.missing) from[0] = 0;
-		else if (err < 0) return c5_fail_in(err, "%s: ", m->name);
+		else if (err < 0) return c5_fail_in(err, "%s", m->name);
 		s->from[k][c] = from[0];
 		there += !s->lacks[k][c];
 	}

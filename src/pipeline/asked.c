@@ -42,7 +42,7 @@ int c5_asked_bind(c5_asked *a, c5_worker *w, const c5_job *job)
 	if ((err = c5_worker_spec(w, job->input, &there)) < 0) return err;
 	if (c5_attr_get_str(w->file, job->input, "channels", &channels) < 0) c5_error_clear();
 	err = c5_scorer_bind(a->scorer, channels, (int)there->dims[1], there->dtype, (int)there->dims[2], (int)there->dims[3]);
-	if (err < 0) err = c5_fail_in(err, "%s: ", job->experiment.name);
+	if (err < 0) err = c5_fail_in(err, "%s", job->experiment.name);
 	for (size_t k = 0; err == C5_OK && k < a->members.n; k++)
 		if (c5_scorer_lacks(a->scorer, k)) c5_log(C5_LOG_INFO, "%s: %d of the %d channels that %s takes are missing", job->experiment.name, c5_scorer_lacks(a->scorer, k),
 			a->members.at[k].prepare.channels, a->members.at[k].name);
@@ -94,7 +94,7 @@ int c5_members_check(const c5_members *m, c5_file *f, const char *experiment, co
 	if (spec->rank != 4) return c5_fail(C5_ESCHEMA, "%s: %d dimensions, crops have 4", images, spec->rank);
 	if (c5_attr_get_str(f, images, "channels", &channels) < 0) c5_error_clear();
 	for (size_t k = 0; err == C5_OK && k < m->n; k++)
-		if (!m->at[k].prepare.missing && (err = c5_prepare_bind(from, &m->at[k].prepare, channels)) < 0) err = c5_fail_in(err, "%s: %s: ", experiment, m->at[k].name);
+		if (!m->at[k].prepare.missing && (err = c5_prepare_bind(from, &m->at[k].prepare, channels)) < 0) err = c5_fail_in(err, "%s: %s", experiment, m->at[k].name);
 	free(channels);
 	return err;
 }

@@ -194,7 +194,7 @@ static int ask_source(c5_checked *c, c5_scorer *scorer, uint32_t number, size_t 
 	const uint64_t batch = (uint64_t)c5_scorer_batch(scorer);
 	uint8_t *quiet;
 	int err = c5_scorer_bind(scorer, s.crops->channels, s.crops->n_channels, s.crops->dtype, s.crops->height, s.crops->width);
-	if (err < 0) return c5_fail_in(err, "%s: ", s.crops->experiment);
+	if (err < 0) return c5_fail_in(err, "%s", s.crops->experiment);
 	if ((err = c5_alloc(&quiet, c->members.n, 1)) < 0) return err;
 	for (size_t m = 0; m < c->members.n; m++) quiet[m] = !c->heard[m * c->n + from]; /* alike for all crops of an experiment */
 	c5_scorer_quiet(scorer, quiet);
@@ -247,7 +247,7 @@ static int check_channels(const c5_checked *c)
 	for (size_t m = 0; err == C5_OK && m < c->members.n; m++)
 		for (size_t s = 0; err == C5_OK && s < c->data->n_sources && !c->members.at[m].prepare.missing; s++)
 			if ((err = c5_prepare_bind(from, &c->members.at[m].prepare, c->data->sources[s].channels)) < 0)
-				err = c5_fail_in(err, "%s: %s: ", c->data->sources[s].experiment, c->members.at[m].name);
+				err = c5_fail_in(err, "%s: %s", c->data->sources[s].experiment, c->members.at[m].name);
 	return err;
 }
 
