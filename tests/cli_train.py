@@ -1,6 +1,7 @@
 """cli_train.py – `cyto5 train` on crops of real cells and of simulated ones: settings from flags and files, splits and folds, members, what is kept with a
 model, transfer, what is refused and how; and `train` as a step of a pipeline, from recordings to scores."""
 import csv
+import hashlib
 import signal
 
 from support import *
@@ -87,6 +88,9 @@ def what_is_kept():
         check(not parts[b"training"] & parts[b"validation"] and data["items"].sum() == 64, f"data: {parts}")
         check(all((b"/293A_" in p and p.split(b"/")[2].endswith(b"3")) or (b"/HT1080_" in p and p.split(b"/")[2].endswith(b"0")) for p in parts[b"validation"]),
               f"kept back: {parts[b'validation']}")
+        for row in data: # whole experiments: all crops of each, in their order
+            sums = b"".join(hashlib.sha256(crop.tobytes()).digest() for crop in f[row["path"].decode()][()])
+            check(row["items"] == len(sums) // 32 and row["sha256"].decode() == hashlib.sha256(sums).hexdigest(), f"digest of {row}")
         kept = int(data["items"][data["part"] == b"validation"].sum())
         check("scaling: channel" in text(f, "models/tiny/latest/preprocessing") and m["channels"][0]["name"] == b"brightfield", "preprocessing")
         check("checkpoint" not in m and m.attrs["origin"] == b"trained" and f["runs/r000002"].attrs["state"] == b"complete", "the end of a training")

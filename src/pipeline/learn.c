@@ -11,6 +11,7 @@
 #include "base/dtype.h"
 #include "base/error.h"
 #include "base/random.h"
+#include "base/sha256.h"
 #include "base/text.h"
 #include "pipeline/trained.h"
 #include "train/transfer.h"
@@ -373,27 +374,43 @@ void c5_learn_end(c5_learnt *t)
 
 /* ---- what is said of the result ---- */
 
-static int add_data(c5_stored_model *s, const char *path, const char *part, size_t items)
+static int add_data(c5_stored_model *s, const char *path, const char *part, size_t items, const char *sha256)
 {
 	size_t cap = s->n_data;
 	int err = c5_grow(&s->data, &cap, s->n_data + 1, sizeof *s->data);
 	if (err < 0) return err;
 	c5_stored_data *d = &s->data[s->n_data++];
-	*d = (c5_stored_data){ .path = c5_strdup(path), .part = c5_strdup(part), .items = (int64_t)items };
-	return d->path && d->part ? C5_OK : c5_fail(C5_ENOMEM, "out of memory");
+	*d = (c5_stored_data){ .path = c5_strdup(path), .sha256 = c5_strdup(sha256), .part = c5_strdup(part), .items = (int64_t)items };
+	return d->path && d->sha256 && d->part ? C5_OK : c5_fail(C5_ENOMEM, "out of memory");
 }
 
+/* Of each source and part: how many crops, and the SHA-256 of their digests in order. */
 static int tell_data(const c5_learn *l, const uint8_t *part, c5_stored_model *s)
 {
 	static const char *const parts[] = { NULL, "training", "validation" };
-	size_t (*counts)[3];
-	int err = c5_alloc(&counts, l->data->n_sources, sizeof *counts);
-	if (err < 0) return err;
-	for (size_t i = 0; i < l->data->n; i++) counts[l->data->items[i].source][part[i]]++;
-	for (size_t x = 0; x < l->data->n_sources && err == C5_OK; x++)
-		for (int k = C5_PART_TRAIN; k <= C5_PART_VALIDATE && err == C5_OK; k++)
-			if (counts[x][k]) err = add_data(s, l->data->sources[x].path, parts[k], counts[x][k]);
-	free(counts);
+	enum { DIGEST = sizeof l->data->digests->sha256 };
+	const c5_dataset *d = l->data;
+	size_t (*from)[3] = NULL, at = 0;
+	uint8_t *digests = NULL;
+	char sum[C5_SHA256_TEXT];
+	int err = c5_dataset_digests(l->data);
+	if (err < 0 || (err = c5_alloc(&from, d->n_sources + 1, sizeof *from)) < 0 || (err = c5_alloc(&digests, d->n + 1, DIGEST)) < 0) goto done;
+	for (size_t i = 0; i < d->n; i++) from[d->items[i].source][part[i]]++;
+	for (size_t x = 0; x < d->n_sources; x++)
+		for (int k = 0; k < 3; k++) {
+			size_t n = from[x][k];
+			from[x][k] = at;
+			at += n;
+		}
+	for (size_t i = 0; i < d->n; i++) memcpy(digests + DIGEST * from[d->items[i].source][part[i]]++, d->digests[i].sha256, DIGEST);
+	for (size_t x = 0; x < d->n_sources && err == C5_OK; x++) /* each now ends where it says */
+		for (int k = C5_PART_TRAIN; k <= C5_PART_VALIDATE && err == C5_OK; k++) {
+			size_t begin = from[x][k - 1], n = from[x][k] - begin;
+			if (n) err = add_data(s, d->sources[x].path, parts[k], n, c5_sha256(sum, digests + DIGEST * begin, DIGEST * n));
+		}
+done:
+	free(digests);
+	free(from);
 	return err;
 }
 

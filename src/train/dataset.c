@@ -7,6 +7,7 @@
 #include "base/dtype.h"
 #include "base/error.h"
 #include "base/mem.h"
+#include "base/sha256.h"
 
 #define READ_AT_ONCE (4u << 20) /* bytes asked of a reader in one go while the memory is filled */
 
@@ -44,6 +45,7 @@ void c5_dataset_free(c5_dataset *d)
 	free(d->kept);
 	free(d->sources);
 	free(d->items);
+	free(d->digests);
 	free_texts(d->classes, (size_t)d->n_classes);
 	free_texts(d->groups, d->n_groups);
 	free(d->label);
@@ -136,6 +138,33 @@ int c5_dataset_cache(c5_dataset *d)
 	}
 	d->cached = true;
 	return C5_OK;
+}
+
+int c5_dataset_digests(c5_dataset *d)
+{
+	uint8_t *crop = NULL;
+	size_t most = 1;
+	int err;
+	if (d->digests) return C5_OK;
+	for (size_t i = 0; i < d->n; i++) {
+		size_t bytes = c5_dataset_item_bytes(d, i);
+		if (bytes > most) most = bytes;
+	}
+	if ((err = c5_alloc(&d->digests, d->n, sizeof *d->digests)) < 0 || (err = c5_alloc(&crop, most, 1)) < 0) goto done;
+	for (size_t i = 0; i < d->n; i++) {
+		size_t bytes = c5_dataset_item_bytes(d, i), same = 0;
+		if ((err = c5_dataset_read(d, i, crop)) < 0) goto done;
+		while (same < bytes && crop[same] == crop[0]) same++;
+		d->digests[i].blank = same == bytes;
+		c5_sha256_bytes(d->digests[i].sha256, crop, bytes);
+	}
+done:
+	free(crop);
+	if (err < 0) {
+		free(d->digests);
+		d->digests = NULL;
+	}
+	return err;
 }
 
 size_t c5_dataset_count(const c5_dataset *d, size_t *counts, const uint8_t *part, uint8_t which)

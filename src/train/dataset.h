@@ -32,6 +32,9 @@ typedef struct c5_item {
 	float weight;                /* in the loss, 1 */
 } c5_item;
 
+/* Of an item's pixels as they are stored. */
+typedef struct c5_item_digest { uint8_t sha256[32]; bool blank; } c5_item_digest; /* blank: all bytes are the same */
+
 typedef struct c5_dataset {
 	c5_crops *sources;
 	size_t n_sources, cap_sources;
@@ -45,6 +48,7 @@ typedef struct c5_dataset {
 	size_t cache_bytes;          /* bound of what is kept in memory; 0: nothing */
 	uint8_t **kept;              /* (n_sources) pixels of the crops kept, NULL: not */
 	bool cached;
+	c5_item_digest *digests;     /* (n), by c5_dataset_digests; NULL before */
 } c5_dataset;
 
 int c5_dataset_new(c5_dataset **out, size_t cache_bytes);
@@ -61,6 +65,9 @@ size_t c5_dataset_item_bytes(const c5_dataset *d, size_t item);
 int c5_dataset_read(c5_dataset *d, size_t item, void *pixels);
 /* Reads what is to be kept in memory, in the order of the sources, as far as the bound allows. */
 int c5_dataset_cache(c5_dataset *d);
+
+/* Reads every item for its digest, once. */
+int c5_dataset_digests(c5_dataset *d);
 
 /* Items of each class: counts (n_classes), may be NULL; returns how many have a class. part: NULL, or only items with part[i] == which. */
 size_t c5_dataset_count(const c5_dataset *d, size_t *counts, const uint8_t *part, uint8_t which);

@@ -9,7 +9,6 @@
 #include "base/error.h"
 #include "base/mem.h"
 #include "base/random.h"
-#include "base/sha256.h"
 #include "base/text.h"
 
 #define ORDER_KEY UINT64_C(0x73706c6974) /* keeps the draws apart from others of the same seed */
@@ -266,42 +265,27 @@ done:
 	return err;
 }
 
-typedef struct pixels { uint8_t sum[32]; uint32_t item; } pixels;
+typedef struct pixels { const c5_item_digest *of; uint32_t item; } pixels;
 
 static int by_sum(const void *a, const void *b)
 {
 	const pixels *x = a, *y = b;
-	int c = memcmp(x->sum, y->sum, sizeof x->sum);
+	int c = memcmp(x->of->sha256, y->of->sha256, sizeof x->of->sha256);
 	return c ? c : (x->item > y->item) - (x->item < y->item);
 }
 
 static int pixels_apart(const uint8_t *part, c5_dataset *d)
 {
-	pixels *all = NULL;
-	void *crop = NULL;
-	size_t most = 1, n = 0;
-	int err;
-	for (size_t i = 0; i < d->n; i++) {
-		size_t bytes = c5_dataset_item_bytes(d, i);
-		if (bytes > most) most = bytes;
-	}
-	if ((err = c5_alloc(&all, d->n, sizeof *all)) < 0 || (err = c5_alloc(&crop, most, 1)) < 0) goto done;
-	for (size_t i = 0; i < d->n && err == C5_OK; i++) {
-		char hex[C5_SHA256_TEXT];
-		size_t bytes = c5_dataset_item_bytes(d, i);
-		if (part[i] == C5_PART_NONE || (err = c5_dataset_read(d, i, crop)) < 0) continue;
-		const uint8_t *p = crop;
-		size_t same = 0;
-		while (same < bytes && p[same] == p[0]) same++;
-		if (same == bytes) continue; /* an empty crop is like any other */
-		memcpy(all[n].sum, c5_sha256(hex, crop, bytes), sizeof all[n].sum);
-		all[n++].item = (uint32_t)i;
-	}
-	if (err < 0) goto done;
+	pixels *all;
+	size_t n = 0;
+	int err = c5_dataset_digests(d);
+	if (err < 0 || (err = c5_alloc(&all, d->n, sizeof *all)) < 0) return err;
+	for (size_t i = 0; i < d->n; i++)
+		if (part[i] != C5_PART_NONE && !d->digests[i].blank) all[n++] = (pixels){ &d->digests[i], (uint32_t)i }; /* an empty crop is like any other */
 	qsort(all, n, sizeof *all, by_sum);
 	for (size_t i = 1; i < n && err == C5_OK; i++) {
 		uint32_t a = all[i - 1].item, b = all[i].item;
-		if (memcmp(all[i].sum, all[i - 1].sum, sizeof all[i].sum) != 0 || part[a] == part[b]) continue;
+		if (memcmp(all[i].of->sha256, all[i - 1].of->sha256, sizeof all[i].of->sha256) != 0 || part[a] == part[b]) continue;
 		const c5_crops *x = &d->sources[d->items[a].source], *y = &d->sources[d->items[b].source];
 		err = c5_fail(C5_EINPUT, "the split leaks: crop %llu of %s (%s) and crop %llu of %s (%s) have the same pixels; "
 			"take one out, or insist with --force-leak",
@@ -309,8 +293,6 @@ static int pixels_apart(const uint8_t *part, c5_dataset *d)
 			(unsigned long long)d->items[b].row, y->experiment,
 			part[b] == C5_PART_TRAIN ? "training" : "validation");
 	}
-done:
-	free(crop);
 	free(all);
 	return err;
 }
