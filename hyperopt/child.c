@@ -4,33 +4,35 @@
 #include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/mem.h"
+#include "hyperopt/keeper.h"
 
 #define LINE_MOST (1u << 20)   /* a longer line is cut */
 #define COMPLAINT_MOST 2048    /* of standard error, the last bytes */
-#define LINGER_S 1.0           /* what still holds the pipe after the child has ended is waited for so long */
 
 extern char **environ;
 
 struct c5_child {
-	pid_t pid;            /* 0: gone and waited for */
-	int out, err;         /* pipes; -1: at their end */
+	pid_t keeper;
+	int talk;             /* to the keeper */
+	int out, err;         /* files that standard output and error go to; out is read from `at` on */
+	off_t at;
 	int status;
+	bool over, killed;    /* the script has ended; SIGKILL was asked for */
+	bool all;             /* all it said was read */
 	double kill_s;        /* when SIGTERM gives way to SIGKILL; 0: not asked to stop */
-	double ended_s;
 	c5_buf text;          /* standard output not yet given out as lines; text.at: where the next begins */
 	char complaint[COMPLAINT_MOST + 1];
-	size_t n_complaint;
 };
 
 /* ---- environment ---- */
@@ -82,110 +84,69 @@ static int make_environment(const char ***out, const char *const *extra, bool he
 
 /* ---- starting ---- */
 
-/* Between fork and exec. The search has one thread of its own, so that what `before` does works as anywhere. */
-static void become(const c5_child_setup *setup, const char **env, int out, int err)
+/* A file without a name: nothing of it stays. Written from its end on by whoever has it. */
+static int open_said(int *fd, const char *dir)
 {
-	const char *argv[] = { "sh", "-c", setup->script, NULL };
-	sigset_t none;
-	int null = open("/dev/null", O_RDONLY);
-	setpgid(0, 0);
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-	if (null >= 0) dup2(null, STDIN_FILENO);
-	dup2(out, STDOUT_FILENO);
-	dup2(err, STDERR_FILENO);
-	if (setup->widen) {
-		cpu_set_t all;
-		memset(&all, 0xff, sizeof all);
-		sched_setaffinity(0, sizeof all, &all);
-	}
-	if (setup->before && setup->before(setup->to) < 0) {
-		const char *text = c5_error_last();
-		if (write(STDERR_FILENO, text, strlen(text)) < 0) _exit(C5_EXIT_FAILURE);
-		_exit(C5_EXIT_INPUT);
-	}
-	execve("/bin/sh", (char *const *)(uintptr_t)argv, (char *const *)(uintptr_t)env);
-	_exit(127);
+	if (!dir) dir = getenv("TMPDIR");
+	if (!dir || !*dir) dir = "/tmp";
+	if ((*fd = open(dir, O_TMPFILE | O_RDWR | O_CLOEXEC | O_APPEND, 0600)) >= 0) return C5_OK;
+	char *path = c5_format("%s/said-XXXXXX", dir); /* not every file system has nameless ones */
+	if (!path) return c5_fail(C5_ENOMEM, "out of memory");
+	*fd = mkostemp(path, O_CLOEXEC | O_APPEND);
+	int err = *fd < 0 ? c5_fail(C5_EIO, "%s: no file can be made there: %s", dir, strerror(errno)) : C5_OK;
+	if (*fd >= 0) unlink(path);
+	free(path);
+	return err;
 }
 
-static int open_pipe(int ends[2])
+static void end_it(c5_child *c, int status)
 {
-	if (pipe2(ends, O_CLOEXEC) < 0) return c5_fail(C5_EFAIL, "a pipe: %s", strerror(errno));
-	fcntl(ends[0], F_SETFL, O_NONBLOCK);
-	return C5_OK;
+	c->status = status;
+	c->over = true;
 }
 
-static void close_pipe(int ends[2])
-{
-	for (int i = 0; i < 2; i++)
-		if (ends[i] >= 0) close(ends[i]);
-}
+static void tell(const c5_child *c, char word) { (void)!send(c->talk, &word, 1, MSG_NOSIGNAL | MSG_DONTWAIT); }
 
 int c5_child_start(c5_child **out, const c5_child_setup *setup)
 {
-	int to[2] = { -1, -1 }, bad[2] = { -1, -1 }, err;
+	int talk[2] = { -1, -1 }, err;
 	const char **env = NULL;
 	c5_child *c = NULL;
 	*out = NULL;
 	if ((err = c5_alloc(&c, 1, sizeof *c)) < 0) return err;
-	c->out = c->err = -1;
-	if ((err = make_environment(&env, setup->extra, setup->here)) < 0 || (err = open_pipe(to)) < 0 || (err = open_pipe(bad)) < 0) goto done;
+	c->out = c->err = c->talk = -1;
+	if ((err = make_environment(&env, setup->extra, setup->here)) < 0) goto done;
+	if ((err = open_said(&c->out, setup->dir)) < 0 || (err = open_said(&c->err, setup->dir)) < 0) goto done;
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, talk) < 0) {
+		err = c5_fail(C5_EFAIL, "a socket: %s", strerror(errno));
+		goto done;
+	}
 	pid_t pid = fork();
-	if (pid == 0) become(setup, env, to[1], bad[1]);
+	if (pid == 0) {
+		const c5_keeper keeper = { setup, env, c, talk[1], c->out, c->err, end_it };
+		c5_keeper_be(&keeper);
+	}
 	if (pid < 0) {
 		err = c5_fail(C5_EFAIL, "a process cannot be started: %s", strerror(errno));
 		goto done;
 	}
-	setpgid(pid, pid); /* both do it: whoever comes first */
-	c->pid = pid;
-	c->out = to[0], to[0] = -1;
-	c->err = bad[0], bad[0] = -1;
+	c->keeper = pid;
+	c->talk = talk[0], talk[0] = -1;
 	*out = c;
 	c = NULL;
 done:
-	close_pipe(to);
-	close_pipe(bad);
+	for (int i = 0; i < 2; i++)
+		if (talk[i] >= 0) close(talk[i]);
 	free(env);
-	free(c);
+	c5_child_free(c);
 	return err;
 }
 
 /* ---- looking ---- */
 
-/* What has come on a pipe, at most a piece; closes it at its end. The bytes read. */
-static size_t take(int *fd, char *piece, size_t most)
-{
-	if (*fd < 0) return 0;
-	ssize_t n = read(*fd, piece, most);
-	if (n > 0) return (size_t)n;
-	if (n < 0 && (errno == EAGAIN || errno == EINTR)) return 0;
-	close(*fd);
-	*fd = -1;
-	return 0;
-}
-
-static void listen_to_errors(c5_child *c)
-{
-	char piece[4096];
-	for (size_t n; (n = take(&c->err, piece, sizeof piece)) > 0;) {
-		const char *from = piece;
-		if (n > COMPLAINT_MOST) from += n - COMPLAINT_MOST, n = COMPLAINT_MOST;
-		if (c->n_complaint + n > COMPLAINT_MOST) {
-			size_t drop = c->n_complaint + n - COMPLAINT_MOST;
-			memmove(c->complaint, c->complaint + drop, c->n_complaint - drop);
-			c->n_complaint -= drop;
-		}
-		memcpy(c->complaint + c->n_complaint, from, n);
-		c->n_complaint += n;
-		c->complaint[c->n_complaint] = '\0';
-	}
-}
-
 bool c5_child_line(c5_child *c, const char **line)
 {
 	char piece[16384];
-	listen_to_errors(c);
 	if (c->text.at) { /* the line given out before goes */
 		memmove(c->text.data, c->text.data + c->text.at, c->text.size - c->text.at);
 		c->text.size -= c->text.at;
@@ -193,7 +154,7 @@ bool c5_child_line(c5_child *c, const char **line)
 	}
 	for (;;) {
 		char *text = (char *)c->text.data, *end = text ? memchr(text, '\n', c->text.size) : NULL;
-		if (end || (c->text.size && (c->text.size >= LINE_MOST || c->out < 0))) {
+		if (end || (c->text.size && (c->text.size >= LINE_MOST || c->all))) {
 			size_t n = end ? (size_t)(end - text) : c->text.size;
 			if (!end) { /* the last one, without its end, or one cut short */
 				c5_buf_put(&c->text, "", 1);
@@ -205,42 +166,50 @@ bool c5_child_line(c5_child *c, const char **line)
 			*line = text;
 			return true;
 		}
-		size_t n = take(&c->out, piece, sizeof piece);
-		if (n == 0 && c->out >= 0) return false;
-		if (n == 0 && c->text.size == 0) return false;
-		c5_buf_put(&c->text, piece, n);
+		if (c->all) return false;
+		ssize_t n = pread(c->out, piece, sizeof piece, c->at);
+		if (n <= 0) {
+			c->all = c->over;
+			if (!c->all || c->text.size == 0) return false;
+			continue;
+		}
+		c->at += n;
+		c5_buf_put(&c->text, piece, (size_t)n);
 		if (c->text.err < 0) return false;
 	}
 }
 
 bool c5_child_ended(c5_child *c, int *status)
 {
-	if (c->pid && c->kill_s > 0 && c5_clock_s() >= c->kill_s) kill(-c->pid, SIGKILL);
-	if (c->pid && waitpid(c->pid, &c->status, WNOHANG) == c->pid) {
-		kill(-c->pid, SIGKILL); /* what it started and left: else the pipes stay open */
-		c->pid = 0;
-		c->ended_s = c5_clock_s();
+	int told = 0;
+	if (!c->over && !c->killed && c->kill_s > 0 && c5_clock_s() >= c->kill_s) {
+		tell(c, C5_KEEPER_KILL);
+		c->killed = true;
 	}
-	listen_to_errors(c);
-	if (c->pid == 0 && c->out >= 0 && c5_clock_s() > c->ended_s + LINGER_S) {
-		close(c->out);
-		c->out = -1;
+	if (!c->over) {
+		ssize_t n = recv(c->talk, &told, sizeof told, MSG_DONTWAIT);
+		if (n == (ssize_t)sizeof told) end_it(c, told);
+		else if (n == 0 || (errno != EAGAIN && errno != EINTR)) end_it(c, SIGKILL); /* the keeper was killed, and the script dies with it */
 	}
 	*status = c->status;
-	return c->pid == 0 && c->out < 0 && c->text.size == c->text.at;
+	return c->over && c->all && c->text.size == c->text.at;
 }
 
 void c5_child_stop(c5_child *c, double grace_s)
 {
-	if (!c->pid || c->kill_s > 0) return;
-	kill(-c->pid, SIGTERM);
+	if (c->over || c->kill_s > 0) return;
+	tell(c, C5_KEEPER_STOP);
 	c->kill_s = c5_clock_s() + grace_s;
 }
 
 const char *c5_child_complaint(c5_child *c)
 {
-	listen_to_errors(c);
-	while (c->n_complaint && isspace((unsigned char)c->complaint[c->n_complaint - 1])) c->complaint[--c->n_complaint] = '\0';
+	struct stat st;
+	off_t from = fstat(c->err, &st) == 0 && st.st_size > COMPLAINT_MOST ? st.st_size - COMPLAINT_MOST : 0;
+	ssize_t n = pread(c->err, c->complaint, COMPLAINT_MOST, from);
+	if (n < 0) n = 0;
+	while (n && (isspace((unsigned char)c->complaint[n - 1]) || !c->complaint[n - 1])) n--;
+	c->complaint[n] = '\0';
 	const char *line = strrchr(c->complaint, '\n');
 	return line ? line + 1 : c->complaint;
 }
@@ -248,10 +217,11 @@ const char *c5_child_complaint(c5_child *c)
 void c5_child_free(c5_child *c)
 {
 	if (!c) return;
-	if (c->pid) {
-		kill(-c->pid, SIGKILL);
-		waitpid(c->pid, &c->status, 0);
+	if (c->keeper) {
+		tell(c, C5_KEEPER_GO);
+		while (waitpid(c->keeper, &c->status, 0) < 0 && errno == EINTR) {}
 	}
+	if (c->talk >= 0) close(c->talk);
 	if (c->out >= 0) close(c->out);
 	if (c->err >= 0) close(c->err);
 	c5_buf_free(&c->text);

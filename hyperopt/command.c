@@ -14,6 +14,7 @@
 #include "base/text.h"
 #include "hyperopt/answer.h"
 #include "hyperopt/child.h"
+#include "hyperopt/left.h"
 #include "hyperopt/workplace.h"
 
 #define GRACE_S 5.0 /* between asking a run to end and ending it */
@@ -45,6 +46,7 @@ typedef struct running {
 	c5_child *child;
 	char *dir;
 	c5_answer answer;
+	char *mark;              /* see left.h; NULL: none */
 	double begun_s;
 	bool stopped, late;
 } running;
@@ -269,7 +271,9 @@ static void free_running(running *r, bool keep)
 	if (!r) return;
 	c5_child_free(r->child);
 	c5_answer_free(&r->answer);
-	if (r->dir && !keep) c5_workplace_remove(r->dir);
+	if (r->dir && !keep) c5_workplace_remove(r->dir); /* its keeper did, unless it was killed */
+	if (r->mark) unlink(r->mark);
+	free(r->mark);
 	free(r->dir);
 	free(r);
 }
@@ -323,10 +327,63 @@ static char *hosts_option(const c5_group *group)
 
 typedef struct copying { const char *dir, *work; } copying;
 
-static int copy_work(const void *to)
+/* In the process of the script, so that the keeper removes what is made: there is no moment at which nobody would. */
+static int make_place(const void *to)
 {
 	const copying *c = to;
-	return c5_workplace_copy(c->dir, c->work);
+	int err = c5_workplace_make(c->dir);
+	return err < 0 || !c->work ? err : c5_workplace_copy(c->dir, c->work);
+}
+
+static void poll_run(c5_objective *o, void *data, c5_outcome *out);
+
+/* For a run whose search is gone; in its keeper. */
+typedef struct keeping { command *c; running *r; const c5_order *order; int mark; } keeping;
+
+static void hold_mark(void *to)
+{
+	keeping *k = to;
+	k->mark = k->r->mark ? c5_left_hold(k->r->mark) : -1;
+}
+
+/* What a trial came to that has ended by itself: an exit status by which a signal was obeyed is no such end. */
+static void leave_outcome(keeping *k, c5_child *child, const c5_outcome *out, const c5_report *reports, size_t n)
+{
+	const c5_order *o = k->order;
+	c5_mean mean = o->so_far;
+	c5_news news;
+	int status;
+	c5_child_ended(child, &status);
+	bool good = isfinite(out->value), failed = out->note[0] && WIFEXITED(status) && WEXITSTATUS(status) != C5_EXIT_RESUME && WEXITSTATUS(status) < 126;
+	if (good) c5_mean_add(&mean, out->value);
+	if (!failed && (!good || o->repeat + 1 < o->repeats)) return;
+	c5_news_end(&news, o->trial, good ? mean.mean : NAN, &mean, c5_clock_s() - o->begun_s, out->note);
+	c5_left_write(k->mark, o->about, &news, reports, n);
+}
+
+static void leave_run(void *to, c5_child *child, bool killed)
+{
+	keeping *k = to;
+	c5_report *reports = NULL;
+	size_t n = 0, cap = 0;
+	c5_outcome out = { 0 };
+	k->r->child = child;
+	k->r->stopped = killed;
+	if (k->order->n_told && c5_grow(&reports, &cap, k->order->n_told, sizeof *reports) == C5_OK)
+		for (; n < k->order->n_told; n++) reports[n] = k->order->told[n];
+	while (!out.done && k->mark >= 0) {
+		poll_run(&k->c->base, k->r, &out);
+		if (out.reported && k->order->repeat == 0 && c5_grow(&reports, &cap, n + 1, sizeof *reports) == C5_OK) reports[n++] = out.report;
+	}
+	if (out.done) leave_outcome(k, child, &out, reports, n);
+	free(reports);
+}
+
+static void clear_run(void *to, bool gone)
+{
+	const keeping *k = to;
+	if (!k->c->params->keep) c5_workplace_remove(k->r->dir);
+	if (k->r->mark && !gone) unlink(k->r->mark);
 }
 
 static int start(c5_objective *o, const c5_order *order, const c5_group *group, void **out)
@@ -336,14 +393,17 @@ static int start(c5_objective *o, const c5_order *order, const c5_group *group, 
 	running *r;
 	*out = NULL;
 	int err = c5_alloc(&r, 1, sizeof *r);
-	if (err < 0 || (err = c5_workplace_make(&r->dir, c->params->scratch, order->trial, order->repeat)) < 0) goto done;
+	if (err < 0) goto done;
 	err = C5_ENOMEM;
-	if (!hosts || !(script = c5_command_script(c->params, c->space, order, c->program, r->dir, group->ranks, hosts))) goto done;
+	if (!(r->dir = c5_workplace_name(c->params->scratch, order->trial, order->repeat)) || !hosts || !(script = c5_command_script(c->params, c->space, order, c->program, r->dir, group->ranks, hosts))) goto done;
 	if (!(extra = make_extra(c, order, r->dir, group->ranks))) goto done;
 	c5_answer_begin(&r->answer, c->params->key, c->params->report_step, c->params->report_value);
 	r->begun_s = c5_clock_s();
 	copying copy = { r->dir, c->params->work };
-	const c5_child_setup setup = { script, (const char *const *)extra, group->ranks > 1, copy.work ? copy_work : NULL, &copy, !*hosts };
+	keeping keep = { c, r, order, -1 };
+	if (order->mark && !(r->mark = c5_strdup(order->mark))) goto done;
+	const c5_child_setup setup = { .script = script, .extra = (const char *const *)extra, .widen = group->ranks > 1, .before = make_place,
+		.to = &copy, .here = !*hosts, .dir = c->params->scratch, .begun = hold_mark, .left = leave_run, .clear = clear_run, .keep = &keep };
 	err = c5_child_start(&r->child, &setup);
 done:
 	if (err < 0) free_running(r, c->params->keep);
@@ -354,12 +414,26 @@ done:
 	return err;
 }
 
+/* A complaint without the path of the run's folder, which is gone and takes the place of what is said. Caller frees. */
+static char *without(const char *text, const char *dir)
+{
+	c5_buf b = { 0 };
+	size_t n = strlen(dir);
+	for (; *text; text++) {
+		if (strncmp(text, dir, n) == 0 && text[n] == '/') text += n;
+		else c5_buf_put(&b, text, 1);
+	}
+	return c5_text_take(&b);
+}
+
 static void tell_failure(c5_outcome *out, running *r, int status, double limit_s)
 {
-	const char *said = c5_child_complaint(r->child);
+	char *plain = without(c5_child_complaint(r->child), r->dir);
+	const char *said = plain ? plain : "";
 	if (r->late) snprintf(out->note, sizeof out->note, "took longer than %g s", limit_s);
 	else if (WIFSIGNALED(status)) snprintf(out->note, sizeof out->note, "killed by signal %d%s%.80s", WTERMSIG(status), *said ? ": " : "", said);
 	else snprintf(out->note, sizeof out->note, "exit status %d%s%.90s", WEXITSTATUS(status), *said ? ": " : "", said);
+	free(plain);
 }
 
 static void poll_run(c5_objective *o, void *data, c5_outcome *out)

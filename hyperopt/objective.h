@@ -9,14 +9,27 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/mem.h"
 #include "hyperopt/history.h"
 #include "mpi/comm.h"
+
+/* Mean and spread of values that come one by one (Welford 1962). squares: sum of those of the distances from the mean. */
+typedef struct c5_mean { uint32_t n; double mean, squares; } c5_mean;
+void c5_mean_add(c5_mean *m, double value);
+double c5_mean_spread(const c5_mean *m); /* standard deviation; NAN with fewer than two */
 
 /* One run of the objective: a trial of several repeats is as many runs. */
 typedef struct c5_order {
 	uint32_t trial, repeat;  /* repeat from 0 */
 	uint64_t seed;           /* for the objective's own random numbers: the same for the same repeat of all trials */
 	const double *values;    /* (space n) */
+	uint32_t repeats;        /* of the trial */
+	double begun_s;          /* when the trial began, by c5_clock_s() */
+	c5_mean so_far;          /* of the repeats before this one */
+	const char *mark;        /* a file for what the run comes to if the search is gone by then (left.h); NULL: none */
+	const c5_buf *about;     /* what is noted there of the trial; */
+	const c5_report *told;   /* and what its first run reported, (n_told) */
+	size_t n_told;
 } c5_order;
 
 /* The ranks that work on one trial. */

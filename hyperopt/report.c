@@ -27,7 +27,7 @@ static void add_parameters(c5_buf *b, const c5_space *space, const c5_trial *t)
 /* The settings of the steps as they ran: flat if one step has parameters, else a pipeline. */
 static int add_steps(c5_buf *b, const c5_search_setup *s, const c5_trial *t)
 {
-	const c5_order order = { t->number, 0, (uint64_t)s->params.seed, t->values };
+	const c5_order order = { .trial = t->number, .seed = (uint64_t)s->params.seed, .values = t->values };
 	char **steps = s->command.steps;
 	size_t moved = 0;
 	int err = C5_OK;

@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/signal.h"
+#include "hyperopt/left.h"
 #include "hyperopt/store.h"
 #include "hyperopt/worker.h"
 #include "mpi/talk.h"
@@ -20,8 +21,8 @@
 #define FLUSH_S 1.0        /* between attempts at a container that others hold */
 #define PATIENCE_S 20.0    /* for trials that were asked to end */
 
-/* Messages: rank 0 sends BEGIN, STOP, QUIT; others NEWS and WANT_STOP. */
-enum message { BEGIN, STOP, QUIT, NEWS, WANT_STOP };
+/* Messages: rank 0 sends BEGIN, STOP, KEPT, QUIT; others NEWS and WANT_STOP. */
+enum message { BEGIN, STOP, KEPT, QUIT, NEWS, WANT_STOP };
 
 typedef struct search {
 	c5_comm *comm;
@@ -29,7 +30,7 @@ typedef struct search {
 	const c5_search_request *request;
 	c5_objective *objective;
 	c5_group group;           /* this rank's */
-	char *hosts;
+	char *hosts, *marks;      /* marks: see left.h */
 	int groups, jobs;
 	bool leads;               /* first of its group */
 	/* rank 0 */
@@ -94,13 +95,20 @@ static int order_trial(search *s, int group, const c5_trial *t)
 {
 	uint32_t repeats = (uint32_t)s->setup->params.repeats;
 	uint64_t seed = (uint64_t)s->setup->params.seed;
-	if (group == 0) return c5_search_worker_begin(s->worker, t->number, repeats, seed, t->values);
-	c5_buf b = { 0 };
+	c5_buf about = { 0 }, b = { 0 };
+	c5_left_about(&about, t, s->setup->space.n);
+	if (about.err < 0 || group == 0) {
+		int err = about.err < 0 ? about.err : c5_search_worker_begin(s->worker, t->number, repeats, seed, t->values, &about);
+		c5_buf_free(&about);
+		return err;
+	}
 	c5_buf_put_u64(&b, BEGIN);
 	c5_buf_put_u64(&b, t->number);
 	c5_buf_put_u64(&b, repeats);
 	c5_buf_put_u64(&b, seed);
 	c5_buf_put(&b, t->values, s->setup->space.n * sizeof *t->values);
+	c5_buf_put(&b, about.data, about.size); /* to the end */
+	c5_buf_free(&about);
 	return send_buffer(s, leader_of(s, group), &b);
 }
 
@@ -112,6 +120,13 @@ static int stop_trial(search *s, uint32_t number)
 		return C5_OK;
 	}
 	return send_plain(s, leader_of(s, group), STOP, number);
+}
+
+/* For trials up to this number. */
+static int make_room(search *s, size_t number)
+{
+	int err = c5_grow(&s->at, &s->cap_at, number, sizeof *s->at);
+	return err < 0 ? err : c5_grow(&s->pruned, &s->cap_pruned, number, sizeof *s->pruned);
 }
 
 /* The next point, begun on a group that has room. *begun false: there is nothing to begin now. */
@@ -128,8 +143,7 @@ static int begin_trial(search *s, int group, bool *begun)
 		return C5_OK;
 	}
 	if (err < 0 || (err = c5_history_add(&s->history, number, values, origin, &t)) < 0) return err;
-	if ((err = c5_grow(&s->at, &s->cap_at, number, sizeof *s->at)) < 0 || (err = c5_grow(&s->pruned, &s->cap_pruned, number, sizeof *s->pruned)) < 0)
-		return err;
+	if ((err = make_room(s, number)) < 0) return err;
 	t->group = (uint32_t)group;
 	t->begun_s = spent_s(s);
 	s->at[number - 1] = (uint32_t)group;
@@ -203,7 +217,9 @@ static int hear(void *to, const c5_news *n)
 	search *s = to;
 	c5_trial *t = c5_history_get(&s->history, n->trial);
 	if (!t || t->state != C5_TRIAL_RUNNING) return C5_OK;
-	return n->ended ? hear_end(s, t, n) : hear_report(s, t, &n->report);
+	if (!n->ended) return hear_report(s, t, &n->report);
+	int group = (int)t->group, err = hear_end(s, t, n);
+	return err < 0 || group == 0 ? err : send_plain(s, leader_of(s, group), KEPT, n->trial);
 }
 
 /* ---- the loop of rank 0 ---- */
@@ -301,11 +317,13 @@ static int obey(search *s, c5_buf *b, bool *quit)
 	if ((err = c5_buf_get_u64(b, &what)) < 0 || (err = c5_buf_get_u64(b, &number)) < 0) return err;
 	*quit = what == QUIT;
 	if (what == STOP && s->worker) c5_search_worker_stop(s->worker, (uint32_t)number);
+	if (what == KEPT && s->worker) c5_search_worker_kept(s->worker, (uint32_t)number);
 	if (what != BEGIN) return C5_OK;
 	if ((err = c5_buf_get_u64(b, &repeats)) < 0 || (err = c5_buf_get_u64(b, &seed)) < 0 ||
 	    (err = c5_buf_get(b, values, s->setup->space.n * sizeof *values)) < 0)
 		return err;
-	return c5_search_worker_begin(s->worker, (uint32_t)number, (uint32_t)repeats, seed, values);
+	const c5_buf about = { .data = b->data + b->at, .size = b->size - b->at };
+	return c5_search_worker_begin(s->worker, (uint32_t)number, (uint32_t)repeats, seed, values, &about);
 }
 
 /* Leaders of groups do as rank 0 says until it says that it is over; the other ranks of a group only wait for that, unless they follow their
@@ -349,6 +367,14 @@ static const char *last_note(const c5_history *h)
 	return "";
 }
 
+/* Early stopping was asked for, and there was nothing to tell it by. */
+static bool stops_nothing(const search *s)
+{
+	size_t reports = 0;
+	for (size_t i = 0; i < s->history.n; i++) reports += s->history.trials[i].n_reports;
+	return reports == 0 && s->setup->stopping.method && strcmp(s->setup->stopping.method, "none") != 0 && c5_history_best(&s->history);
+}
+
 static int end(search *s)
 {
 	c5_importance importance = { 0 };
@@ -359,12 +385,26 @@ static int end(search *s)
 		return c5_fail(C5_ESTOP, "%s: stopped by %s after %zu trials; go on with --resume", s->request->container, c5_stop_reason(), s->history.n);
 	}
 	const c5_trial *best = c5_sampler_recommend(&s->sampler, &s->history);
+	if (stops_nothing(s))
+		c5_log(C5_LOG_WARN, "early-stop: no trial reported anything on its way, so none could be stopped; a line `report STEP VALUE`, or report-step and report-value");
 	if (best && (err = c5_importance_of(&importance, &s->history, s->sampler.seed)) < 0) return err;
 	if (best) return c5_store_end(s->store, best, &importance, "complete", NULL);
 	size_t failed = c5_history_count(&s->history, C5_TRIAL_FAILED);
 	snprintf(why, sizeof why, "none of %zu trials gave a value; the last one: %s", failed, last_note(&s->history));
 	err = c5_store_end(s->store, NULL, NULL, "failed", why);
 	return err < 0 ? err : c5_fail(C5_EINPUT, "%s: search %s: %s", s->request->container, s->setup->params.name, why);
+}
+
+/* A trial that had ended when the search was killed, before it was heard of. */
+static int take_left(void *to, c5_left *l)
+{
+	search *s = to;
+	c5_trial *t;
+	int err;
+	if (c5_history_get(&s->history, l->news.trial)) return C5_OK;
+	if ((err = c5_left_trial(&s->history, l, &t)) < 0 || (err = make_room(s, s->history.n)) < 0) return err;
+	settle(s, t, &l->news);
+	return c5_store_put(s->store, t, fmax(c5_store_spent_s(s->store), t->begun_s + t->seconds));
 }
 
 static int open_first(search *s, c5_search_summary *summary)
@@ -375,9 +415,10 @@ static int open_first(search *s, c5_search_summary *summary)
 	err = c5_store_open(&s->store, s->request->container, s->setup, s->request->resume, s->request->command_line, c5_comm_size(s->comm), &s->history);
 	if (err < 0 || (err = c5_alloc(&s->free_places, (size_t)s->groups, sizeof *s->free_places)) < 0) return err;
 	for (int i = 0; i < s->groups; i++) s->free_places[i] = s->jobs;
-	if ((err = c5_grow(&s->at, &s->cap_at, s->history.n, sizeof *s->at)) < 0 ||
-	    (err = c5_grow(&s->pruned, &s->cap_pruned, s->history.n, sizeof *s->pruned)) < 0)
-		return err;
+	if ((err = make_room(s, s->history.n)) < 0) return err;
+	if (!(s->marks = c5_left_marks(s->request->container, c5_store_run(s->store)))) return c5_fail(C5_ENOMEM, "out of memory");
+	if (!c5_store_continues(s->store)) c5_left_clear(s->marks); /* of another container that was here */
+	else if ((err = c5_left_all(s->marks, take_left, s)) < 0) return err;
 	const c5_trial *best = c5_history_best(&s->history);
 	s->best = best ? c5_history_cost(&s->history, best->value) : INFINITY;
 	s->begun_s = c5_clock_s();
@@ -397,6 +438,26 @@ static void close_search(search *s)
 	free(s->at);
 	free(s->pruned);
 	free(s->hosts);
+	free(s->marks);
+}
+
+/* Where marks are, told by rank 0. */
+static int share_marks(search *s)
+{
+	c5_buf b = { 0 };
+	if (first_rank(s)) c5_buf_put_str(&b, s->marks);
+	int err = c5_comm_bcast(s->comm, &b);
+	if (err == C5_OK && !first_rank(s)) err = c5_buf_get_str(&b, &s->marks);
+	c5_buf_free(&b);
+	return err;
+}
+
+static int open_worker(search *s)
+{
+	if (!s->leads) return C5_OK;
+	const c5_worker_setup setup = { .objective = s->objective, .group = &s->group, .n_params = s->setup->space.n, .jobs = (size_t)s->jobs, .marks = s->marks,
+		.far = !first_rank(s), .tell = first_rank(s) ? hear : tell_first, .to = s };
+	return c5_search_worker_open(&s->worker, &setup);
 }
 
 int c5_search_run(c5_comm *comm, const c5_search_setup *setup, const c5_search_request *request, c5_search_summary *summary)
@@ -408,9 +469,8 @@ int c5_search_run(c5_comm *comm, const c5_search_setup *setup, const c5_search_r
 	if ((err = c5_comm_agree(comm, make_groups(&s))) < 0) goto done;
 	if (!s.objective) err = c5_command_open(&s.objective, &setup->command, &setup->space, request->program);
 	if (err == C5_OK && first_rank(&s)) err = open_first(&s, summary);
-	if (err == C5_OK && s.leads)
-		err = c5_search_worker_open(&s.worker, s.objective, setup->space.n, &s.group, (size_t)s.jobs, first_rank(&s) ? hear : tell_first, &s);
-	if ((err = c5_comm_agree(comm, err)) < 0) goto done;
+	if ((err = c5_comm_agree(comm, err)) < 0 || (err = share_marks(&s)) < 0) goto done;
+	if ((err = c5_comm_agree(comm, open_worker(&s))) < 0) goto done;
 	if (first_rank(&s)) {
 		err = conduct(&s);
 		/* Whatever happened, the others must hear that it is over. */

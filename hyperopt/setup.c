@@ -83,6 +83,20 @@ static int split(const c5_yaml_node *root, const c5_yaml_node *part[PARTS], c5_s
 	return err;
 }
 
+/* What a parameter can be, for who gave it something else. */
+static int cannot_be(const c5_yaml_node *at, const c5_param *p, const char *word)
+{
+	char min[C5_VALUE_TEXT], max[C5_VALUE_TEXT];
+	c5_buf b = { 0 };
+	for (size_t i = 0; i < p->n_choices; i++) c5_text_addf(&b, "%s%s", i ? ", " : "", p->choices[i]);
+	if (p->n_choices == 0) c5_text_addf(&b, "%s to %s", c5_param_text(min, p, p->min), c5_param_text(max, p, p->max));
+	char *all = c5_text_take(&b);
+	int err = c5_yaml_fail(C5_EUSAGE, at, "%s: cannot be %.100s; the space has %.200s%s", p->name, word, all ? all : "",
+		p->kind == C5_PARAM_WHOLE ? ", whole" : "");
+	free(all);
+	return err;
+}
+
 /* A point to begin with: values by name; what it does not say is in the middle of its range. */
 static int read_start(const c5_space *space, const c5_yaml_node *map, double *values)
 {
@@ -104,7 +118,7 @@ static int read_start(const c5_space *space, const c5_yaml_node *map, double *va
 		}
 		if ((err = c5_yaml_text(&word, map->items[k])) < 0) return err;
 		if (!c5_param_parse(&space->params[i], word, &values[i]))
-			return c5_yaml_fail(C5_EUSAGE, map->items[k], "%s: cannot be %.100s", names[i], word);
+			return cannot_be(map->items[k], &space->params[i], word);
 	}
 	(void)c5_space_settle_values(space, values);
 	return C5_OK;

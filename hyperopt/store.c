@@ -32,7 +32,7 @@ struct c5_store {
 	c5_buf rows, reports;        /* that wait for a commit */
 	size_t n_rows, n_reports;
 	double spent_s, before_s;
-	bool resumed;
+	bool resumed, continues;
 	uint32_t best;
 };
 
@@ -237,7 +237,7 @@ static int resume_run(c5_store *s, c5_file *f, uint32_t run, int ranks, c5_histo
 			s->setup->params.name, c5_revision_name(run));
 	if ((err = c5_run_read(f, run, &s->info)) < 0 || (err = load(s, f, s->folder, h)) < 0 || (err = take_waiting(s, h)) < 0) return err;
 	s->info.ranks = ranks;
-	s->resumed = true;
+	s->resumed = s->continues = true;
 	return c5_run_resume(f, &s->info);
 }
 
@@ -305,6 +305,7 @@ void c5_store_close(c5_store *s)
 
 uint32_t c5_store_run(const c5_store *s) { return s->info.number; }
 bool c5_store_resumed(const c5_store *s) { return s->resumed; }
+bool c5_store_continues(const c5_store *s) { return s->continues; }
 double c5_store_spent_s(const c5_store *s) { return s->before_s; }
 size_t c5_store_waiting(const c5_store *s) { return s->n_rows; }
 

@@ -22,7 +22,8 @@ int c5_store_open(c5_store **out, const char *container, const c5_search_setup *
 void c5_store_close(c5_store *s);
 
 uint32_t c5_store_run(const c5_store *s);
-bool c5_store_resumed(const c5_store *s);
+bool c5_store_resumed(const c5_store *s);   /* with trials of an earlier run, or of the same */
+bool c5_store_continues(const c5_store *s); /* the same run, which was not ended */
 double c5_store_spent_s(const c5_store *s); /* by the runs before this one that it goes on with */
 
 /* A trial has ended: it is kept, and committed at once if the container is free. spent_s: all time of the search so far. */

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "hyperopt/left.h"
 
 typedef struct slot {
 	uint32_t trial;          /* 0: free */
@@ -15,15 +16,21 @@ typedef struct slot {
 	uint64_t seed;
 	double *values;          /* (n_params) */
 	void *running;
-	double begun_s, mean, squares; /* squares: sum of those of the distances from the mean (Welford 1962) */
-	uint32_t done;
-	bool stopping;
+	double begun_s;
+	c5_mean mean;
+	c5_buf about;
+	c5_report *told_of;      /* (n_told) reports of the first run */
+	size_t n_told, cap_told;
+	char *mark;
+	bool stopping, told;     /* told: it has ended, and is not known to be safe */
 } slot;
 
 struct c5_search_worker {
 	c5_objective *objective;
 	const c5_group *group;
 	size_t n_params, jobs, busy;
+	const char *marks;
+	bool far;
 	slot *slots;
 	c5_news_fn *tell;
 	void *to;
@@ -59,7 +66,7 @@ static int follow_start(c5_objective *o, size_t n, const c5_group *group, c5_buf
 	if ((err = c5_buf_get_u64(b, &trial)) < 0 || (err = c5_buf_get_u64(b, &repeat)) < 0 || (err = c5_buf_get_u64(b, &seed)) < 0 ||
 	    (err = c5_buf_get(b, values, n * sizeof *values)) < 0)
 		return err;
-	const c5_order order = { (uint32_t)trial, (uint32_t)repeat, seed, values };
+	const c5_order order = { .trial = (uint32_t)trial, .repeat = (uint32_t)repeat, .seed = seed, .values = values };
 	(void)c5_comm_agree(group->comm, o->start(o, &order, group, running));
 	return C5_OK;
 }
@@ -93,7 +100,8 @@ int c5_search_worker_follow(c5_objective *o, size_t n_params, const c5_group *gr
 
 static int start_run(c5_search_worker *w, slot *s)
 {
-	const c5_order order = { s->trial, s->repeat, s->seed + s->repeat, s->values };
+	const c5_order order = { s->trial, s->repeat, s->seed + s->repeat, s->values, s->repeats, s->begun_s, s->mean, s->mark, &s->about,
+		s->told_of, s->n_told };
 	int err = lead(w, START, (size_t)(s - w->slots), &order);
 	if (err < 0) return err;
 	err = w->objective->start(w->objective, &order, w->group, &s->running);
@@ -108,17 +116,22 @@ static void finish_run(c5_search_worker *w, slot *s)
 	s->running = NULL;
 }
 
-static int end_trial(c5_search_worker *w, slot *s, double value, const char *note)
+static void free_slot(c5_search_worker *w, slot *s)
 {
-	c5_news news = { .trial = s->trial, .ended = true, .value = value, .spread = NAN, .repeats = s->done, .seconds = c5_clock_s() - s->begun_s };
-	snprintf(news.note, sizeof news.note, "%s", note);
-	for (char *p = news.note; *p; p++)
-		if ((unsigned char)*p < 32 || *p == 127) *p = ' ';
-	if (s->done > 1) news.spread = sqrt(s->squares / (s->done - 1));
 	finish_run(w, s);
 	s->trial = 0;
+	s->told = false;
 	w->busy--;
-	return w->tell(w->to, &news);
+}
+
+static int end_trial(c5_search_worker *w, slot *s, double value, const char *note)
+{
+	c5_news news;
+	c5_news_end(&news, s->trial, value, &s->mean, c5_clock_s() - s->begun_s, note);
+	s->told = true;
+	int err = w->tell(w->to, &news);
+	if (!w->far) free_slot(w, s);
+	return err;
 }
 
 static int next_run(c5_search_worker *w, slot *s)
@@ -138,30 +151,29 @@ static int poll_slot(c5_search_worker *w, slot *s, bool *moved)
 	if (out.reported && s->repeat == 0) {
 		const c5_news news = { .trial = s->trial, .report = out.report };
 		*moved = true;
+		if ((err = c5_grow(&s->told_of, &s->cap_told, s->n_told + 1, sizeof *s->told_of)) < 0) return err;
+		s->told_of[s->n_told++] = out.report;
 		if ((err = w->tell(w->to, &news)) < 0) return err;
 	}
 	if (!out.done) return C5_OK;
 	*moved = true;
 	if (isnan(out.value)) return end_trial(w, s, NAN, out.note);
-	double away = out.value - s->mean;
-	s->mean += away / ++s->done;
-	s->squares += away * (out.value - s->mean);
-	if (++s->repeat >= s->repeats || s->stopping) return end_trial(w, s, s->mean, "");
+	c5_mean_add(&s->mean, out.value);
+	if (++s->repeat >= s->repeats || s->stopping) return end_trial(w, s, s->mean.mean, "");
 	finish_run(w, s);
 	return next_run(w, s);
 }
 
 /* ---- the worker ---- */
 
-int c5_search_worker_open(c5_search_worker **out, c5_objective *objective, size_t n_params, const c5_group *group, size_t jobs, c5_news_fn *tell,
-	void *to)
+int c5_search_worker_open(c5_search_worker **out, const c5_worker_setup *setup)
 {
 	c5_search_worker *w;
 	int err = c5_alloc(&w, 1, sizeof *w);
 	if (err < 0) return err;
-	*w = (c5_search_worker){ objective, group, n_params, jobs, 0, NULL, tell, to };
-	err = c5_alloc(&w->slots, jobs, sizeof *w->slots);
-	for (size_t i = 0; err == C5_OK && i < jobs; i++) err = c5_alloc(&w->slots[i].values, n_params, sizeof *w->slots[i].values);
+	*w = (c5_search_worker){ setup->objective, setup->group, setup->n_params, setup->jobs, 0, setup->marks, setup->far, NULL, setup->tell, setup->to };
+	err = c5_alloc(&w->slots, w->jobs, sizeof *w->slots);
+	for (size_t i = 0; err == C5_OK && i < w->jobs; i++) err = c5_alloc(&w->slots[i].values, w->n_params, sizeof *w->slots[i].values);
 	if (err < 0) c5_search_worker_close(w);
 	else *out = w;
 	return err;
@@ -173,30 +185,44 @@ void c5_search_worker_close(c5_search_worker *w)
 	for (size_t i = 0; w->slots && i < w->jobs; i++) {
 		finish_run(w, &w->slots[i]);
 		free(w->slots[i].values);
+		free(w->slots[i].mark);
+		free(w->slots[i].told_of);
+		c5_buf_free(&w->slots[i].about);
 	}
 	(void)lead(w, LEAVE, 0, NULL);
 	free(w->slots);
 	free(w);
 }
 
-int c5_search_worker_begin(c5_search_worker *w, uint32_t trial, uint32_t repeats, uint64_t seed, const double *values)
+int c5_search_worker_begin(c5_search_worker *w, uint32_t trial, uint32_t repeats, uint64_t seed, const double *values, const c5_buf *about)
 {
 	slot *s = NULL;
 	for (size_t i = 0; i < w->jobs && !s; i++)
 		if (!w->slots[i].trial) s = &w->slots[i];
 	if (!s) return c5_fail(C5_EFAIL, "trial %u: there is no room for it", trial);
-	double *kept = s->values;
-	memcpy(kept, values, w->n_params * sizeof *values);
-	*s = (slot){ .trial = trial, .repeats = repeats, .seed = seed, .values = kept, .begun_s = c5_clock_s() };
+	const slot old = *s;
+	memcpy(old.values, values, w->n_params * sizeof *values);
+	*s = (slot){ .trial = trial, .repeats = repeats, .seed = seed, .values = old.values, .about = old.about, .told_of = old.told_of,
+		.cap_told = old.cap_told, .begun_s = c5_clock_s() };
+	free(old.mark);
+	s->about.size = s->about.at = 0;
+	c5_buf_put(&s->about, about->data, about->size);
 	w->busy++;
+	if (s->about.err < 0 || (w->marks && !(s->mark = c5_left_path(w->marks, trial)))) return c5_fail(C5_ENOMEM, "out of memory");
 	return next_run(w, s);
+}
+
+void c5_search_worker_kept(c5_search_worker *w, uint32_t trial)
+{
+	for (size_t i = 0; i < w->jobs; i++)
+		if (w->slots[i].told && w->slots[i].trial == trial) free_slot(w, &w->slots[i]);
 }
 
 void c5_search_worker_stop(c5_search_worker *w, uint32_t trial)
 {
 	for (size_t i = 0; i < w->jobs; i++) {
 		slot *s = &w->slots[i];
-		if (!s->trial || s->stopping || (trial && s->trial != trial)) continue;
+		if (!s->trial || s->told || s->stopping || (trial && s->trial != trial)) continue;
 		s->stopping = true;
 		(void)lead(w, STOP, i, NULL);
 		w->objective->stop(w->objective, s->running);
@@ -207,13 +233,30 @@ int c5_search_worker_poll(c5_search_worker *w, bool *moved)
 {
 	int err = C5_OK;
 	for (size_t i = 0; err == C5_OK && i < w->jobs; i++)
-		if (w->slots[i].trial) err = poll_slot(w, &w->slots[i], moved);
+		if (w->slots[i].trial && !w->slots[i].told) err = poll_slot(w, &w->slots[i], moved);
 	return err;
 }
 
 size_t c5_search_worker_busy(const c5_search_worker *w) { return w->busy; }
 
-/* ---- messages ---- */
+/* ---- news ---- */
+
+void c5_mean_add(c5_mean *m, double value)
+{
+	double away = value - m->mean;
+	m->mean += away / ++m->n;
+	m->squares += away * (value - m->mean);
+}
+
+double c5_mean_spread(const c5_mean *m) { return m->n > 1 ? sqrt(m->squares / (m->n - 1)) : NAN; }
+
+void c5_news_end(c5_news *n, uint32_t trial, double value, const c5_mean *mean, double seconds, const char *note)
+{
+	*n = (c5_news){ .trial = trial, .ended = true, .value = value, .spread = c5_mean_spread(mean), .repeats = mean->n, .seconds = seconds };
+	snprintf(n->note, sizeof n->note, "%s", note);
+	for (char *p = n->note; *p; p++)
+		if ((unsigned char)*p < 32 || *p == 127) *p = ' ';
+}
 
 void c5_news_pack(c5_buf *to, const c5_news *n)
 {

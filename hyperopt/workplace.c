@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -24,16 +25,18 @@
 #define PATIENCE_S 600.0 /* for a container that another process writes */
 #define LOOK_US 20000
 
-int c5_workplace_make(char **dir, const char *scratch, uint32_t trial, uint32_t repeat)
+char *c5_workplace_name(const char *scratch, uint32_t trial, uint32_t repeat)
 {
+	uint32_t word = 0;
 	if (!scratch) scratch = getenv("TMPDIR");
 	if (!scratch || !*scratch) scratch = "/tmp";
-	if (!(*dir = c5_format("%s/cyto5-trial%u-%u-XXXXXX", scratch, trial, repeat))) return c5_fail(C5_ENOMEM, "out of memory");
-	if (mkdtemp(*dir)) return C5_OK;
-	int err = c5_fail(C5_EIO, "%s: a folder cannot be made there: %s", scratch, strerror(errno));
-	free(*dir);
-	*dir = NULL;
-	return err;
+	if (getrandom(&word, sizeof word, GRND_NONBLOCK) != (ssize_t)sizeof word) word = (uint32_t)(c5_clock_s() * 1e9);
+	return c5_format("%s/cyto5-trial%u-%u-%lx%08x", scratch, trial, repeat, (unsigned long)getpid(), word);
+}
+
+int c5_workplace_make(const char *dir)
+{
+	return mkdir(dir, 0700) == 0 ? C5_OK : c5_fail(C5_EIO, "%s: cannot be made: %s", dir, strerror(errno));
 }
 
 static int copy_bytes(int from, int to)

@@ -6,8 +6,9 @@
 
 #define C5_WORK_NAME "work.h5"
 
-/* A new folder in `scratch` (NULL: $TMPDIR, or /tmp); caller frees the path. */
-int c5_workplace_make(char **dir, const char *scratch, uint32_t trial, uint32_t repeat);
+/* A name for a folder that is not there, in `scratch` (NULL: $TMPDIR, or /tmp); caller frees. */
+char *c5_workplace_name(const char *scratch, uint32_t trial, uint32_t repeat);
+int c5_workplace_make(const char *dir);
 /* A copy of a container as it was last committed, without holes filled: DIR/work.h5. Waits while another process writes. */
 int c5_workplace_copy(const char *dir, const char *container);
 /* Removes the folder and all in it. */

@@ -1,5 +1,6 @@
 """cli_search.py – cyto5 search: what it finds and keeps, objectives that fail, stop or report, resumption after signals and kills, and what it refuses."""
 import csv
+import glob
 import json
 import os
 import random
@@ -129,13 +130,18 @@ def goes_on():
 
 def survives_kills():
     times = int(os.environ.get("C5_KILLS", "3"))
-    write("kill.yml", "trials: 40\nseed: 5\nstartup: 6\n" + SPACE + BOWL)
+    wanted = 25 + 5 * times
+    write("kill.yml", f"trials: {wanted}\nseed: 5\nstartup: 6\nalgorithm: {'gp' if times < 6 else 'sobol'}\n" + SPACE + BOWL)
     rng = random.Random(1)
+    os.makedirs("scratch", exist_ok=True)
+    scratch = os.path.abspath("scratch")
     if os.path.exists("runs.txt"):
         os.unlink("runs.txt")
     known, kills, committed = {}, 0, []
     for n in range(times + 1):
-        p = start("search", "kill.yml", "kill.h5", "--resume", env={"SLEEP": "0.02"})
+        if len(known) == wanted:  # the machine is quicker than the kills
+            break
+        p = start("search", "kill.yml", "kill.h5", "--resume", env={"SLEEP": "0.02", "TMPDIR": scratch})
         if n < times:
             enough = len(known) + rng.randrange(1, 6)
             while len(runs_noted()[1]) < enough and p.poll() is None:
@@ -155,13 +161,67 @@ def survives_kills():
         known = now
         committed.append((len(runs_noted()[0]), {str(k) for k in known}))  # what was begun until this kill, what was kept then
     t = table("kill.h5", "kill")
-    check(len(t) == 40 and sorted(t["trial"]) == list(range(1, 41)), f"{len(t)} trials after {kills} kills")
+    check(len(t) == wanted and sorted(t["trial"]) == list(range(1, wanted + 1)), f"{len(t)} trials after {kills} kills")
+    check(kills > times / 2, f"{kills} kills of {times}")
     begun, ended = runs_noted()
     twice, again = len(ended) - len(set(ended)), sum(s.split()[0] in kept for at, kept in committed for s in begun[at:])
     check(again == 0, f"{again} trials that were kept already were run again")
-    check(twice <= kills, f"{twice} runs were made twice in {kills} kills")  # an end between the run and its commit at most
-    print(f"kills: {kills}, trials kept: {len(t)}, lost: 0, kept and run again: {again}, ended just before their commit and run again: {twice}")
+    check(twice == 0, f"{twice} runs that had ended were made again in {kills} kills")
+    check(not os.listdir("scratch"), f"folders of runs stay behind: {os.listdir('scratch')}")
+    check(not [n for n in os.listdir(".") if n.startswith("kill.h5.")], f"left behind: {os.listdir('.')}")
+    print(f"kills: {kills}, trials kept: {len(t)}, lost: 0, kept and run again: {again}, ended and run again: {twice}")
     works("check", "kill.h5")
+
+
+def alive(pid):
+    try:
+        return open(f"/proc/{pid}/stat").read().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def leaves_nothing():
+    """Killed while it cannot look: a run that ends meanwhile is kept, one that goes on is ended with all that it started."""
+    write("deaf.py", "import os, sys, time\nopen('pids.txt', 'a').write(f'{os.getpid()}\\n')\n"
+          "if os.environ['C5_TRIAL'] == '2' and sys.argv[2] == 'stays' and not os.path.exists('stayed'):\n    open('stayed', 'w')\n    time.sleep(60)\n"
+          "open('ended.txt', 'a').write(os.environ['C5_TRIAL'] + ' ')\n"
+          "print('report 1 7', flush=True)\nif sys.argv[2] == 'fails': sys.exit('no such luck')\nprint(sys.argv[1])\n")
+    os.makedirs("scratch", exist_ok=True)
+    for word, repeats in (("ends", 1), ("fails", 1), ("ends", 2), ("stays", 1)):
+        name = f"{word}{repeats}"
+        write(f"{name}.yml", f"trials: 4\nalgorithm: sobol\nrepeats: {repeats}\nspace:\n  x: {{type: continuous, min: 0, max: 1}}\n"
+              f"objective:\n  command: sleep 0.2; /usr/bin/python3 deaf.py {{x}} {word}\n")
+        for left in ("pids.txt", "ended.txt"):
+            if os.path.exists(left):
+                os.unlink(left)
+        words = ["search", f"{name}.yml", f"{name}.h5", "--quiet"]
+        at, env = (2 if word == "stays" else repeats), {"TMPDIR": os.path.abspath("scratch")}
+        p = start(*words, env=env)
+        if word != "stays":  # deaf from before the end of the first trial's last run
+            while not (glob.glob(f"scratch/cyto5-trial1-{repeats - 1}-*") and os.path.exists(f"{name}.h5.r000001.trial1")) and p.poll() is None:
+                time.sleep(0.002)
+            p.send_signal(signal.SIGSTOP)
+        while (open("pids.txt").read().count("\n") if os.path.exists("pids.txt") else 0) < at and p.poll() is None:
+            time.sleep(0.005)
+        time.sleep(0.3)
+        p.send_signal(signal.SIGKILL)
+        p.communicate()
+        r = run(*words, "--resume", env=env)
+        check(r.code == (3 if word == "fails" else 0), f"{name}: resumed: {r}")
+        t = table(f"{name}.h5", name, "r000001")
+        ended = open("ended.txt").read().split()
+        check(sorted(ended) == sorted(str(k) for k in range(1, 5) for _ in range(repeats)), f"{name}: runs that came to their end: {ended}")
+        check(list(t["trial"]) == [1, 2, 3, 4], f"{name}: trials {t}")
+        if word == "fails":
+            check(set(t["state"]) == {b"failed"} and set(t["note"]) == {b"exit status 1: no such luck"}, f"{name}: {t}")
+        else:
+            check(set(t["state"]) == {b"complete"} and np.allclose(t["value"], t["param_x"]) and set(t["repeats"]) == {repeats}, f"{name}: {t}")
+        with h5py.File(f"{name}.h5", "r") as f:
+            reports = f[f"searches/{name}/r000001/reports"][:]
+        check(sorted(reports["trial"]) == [1, 2, 3, 4] and set(reports["value"]) == {7}, f"{name}: reports {reports}")
+        check(set(t["origin"]) == {b"even"}, f"{name}: origins {t['origin']}")
+        check(not any(alive(pid) for pid in open("pids.txt").read().split()), f"{name}: runs outlive the search")
+        check(not os.listdir("scratch") and not glob.glob(f"{name}.h5.*"), f"{name}: left behind: {os.listdir('scratch')} {glob.glob(name + '.h5.*')}")
 
 
 def fails():
@@ -234,7 +294,7 @@ def tunes_cyto5():
     check("segment DIR/work.h5 --method" in r.out and "--sigma=" in r.out and "--min-area=" in r.out and "measure segmentation DIR/work.h5" in r.out,
         f"dry run: {r.out}")
     before = set(h5py.File("sim.h5", "r")["runs"])
-    os.makedirs("scratch")
+    os.makedirs("scratch", exist_ok=True)
     works("search", "segment.yml", "sim.h5", "--quiet", env={"TMPDIR": os.path.abspath("scratch")})
     t = table("sim.h5", "segment")
     check(len(t) == 5 and set(t["state"]) == {b"complete"} and all(0 <= v <= 1 for v in t["value"]), f"segment: {t}")
@@ -351,13 +411,25 @@ def refuses():
         "parameter x goes nowhere": SPACE + "objective: {steps: [segment a.h5], measure: segmentation a.h5, key: SEG}\n",
         "{work}: there is no container to be copied": SPACE + "objective: {steps: [\"segment {work} {parameters}\"], measure: segmentation a.h5, key: SEG}\n",
         "start: a map PARAMETER: VALUE is expected": good + "start: [3]\n",
-        "n: cannot be 77": good + "start: [{n: 77}]\n",
+        "n: cannot be 77; the space has 1 to 9, whole": good + "start: [{n: 77}]\n",
         "trials: 0 is out of range": "trials: 0\n" + good,
     }
     for says, text in bad.items():
         write("bad.yml", text)
         r = run("search", "bad.yml", "bad.h5")
         check(r.code == 2 and len(r.errors) == 1 and says in r.err and not os.path.exists("bad.h5"), f"{says}: {r}")
+    for says, text in {"no/such.h5: No such file or directory: the container that is copied": SPACE +
+                       "objective: {work: no/such.h5, steps: [\"segment {work} {parameters}\"], measure: \"segmentation {work}\", key: SEG}\n"}.items():
+        write("bad.yml", text)
+        r = run("search", "bad.yml", "bad.h5")
+        check(r.code == 3 and len(r.errors) == 1 and says in r.err and not os.path.exists("bad.h5"), f"{says}: {r}")
+    # Told, but not refused: there is nothing to stop early by. What is said of a failure is not the folder it was in.
+    write("quiet.yml", "trials: 3\nalgorithm: random\n" + SPACE + "objective: {command: \"echo {x}\"}\nearly-stop: {method: median}\n")
+    r = works("search", "quiet.yml", "quiet.h5")
+    check("early-stop: no trial reported anything" in r.err, f"no reports: {r}")
+    write("said.yml", "give-up: 2\n" + SPACE + "objective: {command: \"echo {dir}/a.h5: is no good >&2; exit 3\"}\n")
+    r = run("search", "said.yml", "said.h5", "--quiet")
+    check(r.code == 3 and "the last one: exit status 3: a.h5: is no good" in r.err, f"folder in a note: {r}")
     write("bad.yml", good)
     for words, code, says in ((["search", "bad.yml"], 2, "a search file and a container"), (["search", "none.yml", "bad.h5"], 3, "none.yml"),
                               (["search", "show", "x"], 2, "usage: cyto5 search show"), (["search", "bad.yml", "bad.h5", "--trials", "x"], 2,
@@ -370,7 +442,7 @@ def refuses():
 
 with Folder():
     write("objective.py", OBJECTIVE)
-    for part in (finds, goes_on, survives_kills, fails, stops_early, repeats, tunes_cyto5, examples, shares_a_container, refuses):
+    for part in (finds, goes_on, survives_kills, leaves_nothing, fails, stops_early, repeats, tunes_cyto5, examples, shares_a_container, refuses):
         if len(sys.argv) < 2 or part.__name__ in sys.argv[1:]:
             part()
 done()

@@ -95,8 +95,7 @@ static void children_are_no_ranks_and_end(void **state)
 	setenv("OMPI_COMM_WORLD_RANK", "3", 1);
 	setenv("PMIX_RANK", "3", 1);
 	setenv("OMPI_MCA_btl", "self", 1);
-	c5_child_setup setup = { "env | grep -E '^(OMPI_COMM|PMIX_|OMPI_MCA_btl=|C5_X)' | sort; printf 'no end'; echo bad >&2; exit 4", extra, false,
-		NULL, NULL, false };
+	c5_child_setup setup = { .script = "env | grep -E '^(OMPI_COMM|PMIX_|OMPI_MCA_btl=|C5_X)' | sort; printf 'no end'; echo bad >&2; exit 4", .extra = extra, .dir = NULL };
 	static const char *const want[] = { "C5_X=seven", "OMPI_MCA_btl=self", "no end" };
 	MUST(c5_child_start(&c, &setup));
 	while (!c5_child_ended(c, &status))
@@ -220,7 +219,7 @@ static void setups_read_back_as_they_were(void **state)
 	assert_non_null(strstr(bare, "track {work}"));
 	/* Of a run: what is there, quoted for the shell. */
 	double values[3] = { 0.5, 0, NAN };
-	const c5_order order = { 4, 0, 6, values };
+	const c5_order order = { .trial = 4, .seed = 6, .values = values };
 	char *script = c5_command_script(&s.command, &s.space, &order, "/bin/cyto5", "/tmp/d", 1, "");
 	assert_string_equal(script, "set -e\n/bin/cyto5 segment /tmp/d/work.h5 --sigma 0.5 --mode='a b'\n/bin/cyto5 track /tmp/d/work.h5\n"
 		"/bin/cyto5 measure tracking /tmp/d/work.h5 --gt r000001 --res latest --json\n");

@@ -148,7 +148,7 @@ static int show_plan(const c5_search_setup *s, const char *program)
 	c5_history_init(&h, &s->space, c5_search_maximises(s));
 	int err = c5_sampler_next(&sampler, &h, 1, values, origin);
 	char *text = c5_search_text(s, false);
-	const c5_order order = { 1, 0, (uint64_t)s->params.seed, values };
+	const c5_order order = { .trial = 1, .seed = (uint64_t)s->params.seed, .values = values };
 	char *script = err == C5_OK ? c5_command_script(&s->command, &s->space, &order, program, "DIR", (int)s->params.ranks_per_trial, "") : NULL;
 	if (err == C5_OK && (!text || !script)) err = c5_fail(C5_ENOMEM, "out of memory");
 	if (err == C5_OK) printf("%s\n# the first trial would run\n%s%s", text, script, *script && script[strlen(script) - 1] == '\n' ? "" : "\n");
@@ -180,6 +180,13 @@ static int read_setup(c5_search_setup *setup, const char *path, const search_set
 	return c5_search_read(setup, path, overrides);
 }
 
+/* Twelve failures would say it, too. */
+static int look_for_work(const c5_search_setup *s)
+{
+	if (!s->command.work || access(s->command.work, R_OK) == 0) return C5_OK;
+	return c5_fail(C5_ENOTFOUND, "%s: %s: the container that is copied for each run (objective: work) cannot be read", s->command.work, strerror(errno));
+}
+
 static int search(c5_comm *comm, const c5_search_setup *setup, const char *container, const char *program, const char *line, bool resume)
 {
 	c5_search_request request = { .container = container, .command_line = line, .program = program, .resume = resume, .told = told,
@@ -209,6 +216,8 @@ static int run_search(c5_cli *cli, int argc, char **argv, const search_set *set)
 		if (c5_comm_rank(comm) == 0) err = show_plan(&setup, program);
 		goto done;
 	}
+	err = c5_comm_rank(comm) == 0 ? look_for_work(&setup) : C5_OK;
+	if ((err = c5_comm_agree(comm, err)) < 0) goto done;
 	err = search(comm, &setup, cli->words[1], program, line, set->resume);
 	if (err == C5_OK && c5_comm_rank(comm) == 0) err = answer(cli->words[1], setup.params.name, set);
 done:
