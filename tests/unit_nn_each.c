@@ -23,6 +23,8 @@ static const layer_case cases[] = {
 	{ "conv", IMAGE(7, 6, 3) " - { name: y, conv: { filters: 5, kernel: 3 } }\n", false },
 	{ "conv, blocks, same", IMAGE(8, 8, 16) " - { name: y, conv: { filters: 32, kernel: 3, padding: same, activation: relu } }\n", false },
 	{ "conv by Winograd", IMAGE(8, 8, 64) " - { name: y, conv: { filters: 64, kernel: 3, padding: same } }\n", false },
+	{ "conv by Winograd, inside", IMAGE(8, 8, 32)
+	  " - { name: c, conv: { filters: 48, kernel: 3, padding: same } }\n - { name: y, average_pool: { size: 2 } }\n", false },
 	{ "conv, stride 2, 7 x 7", IMAGE(15, 15, 1) " - { name: y, conv: { filters: 16, kernel: 7, stride: 2, padding: [3, 3, 3, 3], bias: false } }\n", false },
 	{ "conv, asymmetric", IMAGE(9, 8, 5) " - { name: y, conv: { filters: 6, kernel: [2, 5], stride: 2, padding: [1, 0, 2, 3], activation: tanh } }\n", false },
 	{ "conv 1 x 1, stride 2", IMAGE(8, 8, 32) " - { name: y, conv: { filters: 48, kernel: 1, stride: 2 } }\n", false },

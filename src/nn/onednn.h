@@ -40,6 +40,9 @@ int c5_dn_make_product(c5_dn *d, c5_dn_op **out, const c5_op_spec *spec);
 /* A convolution of small maps as a dense product, where that pays (onednn_small.c). */
 bool c5_dn_small_pays(const c5_op_spec *spec);
 int c5_dn_make_small(c5_dn *d, c5_dn_op **out, const c5_op_spec *spec);
+/* A convolution of bfloat16 inference by our own Winograd loops, where that pays (onednn_winograd.c). */
+bool c5_dn_winograd_pays(const c5_op_spec *spec);
+int c5_dn_make_winograd(c5_dn *d, c5_dn_op **out, const c5_op_spec *spec);
 int c5_dn_make_convert(c5_dn *d, c5_dn_op **out, const c5_op_spec *spec);
 int c5_dn_make_pool(c5_dn *d, c5_dn_op **out, const c5_op_spec *spec);
 int c5_dn_make_global_pool(c5_dn *d, c5_dn_op **out, const c5_op_spec *spec);

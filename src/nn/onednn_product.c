@@ -370,6 +370,7 @@ static int backward(c5_dn *d, c5_dn_op *o, const c5_op_args *a)
 int c5_dn_make_product(c5_dn *d, c5_dn_op **out, const c5_op_spec *spec)
 {
 	if (c5_dn_small_pays(spec)) return c5_dn_make_small(d, out, spec);
+	if (c5_dn_winograd_pays(spec)) return c5_dn_make_winograd(d, out, spec);
 	product *p;
 	int err = c5_dn_op_new(&p, sizeof *p, spec);
 	if (err) return err;
