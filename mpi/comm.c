@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "mpi/comm_mpi.h"
+#include "nn/net.h"
 
 /* What launchers leave in the environment of the processes they start. */
 static bool launched(void)
@@ -59,6 +60,7 @@ int c5_comm_open(c5_comm **out)
 	MPI_Comm node;
 	MPI_Comm_split_type(c->world, MPI_COMM_TYPE_SHARED, c->rank, MPI_INFO_NULL, &node);
 	MPI_Comm_rank(node, &c->node_rank);
+	c5_device_prefer(c->node_rank);
 	c->sharing = sharing(node);
 	MPI_Comm_free(&node);
 	MPI_Win_allocate(c->rank == 0 ? (MPI_Aint)sizeof *c->slot : 0, sizeof *c->slot, MPI_INFO_NULL, c->world, &c->slot, &c->window);

@@ -514,17 +514,9 @@ static int end_group(trainer *r, int err)
 	return err < 0 ? c5_fail(err, "%s", why) : C5_OK;
 }
 
-/* A GPU of its own for each rank of a node, where they are enough. */
 static int open_device(trainer *r)
 {
-	const char *want = r->t->device && *r->t->device ? r->t->device : "auto";
-	int at = c5_comm_node_rank(r->world), err = C5_EFAIL;
-	if (at > 0 && (strcmp(want, "auto") == 0 || strcmp(want, "cuda") == 0)) {
-		char one[32];
-		snprintf(one, sizeof one, "cuda:%d", at);
-		if ((err = c5_device_open(&r->device, one)) < 0) c5_error_clear();
-	}
-	if (err < 0) err = c5_device_open(&r->device, want);
+	int err = c5_device_open(&r->device, r->t->device && *r->t->device ? r->t->device : "auto");
 	if (err == C5_OK) snprintf(r->t->device_name, sizeof r->t->device_name, "%s", c5_device_name(r->device));
 	return err;
 }

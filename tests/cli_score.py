@@ -238,9 +238,27 @@ def other_kinds():
     sen = "learn.h5:sen is a classifier of crops (made by `cyto5 train`) and no "
     for text, words in ((stain, ["validate", "stain.h5:st", "new.h5", "--label", "condition"]), (stain, ["score", "new.h5", "--model", "stain.h5:st"]),
                         (stain, ["explain", "new.h5", "--model", "stain.h5:st"]), (sen + "model of stains", ["stain", "predict", "stain.h5", "--model", "learn.h5:sen"]),
-                        (sen + "model that tells", ["identify", "stain.h5", "--model", "learn.h5:sen"])):
+                        (sen + "model that identifies images", ["identify", "stain.h5", "--model", "learn.h5:sen"])):
         r = run(*words)
         check(r.code == 3 and len(r.errors) == 1 and text in r.errors[0] and not r.out, f"{words}: wanted '{text}': {r}")
+
+
+def not_there():
+    """A device or a layer that is not there is told once, before anything is begun."""
+    before = content("new.h5")
+    with h5py.File("stain.h5") as f:
+        check(len(f["runs"]) == 2, "what was refused has begun a run")
+    for text, words in (("use --device cpu", ["score", "new.h5", "--model", "learn.h5:sen", "--device", "cuda:99"]),
+                        ("use --device cpu", ["explain", "new.h5", "--model", "learn.h5:sen", "--device", "cuda:99"]),
+                        ("use --device cpu", ["validate", "learn.h5:sen", "new.h5", "--label", "condition", "--device", "cuda:99"]),
+                        ("use --device cpu", ["stain", "predict", "stain.h5", "--model", "st", "--device", "cuda:99"]),
+                        ("use --device cpu", ["identify", "new.h5", "--device", "cuda:99"]),
+                        ("no layer none; `cyto5 model show` lists them", ["explain", "new.h5", "--model", "learn.h5:sen", "--layer", "none"])):
+        r = run(*words)
+        check(r.code == 3 and len(r.errors) == 1 and text in r.errors[0] and not r.warnings and not r.out, f"{words}: wanted '{text}' once: {r}")
+    same({k: v for k, v in before.items() if k.startswith("/experiments/")}, {k: v for k, v in content("new.h5").items() if k.startswith("/experiments/")},
+         "what was refused has left something")
+    clean("new.h5")
 
 
 def kept_back():
@@ -290,5 +308,6 @@ with Folder():
     container("srs.h5", 5, 1, extra=("--channels", "srs"))
     bad_input()
     other_kinds()
+    not_there()
     kept_back()
 done("scores, screens, validations and maps hold")

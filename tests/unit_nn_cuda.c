@@ -154,9 +154,22 @@ static void opening_says_what_is_missing(void **state)
 	assert_non_null(strstr(c5_error_last(), "use --device cpu"));
 	assert_int_equal(c5_exit_status(C5_ENOTFOUND), C5_EXIT_INPUT);
 	static const char *const wrong[] = { "cuda:", "cuda:-1", "cuda:x", "gpu", "cuda:1x", "" };
-	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) assert_int_equal(c5_device_open(&d, wrong[i]), C5_EUSAGE);
+	for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+		assert_int_equal(c5_device_open(&d, wrong[i]), C5_EUSAGE);
+		assert_int_equal(c5_device_check(wrong[i]), C5_EUSAGE);
+	}
+	assert_int_equal(c5_device_check("cuda:99"), C5_ENOTFOUND);
+	must(c5_device_check("auto"));
+	must(c5_device_check("cpu"));
+	c5_device_prefer(3); /* where there are fewer, they are counted round */
+	if (c5_device_check("cuda") == C5_OK) {
+		must(c5_device_open(&d, "cuda"));
+		assert_memory_equal(c5_device_name(d), "cuda:", 5);
+		c5_device_close(d);
+	}
 	must(c5_device_open(&d, "auto"));
 	c5_device_close(d);
+	c5_device_prefer(0);
 }
 
 static void forward_is_the_cpus(void **state)

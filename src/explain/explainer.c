@@ -34,15 +34,21 @@ static int quiet_model(c5_model **out, const c5_model *m)
 	return err;
 }
 
+int c5_explainer_layer(int *at, const c5_member *m, const char *layer)
+{
+	*at = layer ? c5_model_find(m->model, layer) : c5_gradcam_layer(m->model);
+	if (*at < 0 && layer) return c5_fail(C5_ENOTFOUND, "%s: no layer %s; `cyto5 model show` lists them", m->name, layer);
+	if (*at < 0) return c5_fail(C5_EINPUT, "%s: no layer with rows and columns to look at", m->name);
+	if (m->model->layers[*at].rank == 3) return C5_OK;
+	return c5_fail(C5_EINPUT, "%s: layer %s has no rows and columns; name a convolution with --layer", m->name, layer);
+}
+
 static int open_looker(looker *l, c5_device *device, const c5_member *m, size_t batch, const char *layer, int precision)
 {
 	int err = quiet_model(&l->model, m->model);
 	if (err < 0) return err;
-	l->layer = layer ? c5_model_find(l->model, layer) : c5_gradcam_layer(l->model);
-	if (l->layer < 0)
-		return layer ? c5_fail(C5_ENOTFOUND, "%s: no layer %s; `cyto5 model` lists them", m->name, layer) : c5_fail(C5_EINPUT, "%s: no layer with rows and columns to look at", m->name);
+	if ((err = c5_explainer_layer(&l->layer, m, layer)) < 0) return err;
 	const c5_layer *at = &l->model->layers[l->layer];
-	if (at->rank != 3) return c5_fail(C5_EINPUT, "%s: layer %s has no rows and columns; name a convolution with --layer", m->name, at->name);
 	l->channels = (size_t)at->shape[0], l->height = (size_t)at->shape[1], l->width = (size_t)at->shape[2];
 	const c5_net_how how = { .batch = (int)batch, .training = true, .precision = precision, .freeze_upto = l->model->n_layers, .tap = &l->layer, .n_tap = 1 };
 	return c5_net_make(&l->net, device, l->model, m->weights, &how);

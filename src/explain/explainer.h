@@ -21,6 +21,8 @@ typedef struct c5_explainer c5_explainer;
 /* Borrows an open scorer, whose crops are bound. layer: name, NULL for the last convolution (gradcam.h). C5_ENOTFOUND: a member has no such layer. */
 int c5_explainer_open(c5_explainer **out, c5_device *device, c5_scorer *scorer, const char *layer, int precision);
 void c5_explainer_close(c5_explainer *e);   /* NULL is fine */
+/* The layer of a member's model that is looked at, as c5_explainer_open takes it; the same errors. */
+int c5_explainer_layer(int *at, const c5_member *m, const char *layer);
 /* Crops at a time: the scorer's, or fewer where the device has less memory. */
 size_t c5_explainer_batch(const c5_explainer *e);
 /* Side of the largest member's prepared crop: maps are given in this size, (height, width). */

@@ -177,6 +177,7 @@ struct c5_backend {
 
 extern const struct c5_backend c5_backend_onednn;
 extern const struct c5_backend c5_backend_cuda; /* where the program is built with CUDA */
+int c5_cuda_count(int *n);                       /* as well; C5_ENOTFOUND: none, and why */
 
 struct c5_device {
 	const struct c5_backend *b;

@@ -37,17 +37,14 @@ static void cu_close(void *dev)
 	free(d);
 }
 
-static int find(int index)
+int c5_cuda_count(int *n)
 {
-	int n = 0;
-	cudaError_t e = cudaGetDeviceCount(&n);
-	if (e != cudaSuccess) {
-		(void)cudaGetLastError();
-		return c5_fail(C5_ENOTFOUND, "device 'cuda': no NVIDIA GPU can be used here (%s); use --device cpu", cudaGetErrorString(e));
-	}
-	if (index >= n) return c5_fail(C5_ENOTFOUND, "device 'cuda:%d': there %s %d GPU%s here, counted from 0; use --device cpu or a lower number", index,
-		n == 1 ? "is" : "are", n, n == 1 ? "" : "s");
-	return C5_OK;
+	*n = 0;
+	cudaError_t e = cudaGetDeviceCount(n);
+	if (e == cudaSuccess && *n < 1) e = cudaErrorNoDevice;
+	if (e == cudaSuccess) return C5_OK;
+	(void)cudaGetLastError();
+	return c5_fail(C5_ENOTFOUND, "device 'cuda': no NVIDIA GPU can be used here (%s); use --device cpu", cudaGetErrorString(e));
 }
 
 static int take_device(c5_cu *d)
@@ -71,8 +68,7 @@ static int take_device(c5_cu *d)
 static int cu_open(void **out, int index)
 {
 	c5_cu *d;
-	int err = find(index);
-	if (!err) err = c5_alloc(&d, 1, sizeof *d);
+	int err = c5_alloc(&d, 1, sizeof *d);
 	if (err) return err;
 	const char *graphs = getenv("C5_CUDA_GRAPHS");
 	d->index = index;

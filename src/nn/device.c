@@ -22,21 +22,49 @@ static int open_on(c5_device **out, const struct c5_backend *b, int index)
 	return C5_OK;
 }
 
-int c5_device_open(c5_device **out, const char *spec)
+static int preferred; /* GPU of this process where any would do */
+
+void c5_device_prefer(int at) { preferred = at; }
+
+/* -1: the CPU. */
+static int find(int *index, const char *spec)
 {
-	*out = NULL;
-	if (!spec || !strcmp(spec, "cpu")) return open_on(out, &c5_backend_onednn, 0);
-	bool any = !strcmp(spec, "auto");
-	int index = 0;
 	char rest;
-	if (!any && strcmp(spec, "cuda") && (sscanf(spec, "cuda:%d%c", &index, &rest) != 1 || index < 0))
+	*index = -1;
+	if (!spec || !strcmp(spec, "cpu")) return C5_OK;
+	bool any = !strcmp(spec, "auto"), numbered = !any && strcmp(spec, "cuda") != 0;
+	if (numbered && (sscanf(spec, "cuda:%d%c", index, &rest) != 1 || *index < 0))
 		return c5_fail(C5_EUSAGE, "device '%s': expected auto, cpu, cuda or cuda:N", spec);
 #ifdef C5_HAVE_CUDA
-	int err = open_on(out, &c5_backend_cuda, index);
-	if (!any || !err) return err;
-	c5_error_clear();
+	int n, err = c5_cuda_count(&n);
+	if (err && any) c5_error_clear();
+	if (err) return any ? C5_OK : err;
+	if (!numbered) *index = preferred % n;
+	if (*index < n) return C5_OK;
+	return c5_fail(C5_ENOTFOUND, "device '%s': there %s %d GPU%s here, counted from 0; use --device cpu or a lower number", spec, n == 1 ? "is" : "are", n,
+		n == 1 ? "" : "s");
 #else
-	if (!any) return c5_fail(C5_ENOTFOUND, "device '%s': this program was built without CUDA; use --device cpu", spec);
+	return any ? C5_OK : c5_fail(C5_ENOTFOUND, "device '%s': this program was built without CUDA; use --device cpu", spec);
+#endif
+}
+
+int c5_device_check(const char *spec)
+{
+	int index;
+	return find(&index, spec);
+}
+
+int c5_device_open(c5_device **out, const char *spec)
+{
+	int index, err = find(&index, spec);
+	*out = NULL;
+	if (err) return err;
+#ifdef C5_HAVE_CUDA
+	if (index >= 0) {
+		err = open_on(out, &c5_backend_cuda, index);
+		if (!err || strcmp(spec, "auto") != 0) return err;
+		c5_error_clear();
+	}
 #endif
 	return open_on(out, &c5_backend_onednn, 0);
 }

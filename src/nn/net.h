@@ -19,6 +19,10 @@ typedef struct c5_net c5_net;
 
 /* "auto" (a GPU if there is one), "cpu", "cuda", "cuda:N". C5_ENOTFOUND says what is missing. A device serves many nets, one at a time. */
 int c5_device_open(c5_device **out, const char *spec);
+/* Whether there is such a device, without opening it: to be told before anything else is done. */
+int c5_device_check(const char *spec);
+/* Which GPU "auto" and "cuda" are from now on, counted round where there are fewer: each process of a machine takes one of its own. */
+void c5_device_prefer(int at);
 void c5_device_close(c5_device *d);                /* NULL is fine */
 const char *c5_device_name(const c5_device *d);    /* "cpu: 2 threads, avx512, bf16" or "cuda:0 NAME UUID" */
 bool c5_device_has_bf16(const c5_device *d);       /* in hardware */

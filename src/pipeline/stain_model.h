@@ -5,6 +5,7 @@
 #include "container/models.h"
 #include "nn/model.h"
 #include "nn/weights.h"
+#include "pipeline/step.h"
 #include "stain/recipe.h"
 
 typedef struct c5_stain_model {
@@ -20,5 +21,8 @@ typedef struct c5_stain_model {
  * C5_EINPUT when it is no stain model. */
 int c5_stain_model_read(c5_stain_model *out, c5_file *f, const char *name, uint32_t number, bool numbers);
 void c5_stain_model_clear(c5_stain_model *m);
+
+/* Before a run of the steps stain and forecast begins: whether there are such a model and such a device (steps.h). */
+int c5_stain_ready(const c5_step *step, const char *container), c5_forecast_ready(const c5_step *step, const char *container);
 
 #endif

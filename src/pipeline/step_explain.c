@@ -47,13 +47,23 @@ typedef struct index_row {
 } index_row;
 #pragma pack(pop)
 
+static const char *layer_of(const explain_params *p) { return p->layer && *p->layer ? p->layer : NULL; }
+
+static int check_layer(const explain_params *p, const c5_members *m)
+{
+	int layer, err = C5_OK;
+	for (size_t k = 0; err == C5_OK && k < m->n; k++) err = c5_explainer_layer(&layer, &m->at[k], layer_of(p));
+	return err;
+}
+
 int c5_explain_ready(const c5_step *step, const char *container)
 {
 	const explain_params *p = step->params;
 	c5_members m;
-	int k = 0, err = c5_members_open(&m, container, p->model, false);
-	if (err < 0) return err;
-	if (p->class_name) err = c5_members_class(&m, p->class_name, &k);
+	int k = 0, err = c5_device_check(p->device);
+	if (err < 0 || (err = c5_members_open(&m, container, p->model, false)) < 0) return err;
+	err = check_layer(p, &m);
+	if (err == C5_OK && p->class_name) err = c5_members_class(&m, p->class_name, &k);
 	c5_members_close(&m);
 	return err;
 }
@@ -117,8 +127,9 @@ static int plan_explain(const c5_run_context *run, const c5_step *step, c5_plan 
 {
 	const explain_params *p = step->params;
 	c5_members m;
-	int err = c5_members_open_in(&m, c5_file_path(run->file), run->run, p->model, false);
-	if (err < 0) return err;
+	int err = c5_device_check(p->device);
+	if (err < 0 || (err = c5_members_open_in(&m, c5_file_path(run->file), run->run, p->model, false)) < 0) return err;
+	err = check_layer(p, &m);
 	for (size_t i = 0; err == C5_OK && i < run->n_names; i++) {
 		c5_job *j;
 		if ((err = c5_plan_add_job(plan, &j)) < 0) break;
@@ -157,7 +168,7 @@ static int want_explainer(c5_worker *w, const explain_params *p, const c5_job *j
 		if (p->class_name && (err = c5_members_class(&s->asked.members, p->class_name, &s->of)) < 0) return err;
 	}
 	if ((err = c5_asked_bind(&s->asked, w, job)) < 0) return err;
-	if (!s->explainer && (err = c5_explainer_open(&s->explainer, s->asked.device, s->asked.scorer, p->layer && *p->layer ? p->layer : NULL, C5_FP32)) < 0) return err;
+	if (!s->explainer && (err = c5_explainer_open(&s->explainer, s->asked.device, s->asked.scorer, layer_of(p), C5_FP32)) < 0) return err;
 	*out = s;
 	return C5_OK;
 }

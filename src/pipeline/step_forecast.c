@@ -12,6 +12,7 @@
 #include "container/run.h"
 #include "measure/classify.h"
 #include "pipeline/stain_fields.h"
+#include "pipeline/stain_model.h"
 #include "pipeline/steps.h"
 #include "stain/feeds.h"
 #include "stain/stainer.h"
@@ -181,6 +182,12 @@ static int plan_fold(const c5_run_context *run, const c5_step *step, c5_plan *pl
 	err = c5_plan_add_units(plan, looks, missing, 1, (double)p->epochs * (double)p->per_epoch);
 	free(missing);
 	return err;
+}
+
+int c5_forecast_ready(const c5_step *step, const char *container)
+{
+	(void)container;
+	return c5_device_check(((const forecast_params *)step->params)->device);
 }
 
 static int plan_forecast(const c5_run_context *run, const c5_step *step, c5_plan *plan)

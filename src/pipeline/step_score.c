@@ -126,8 +126,8 @@ int c5_score_ready(const c5_step *step, const char *container)
 {
 	const c5_score_params *p = step->params;
 	c5_members m;
-	int positive, err = c5_members_open(&m, container, p->model, false);
-	if (err < 0) return err;
+	int positive, err = c5_device_check(p->device);
+	if (err < 0 || (err = c5_members_open(&m, container, p->model, false)) < 0) return err;
 	err = c5_members_class(&m, p->class_name, &positive);
 	c5_members_close(&m);
 	return err;
@@ -137,8 +137,8 @@ static int plan_score(const c5_run_context *run, const c5_step *step, c5_plan *p
 {
 	const c5_score_params *p = step->params;
 	c5_members m;
-	int positive, err = c5_members_open_in(&m, c5_file_path(run->file), run->run, p->model, false);
-	if (err < 0) return err;
+	int positive, err = c5_device_check(p->device);
+	if (err < 0 || (err = c5_members_open_in(&m, c5_file_path(run->file), run->run, p->model, false)) < 0) return err;
 	err = c5_members_class(&m, p->class_name, &positive);
 	if (err == C5_OK) c5_fit_warn(&m.stored[0], m.at[0].name, run->file, run->names, run->n_names);
 	for (size_t i = 0; err == C5_OK && i < run->n_names; i++) {

@@ -150,11 +150,24 @@ static int plan_one(const c5_run_context *run, const c5_step *step, c5_plan *pla
 	return err;
 }
 
+int c5_stain_ready(const c5_step *step, const char *container)
+{
+	const stain_params *p = step->params;
+	c5_stain_model model = { 0 };
+	c5_file *f = NULL;
+	int err = c5_device_check(p->device);
+	if (err == C5_OK && !p->model) err = c5_fail(C5_EUSAGE, "stain: which model is not stated; --model NAME, made by cyto5 stain train");
+	if (err == C5_OK && !strchr(p->model, ':')) err = c5_file_open(&f, container, C5_READ, "working");
+	if (err == C5_OK) err = c5_stain_model_read(&model, f, p->model, 0, false);
+	c5_stain_model_clear(&model);
+	c5_file_close(f);
+	return err;
+}
+
 static int plan_stain(const c5_run_context *run, const c5_step *step, c5_plan *plan)
 {
 	const stain_params *p = step->params;
 	c5_stain_model model = { 0 };
-	if (!p->model) return c5_fail(C5_EUSAGE, "stain: which model is not stated; --model NAME, made by cyto5 stain train");
 	int err = c5_stain_model_read(&model, run->file, p->model, 0, false); /* once for all: without it nothing can be done */
 	if (err == C5_OK) c5_fit_warn(&model.stored, p->model, run->file, run->names, run->n_names);
 	c5_stain_model_clear(&model);
@@ -182,8 +195,8 @@ static int want_stainer(c5_worker *w, const c5_step *step, const c5_job *job, st
 	if (!s) {
 		if ((err = c5_alloc(&s, 1, sizeof *s)) < 0) return err;
 		w->state = s, w->free_state = free_state;
-		if ((err = c5_device_open(&s->device, p->device)) < 0) return err;
 	}
+	if (!s->device && (err = c5_device_open(&s->device, p->device)) < 0) return err;
 	if (!s->model.model && (err = c5_stain_model_read(&s->model, w->file, p->model, (uint32_t)job->numbers[REVISION], true)) < 0) return err;
 	if (s->stainer && (s->height != job->numbers[HEIGHT] || s->width != job->numbers[WIDTH])) {
 		c5_stainer_close(s->stainer);

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "container/run.h"
 #include "pipeline/score.h"
+#include "pipeline/stain_model.h"
 #include "pipeline/train_step.h"
 
 const c5_step_ops *const c5_steps[] = {
@@ -34,6 +35,7 @@ int c5_step_ready(const c5_step *step, const char *container)
 {
 	static const struct { const c5_step_kind *kind; int (*ready)(const c5_step *step, const char *container); } checks[] = {
 		{ &c5_kind_train, c5_train_step_ready }, { &c5_kind_score, c5_score_ready }, { &c5_kind_explain, c5_explain_ready },
+		{ &c5_kind_stain, c5_stain_ready }, { &c5_kind_forecast, c5_forecast_ready },
 	};
 	for (size_t i = 0; i < sizeof checks / sizeof *checks; i++)
 		if (step->kind == checks[i].kind) return checks[i].ready(step, container);

@@ -112,7 +112,7 @@ int c5_trained_unpack(c5_model **m, c5_weights **w, const c5_stored_model *s)
 static const struct kind_words { const char *kind, *what, *maker, *user; } kinds[] = {
 	{ "classify", "classifier of crops", "train", "score" },
 	{ "stain", "model of stains", "stain train", "stain predict" },
-	{ "identify", "model that tells what images show", "identify train", "identify" },
+	{ "identify", "model that identifies images", "identify train", "identify" },
 };
 
 static const struct kind_words *find_kind(const char *kind)
