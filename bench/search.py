@@ -239,8 +239,9 @@ objective:
   key: auc
   report-step: epoch
   report-value: auc
-early-stop: {{method: {method}, first: 2, factor: 4}}
+early-stop: {stopping}
 """
+STOPPING = {"halving": "{method: halving}", "none": "{method: none}"}  # as it comes: first 1, factor 3
 
 
 def resumed(kept, command):
@@ -266,7 +267,7 @@ def tuned(kept, folder, method, seed):
     """What a search found, and what its trials took."""
     path, container = os.path.join(folder, f"{method}.yml"), os.path.join(folder, f"{method}.h5")
     with open(path, "w") as f:
-        f.write(TUNED.format(seed=seed, work=os.path.join(folder, "learn.h5"), network=NETWORK, method=method))
+        f.write(TUNED.format(seed=seed, work=os.path.join(folder, "learn.h5"), network=NETWORK, stopping=STOPPING[method]))
     resumed(kept, [CYTO5, "search", path, container, "--resume", "--quiet"])
     told = json.loads(call([CYTO5, "search", "show", method, container, "--json"]))
     best = next(t for t in told["trials"] if t["trial"] == told["best_trial"])
@@ -294,7 +295,8 @@ def tune(kept, folder):
         path = os.path.join(folder, f"{part}.h5")
         if not os.path.exists(path):
             call([CYTO5, "simulate", path, *FIELDS, "--fields", fields, "--seed", seed, "--quiet"])
-    runs = {method: kept.done(lambda: tuned(kept, folder, method, 1), "tune", who, method) for method in ("halving", "none")}
+    runs = {method: kept.done(lambda: tuned(kept, folder, method, 1), "tune", who, rule if method == "halving" else method)
+            for method, rule in STOPPING.items()}
     saved, seeds = 1 - runs["halving"]["epochs"] / runs["none"]["epochs"], range(11, 16)
     # The best of 40 values owes something to luck: settings are judged by networks trained anew from other seeds, on fields that no trial has seen.
     settings = {"hand": [], **{method: [w for k, v in runs[method]["parameters"].items() for w in (f"--{k}", v)] for method in runs}}

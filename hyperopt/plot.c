@@ -154,6 +154,19 @@ static void parallel_line(c5_buf *to, const c5_search_plot *p, const c5_trial *t
 		y0 + height * (1 - fmin(fmax(v, 0), 1)), t->number, t->value);
 }
 
+/* To the values there are: the ends of an axis that say numbers say those. */
+static void trim(c5_svg_scale *s, const c5_history *h)
+{
+	double lo = INFINITY, hi = -INFINITY;
+	for (size_t i = 0; i < h->n; i++) {
+		double v = h->trials[i].value;
+		if (!is_drawn(&h->trials[i]) || v < s->lo || v > s->hi) continue;
+		lo = fmin(lo, v);
+		hi = fmax(hi, v);
+	}
+	if (hi > lo) s->lo = lo, s->hi = hi;
+}
+
 int c5_plot_parallel(c5_buf *to, const c5_search_plot *p)
 {
 	const c5_history *h = p->history;
@@ -162,6 +175,7 @@ int c5_plot_parallel(c5_buf *to, const c5_search_plot *p)
 	char text[32];
 	int err = value_scale(&values, h);
 	if (err < 0) return err;
+	trim(&values, h);
 	double last = LEFT + BETWEEN * (double)h->space->n;
 	c5_svg_begin(to, last + 90, y0 + height + 40, p->title);
 	/* Good ones over bad ones, the best on top. */
@@ -172,11 +186,13 @@ int c5_plot_parallel(c5_buf *to, const c5_search_plot *p)
 			int level = (int)fmin(9, floor(10 * goodness(h, t->value)));
 			if (pass == 10 || level == pass) parallel_line(to, p, t, y0, height, &values);
 		}
+	c5_text_add(to, "<g paint-order=\"stroke\" stroke=\"#fff\" stroke-width=\"3\" stroke-linejoin=\"round\">\n"); /* words stand out from lines */
 	for (size_t i = 0; i < h->space->n; i++) axis_of(to, LEFT + BETWEEN * (double)i, y0, height, &h->space->params[i]);
 	c5_text_addf(to, "<path class=\"f\" d=\"M%.2f %.2fV%.2f\"/>\n", last, y0, y0 + height);
 	c5_svg_text(to, last, y0 - 10, "middle", "a", p->value);
 	c5_svg_text(to, last + 5, y0 + 8, "start", "n", short_number(text, values.hi));
 	c5_svg_text(to, last + 5, y0 + height - 1, "start", "n", short_number(text, values.lo));
+	c5_text_add(to, "</g>\n");
 	c5_svg_text(to, LEFT, y0 + height + 30, "start", "n", "dark: good; thick: the best; below an axis: left out by a condition");
 	c5_svg_end(to);
 	return to->err;

@@ -328,6 +328,14 @@ def examples():
     t, best = example("command", "cells.h5", 3)
     check(t["value"].min() > 0.39 and re.fullmatch("#.*\nx: .*\ny: .*\n", best), f"command: {t['value']} {best}")
 
+    colony = os.path.join(os.environ["C5_SOURCE"], "tests", "data", "ecoli-phase-lineage")
+    works("ingest", "colony.h5", f"{colony}/01", "--experiment", "ecoli", "--channel", "phase", "--modality", "phase", "--quiet")
+    works("import", "colony.h5", "ecoli", f"{colony}/01_GT/TRA", "--quiet")
+    t, best = example("colony", "colony.h5", 2)
+    check(t["value"][0] < 0.1 and t["value"][1] > 0.3, f"colony: {t['value']}")
+    t, best = example("lineage", "colony.h5", 2)
+    check(t["value"][0] < 0.7 and t["value"][1] > t["value"][0], f"lineage: {t['value']}")
+
     works("simulate", "crops.h5", "--fields", "3", "--frames", "1", "--height", "128", "--width", "128", "--cells", "8", "--cycle", "0",
         "--conditions", "control=0,senescent=1", "--quiet")
     works("objects", "crops.h5", "--quiet")
