@@ -2,9 +2,10 @@
  *
  *     bench_nn [--net NAME] [--size PX] [--batch N] [--mode train|infer] [--precision fp32|bf16] [--reps N] [--dump DIR] [--serve]
  *
- * Training: set the input, forward, loss (cross-entropy; binary for one class), backward, one step of SGD with momentum 0.9. Inference: input, forward, output.
- * One JSON line: milliseconds a pass (median, least), items a second, share of a pass in the library's convolutions and products, memory, losses of the
- * first passes. --serve times no passes by itself, but one for each line it reads, and answers with its milliseconds. --dump writes what another library needs to repeat it: layers.json, weights.f32, input.f32, target.f32, output.f32. */
+ * Training: set the input, forward, loss (cross-entropy; binary for one class), backward, one step of SGD with momentum 0.9. Inference: input,
+ * forward, output. One JSON line: milliseconds a pass (median, least), items a second, share of a pass in the library's convolutions and products,
+ * memory, losses of the first passes. --serve times no passes by itself, but one for each line it reads, and answers with its milliseconds. --dump
+ * writes what another library needs to repeat it: layers.json, weights.f32, input.f32, target.f32, output.f32. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,7 +17,8 @@
 #include "base/random.h"
 #include "nn/net.h"
 
-typedef struct settings { char *net, *mode, *precision, *device, *dump; int64_t size, channels, classes, batch, reps, first; bool dropout, plain, serve; double width; } settings;
+typedef struct settings { char *net, *mode, *precision, *device, *dump; int64_t size, channels, classes, batch, reps, first; bool dropout, plain,
+	serve; double width; } settings;
 static const c5_opt opts[] = {
 	{ "net", C5_OPT_TEXT, offsetof(settings, net), "resnet18", 0, 0, NULL, "NAME", "network" },
 	{ "mode", C5_OPT_CHOICE, offsetof(settings, mode), "train", 0, 0, NULL, "train|infer", "what to time" },
@@ -31,7 +33,8 @@ static const c5_opt opts[] = {
 	{ "width", C5_OPT_REAL, offsetof(settings, width), "0", 0, 16, NULL, NULL, "of the network (0: its own)" },
 	{ "dropout", C5_OPT_BOOL, offsetof(settings, dropout), "true", 0, 0, NULL, NULL, "as in the network, else none" },
 	{ "shares", C5_OPT_BOOL, offsetof(settings, plain), "true", 0, 0, NULL, NULL, "take the shares of time too, in passes of their own" },
-	{ "serve", C5_OPT_BOOL, offsetof(settings, serve), "false", 0, 0, NULL, NULL, "after the first passes and the JSON line, a pass for each line read" },
+	{ "serve", C5_OPT_BOOL, offsetof(settings, serve), "false", 0, 0, NULL, NULL,
+		"after the first passes and the JSON line, a pass for each line read" },
 	{ "dump", C5_OPT_TEXT, offsetof(settings, dump), NULL, 0, 0, NULL, "DIR", "write weights, input, target, output" },
 	{ 0 }
 };
@@ -63,9 +66,10 @@ static void write_layer(FILE *f, const c5_model *m, int l)
 	const c5_layer *a = &m->layers[l];
 	fprintf(f, "%s{\"name\":\"%s\",\"kind\":\"%s\",\"inputs\":[", l ? ",\n " : "[", a->name, c5_layer_kind_name(a->kind));
 	for (int k = 0; k < a->n_inputs; k++) fprintf(f, "%s%d", k ? "," : "", a->inputs[k]);
-	fprintf(f, "],\"filters\":%d,\"kernel\":[%d,%d],\"stride\":[%d,%d],\"groups\":%d,\"pad\":[%d,%d,%d,%d],\"activation\":\"%s\",\"epsilon\":%.9g,\"momentum\":%.9g,"
-		"\"rate\":%.9g,\"shape\":[", a->filters, a->kernel[0], a->kernel[1], a->stride[0], a->stride[1], a->groups, a->pad[0], a->pad[1], a->pad[2], a->pad[3],
-		c5_activation_name(a->activation), (double)a->epsilon, (double)a->momentum, (double)a->rate);
+	fprintf(f, "],\"filters\":%d,\"kernel\":[%d,%d],\"stride\":[%d,%d],\"groups\":%d,\"pad\":[%d,%d,%d,%d],\"activation\":\"%s\",\"epsilon\":%.9g,"
+		"\"momentum\":%.9g,"
+		"\"rate\":%.9g,\"shape\":[", a->filters, a->kernel[0], a->kernel[1], a->stride[0], a->stride[1], a->groups, a->pad[0], a->pad[1], a->pad[2],
+		a->pad[3], c5_activation_name(a->activation), (double)a->epsilon, (double)a->momentum, (double)a->rate);
 	for (int k = 0; k < a->rank; k++) fprintf(f, "%s%d", k ? "," : "", a->shape[k]);
 	fprintf(f, "],\"params\":[");
 	for (int k = 0; k < a->n_params; k++) {
@@ -188,9 +192,10 @@ static int run(bench *b)
 	if (!err) {
 		qsort(took, (size_t)s->reps, sizeof *took, by_value);
 		double median = took[s->reps / 2];
-		printf("{\"net\":\"%s\",\"mode\":\"%s\",\"precision\":\"%s\",\"size\":%" PRId64 ",\"batch\":%" PRId64 ",\"device\":\"%s\",\"ms\":%.4f,\"least_ms\":%.4f,"
-			"\"items_s\":%.2f,\"share_conv\":%.4f,\"mib\":%.1f,\"losses\":[", s->net, s->mode, s->precision, s->size, s->batch, c5_device_name(b->device), median * 1e3,
-			took[0] * 1e3, (double)s->batch / median, measured > 0 ? times.conv_s / measured : 0, (double)c5_net_bytes(b->net) / (1 << 20));
+		printf("{\"net\":\"%s\",\"mode\":\"%s\",\"precision\":\"%s\",\"size\":%" PRId64 ",\"batch\":%" PRId64 ",\"device\":\"%s\",\"ms\":%.4f,"
+			"\"least_ms\":%.4f,"
+			"\"items_s\":%.2f,\"share_conv\":%.4f,\"mib\":%.1f,\"losses\":[", s->net, s->mode, s->precision, s->size, s->batch, c5_device_name(b->device),
+			median * 1e3, took[0] * 1e3, (double)s->batch / median, measured > 0 ? times.conv_s / measured : 0, (double)c5_net_bytes(b->net) / (1 << 20));
 		for (int i = 0; i < 8 && i < index; i++) printf("%s%.7g", i ? "," : "", b->losses[i]);
 		printf("]}\n");
 	}

@@ -35,7 +35,8 @@ int main(int argc, char **argv)
 	double seconds = 0;
 	int err = argc == 4 ? C5_OK : c5_fail(C5_EUSAGE, "usage: bench_read FILE.h5 STACK ORDER");
 	if (err < 0 || (err = load_order(argv[3], &order, &n)) < 0) goto done;
-	if ((err = c5_file_open(&file, argv[1], C5_READ, NULL)) < 0 || (err = c5_array_open(&stack, file, argv[2])) < 0 || (err = c5_codec_open(&codec)) < 0) goto done;
+	if ((err = c5_file_open(&file, argv[1], C5_READ, NULL)) < 0 || (err = c5_array_open(&stack, file, argv[2])) < 0 || (err = c5_codec_open(&codec)) < 0)
+		goto done;
 	const c5_array_spec *s = c5_array_spec_of(stack);
 	size_t pixels = s->dims[s->rank - 1] * s->dims[s->rank - 2];
 	if (s->dtype != C5_U16) {

@@ -230,7 +230,8 @@ int main(int argc, char **argv)
 	} else if (f && argc > 5 && strcmp(argv[1], "run") == 0) {
 		for (int i = 5; err == C5_OK && i < argc; i++) err = run_one(f, argv[3], (uint32_t)atoi(argv[4]), strtoull(argv[i], NULL, 10));
 	} else {
-		fprintf(stderr, "bench_search: run FUNCTION ALGORITHM TRIALS SEED ... | value FUNCTION NUMBER ... | slow FUNCTION TRIAL NUMBER ... | least FUNCTION | list\n");
+		fprintf(stderr, "bench_search: run FUNCTION ALGORITHM TRIALS SEED ... | value FUNCTION NUMBER ... | slow FUNCTION TRIAL NUMBER ... | least "
+			"FUNCTION | list\n");
 		return 2;
 	}
 	if (err < 0) fprintf(stderr, "bench_search: %s\n", c5_error_last());

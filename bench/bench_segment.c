@@ -2,10 +2,10 @@
  *
  *     bench_segment [--repeat N] [any option of `cyto5 segment`] IMAGE TRUTH [IMAGE TRUTH ...]
  *
- * A line a frame: name, objects in the truth, objects found, SEG (mean over the truth's objects of the overlap, IoU, with the object that covers more than
- * half of it, else 0), Dice of what is object at all, average precision at IoU 0.5 (TP / (TP + FP + FN)), milliseconds of processor time (the best of N; one thread).
- * The last line has the means: SEG over all objects of all frames, the rest over frames. Labels that differ between repeats, or with a segmenter
- * that has seen another frame, are an error. */
+ * A line a frame: name, objects in the truth, objects found, SEG (mean over the truth's objects of the overlap, IoU, with the object that covers more
+ * than half of it, else 0), Dice of what is object at all, average precision at IoU 0.5 (TP / (TP + FP + FN)), milliseconds of processor time (the
+ * best of N; one thread). The last line has the means: SEG over all objects of all frames, the rest over frames. Labels that differ between repeats,
+ * or with a segmenter that has seen another frame, are an error. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -74,8 +74,8 @@ static int compare(marks *to, const image *truth, const uint32_t *labels, uint32
 		if (g > most) most = g;
 		truth_px += g != 0, found_px += labels[i] != 0, shared_px += g && labels[i];
 	}
-	if ((err = c5_alloc(&both, ((size_t)most + 1) * ((size_t)n + 1), sizeof *both)) < 0 || (err = c5_alloc(&in_truth, (size_t)most + 1, sizeof *in_truth)) < 0 ||
-	    (err = c5_alloc(&in_found, (size_t)n + 1, sizeof *in_found)) < 0)
+	if ((err = c5_alloc(&both, ((size_t)most + 1) * ((size_t)n + 1), sizeof *both)) < 0 ||
+	    (err = c5_alloc(&in_truth, (size_t)most + 1, sizeof *in_truth)) < 0 || (err = c5_alloc(&in_found, (size_t)n + 1, sizeof *in_found)) < 0)
 		goto done;
 	for (size_t i = 0; i < pixels; i++) {
 		const uint32_t g = label_at(truth, i), r = labels[i];
@@ -110,7 +110,10 @@ static int measure(marks *to, const char *image_path, const char *truth_path, co
 	int err;
 	*to = (marks){ 0 };
 	if ((err = load(image_path, &frame)) < 0 || (err = load(truth_path, &truth)) < 0) goto done;
-	if (frame.height != truth.height || frame.width != truth.width) { err = c5_fail(C5_EINPUT, "%s: not the size of %s", truth_path, image_path); goto done; }
+	if (frame.height != truth.height || frame.width != truth.width) {
+		err = c5_fail(C5_EINPUT, "%s: not the size of %s", truth_path, image_path);
+		goto done;
+	}
 	const size_t n = frame.height * frame.width;
 	if ((err = c5_alloc(&labels, n, sizeof *labels)) < 0 || (err = c5_alloc(&again, n, sizeof *again)) < 0) goto done;
 	if ((err = c5_segmenter_open(&s, params, frame.height, frame.width)) < 0) goto done;
@@ -148,12 +151,14 @@ int main(int argc, char **argv)
 		marks m;
 		if ((err = measure(&m, words[i], words[i + 1], &params, set.repeat)) < 0) goto done;
 		const char *slash = strrchr(words[i], '/');
-		printf("%s %zu %zu %.4f %.4f %.4f %.1f\n", slash ? slash + 1 : words[i], m.truth, m.found, m.truth ? m.seg / (double)m.truth : 1, m.dice, m.precision, m.ms);
+		printf("%s %zu %zu %.4f %.4f %.4f %.1f\n", slash ? slash + 1 : words[i], m.truth, m.found, m.truth ? m.seg / (double)m.truth : 1, m.dice,
+			m.precision, m.ms);
 		fflush(stdout);
 		all.seg += m.seg, all.truth += m.truth, all.found += m.found, all.dice += m.dice, all.precision += m.precision, all.ms += m.ms;
 	}
 	const double frames = n / 2;
-	printf("mean %zu %zu %.4f %.4f %.4f %.1f\n", all.truth, all.found, all.truth ? all.seg / (double)all.truth : 1, all.dice / frames, all.precision / frames, all.ms / frames);
+	printf("mean %zu %zu %.4f %.4f %.4f %.1f\n", all.truth, all.found, all.truth ? all.seg / (double)all.truth : 1, all.dice / frames,
+		all.precision / frames, all.ms / frames);
 done:
 	if (err < 0) fprintf(stderr, "bench_segment: %s\n", c5_error_last());
 	free(words);

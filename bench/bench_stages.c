@@ -22,7 +22,8 @@
 #include "segment/segment.h"
 
 enum stage { DECODE, SHA, SHUFFLE, DEFLATE, CHECKSUM, WRITE, SYNC, UNPACK, SEGMENT, PACK_MASK, REGIONS, INTENSITY, CROP, STAGES };
-static const char *const names[STAGES] = { "decode", "sha256", "shuffle", "deflate", "fletcher32", "write", "sync", "unpack", "segment", "pack mask", "regions", "intensity", "crop" };
+static const char *const names[STAGES] = { "decode", "sha256", "shuffle", "deflate", "fletcher32", "write", "sync", "unpack", "segment", "pack mask",
+	"regions", "intensity", "crop" };
 
 typedef struct bench {
 	c5_scan *scan;
@@ -51,12 +52,14 @@ static void add(bench *b, enum stage stage, double *since)
 
 static int open_bench(bench *b, const char *folder)
 {
-	const c5_opt_group groups[] = { { "scan", c5_scan_opts, &b->scan_params }, { "segment", c5_segment_opts, &b->segment_params }, { "crop", c5_crop_opts, &b->crop_params }, { NULL, NULL, NULL } };
+	const c5_opt_group groups[] = { { "scan", c5_scan_opts, &b->scan_params }, { "segment", c5_segment_opts, &b->segment_params },
+		{ "crop", c5_crop_opts, &b->crop_params }, { NULL, NULL, NULL } };
 	const char *inputs[] = { folder };
 	int err;
 	for (const c5_opt_group *g = groups; g->title; g++)
 		if ((err = c5_opt_defaults(g->table, g->settings)) < 0) return err;
-	if ((err = c5_scan_inputs(&b->scan, &b->scan_params, 1, inputs)) < 0 || (err = c5_frame_reader_open(&b->reader, b->scan, &b->scan_params)) < 0) return err;
+	if ((err = c5_scan_inputs(&b->scan, &b->scan_params, 1, inputs)) < 0 || (err = c5_frame_reader_open(&b->reader, b->scan, &b->scan_params)) < 0)
+		return err;
 	const c5_series *s = &b->scan->series[0];
 	if (s->error || s->dtype != C5_U16) return c5_fail(C5_EINPUT, "%s: 16-bit frames expected", folder);
 	b->height = s->height, b->width = s->width, b->bytes = b->height * b->width * 2;
@@ -65,10 +68,12 @@ static int open_bench(bench *b, const char *folder)
 	if (b->fd >= 0) unlink(file);
 	free(file);
 	if (b->fd < 0) return c5_fail(C5_EIO, "%s: no file can be made beside it", folder);
-	if ((err = c5_codec_open(&b->codec)) < 0 || (err = c5_deflater_open(&b->deflater)) < 0 || (err = c5_segmenter_open(&b->segmenter, &b->segment_params, b->height, b->width)) < 0) return err;
+	if ((err = c5_codec_open(&b->codec)) < 0 || (err = c5_deflater_open(&b->deflater)) < 0 ||
+	    (err = c5_segmenter_open(&b->segmenter, &b->segment_params, b->height, b->width)) < 0) return err;
 	size_t n = b->height * b->width, crop = (size_t)b->crop_params.size * (size_t)b->crop_params.size;
-	if ((err = c5_alloc(&b->pixels, n, 2)) < 0 || (err = c5_alloc(&b->back, n, 2)) < 0 || (err = c5_alloc(&b->narrow, n, 2)) < 0 || (err = c5_alloc(&b->crop, crop, 2)) < 0 ||
-	    (err = c5_alloc(&b->labels, n, 4)) < 0 || (err = c5_alloc(&b->packed, c5_chunk_bound(b->bytes), 1)) < 0 || (err = c5_alloc(&b->scratch, c5_chunk_bound(b->bytes), 1)) < 0)
+	if ((err = c5_alloc(&b->pixels, n, 2)) < 0 || (err = c5_alloc(&b->back, n, 2)) < 0 || (err = c5_alloc(&b->narrow, n, 2)) < 0 ||
+	    (err = c5_alloc(&b->crop, crop, 2)) < 0 || (err = c5_alloc(&b->labels, n, 4)) < 0 ||
+	    (err = c5_alloc(&b->packed, c5_chunk_bound(b->bytes), 1)) < 0 || (err = c5_alloc(&b->scratch, c5_chunk_bound(b->bytes), 1)) < 0)
 		return err;
 	return C5_OK;
 }
@@ -105,7 +110,8 @@ static int pack_stages(bench *b, uint64_t at)
 	add(b, DEFLATE, &t);
 	uint32_t check = c5_fletcher32(b->scratch, deflated);
 	add(b, CHECKSUM, &t);
-	if (deflated + 4 != size || memcmp(b->packed, b->scratch, deflated) != 0 || check != (b->packed[size - 4] | (uint32_t)b->packed[size - 3] << 8 | (uint32_t)b->packed[size - 2] << 16 |
+	if (deflated + 4 != size || memcmp(b->packed, b->scratch, deflated) != 0 ||
+	    check != (b->packed[size - 4] | (uint32_t)b->packed[size - 3] << 8 | (uint32_t)b->packed[size - 2] << 16 |
 	    (uint32_t)b->packed[size - 1] << 24))
 		return c5_fail(C5_EFAIL, "the parts do not make the whole");
 	t = c5_clock_s();
@@ -139,7 +145,8 @@ static int measure_stages(bench *b)
 	for (uint32_t i = 0; i < k && err == C5_OK; i++) {
 		const c5_region *r = &regions[i];
 		c5_crop_window window;
-		if ((err = c5_crop_place(&window, &b->crop_params, r->centroid_y, r->centroid_x, (const uint32_t[]){ r->bbox_y0, r->bbox_x0, r->bbox_y1, r->bbox_x1 })) == C5_OK)
+		if ((err = c5_crop_place(&window, &b->crop_params, r->centroid_y, r->centroid_x,
+		    (const uint32_t[]){ r->bbox_y0, r->bbox_x0, r->bbox_y1, r->bbox_x1 })) == C5_OK)
 			err = c5_crop_cut(&b->crop_params, C5_U16, b->pixels, b->labels, b->height, b->width, &window, i + 1, C5_U16, b->crop);
 	}
 	add(b, CROP, &t);
@@ -157,7 +164,8 @@ int main(int argc, char **argv)
 	double (*all)[STAGES] = NULL, *one = NULL;
 	long repetitions = argc == 3 ? strtol(argv[2], NULL, 10) : 0;
 	int err = repetitions > 0 ? C5_OK : c5_fail(C5_EUSAGE, "usage: bench_stages FOLDER REPETITIONS");
-	if (err < 0 || (err = open_bench(&b, argv[1])) < 0 || (err = c5_alloc(&all, (size_t)repetitions, sizeof *all)) < 0 || (err = c5_alloc(&one, (size_t)repetitions, sizeof *one)) < 0) goto done;
+	if (err < 0 || (err = open_bench(&b, argv[1])) < 0 || (err = c5_alloc(&all, (size_t)repetitions, sizeof *all)) < 0 ||
+	    (err = c5_alloc(&one, (size_t)repetitions, sizeof *one)) < 0) goto done;
 	const c5_series *s = &b.scan->series[0];
 	for (long r = -1; r < repetitions; r++) { /* the first round warms up */
 		memset(b.seconds, 0, sizeof b.seconds);

@@ -2,7 +2,8 @@
  *
  *     bench_stain [--size PX] [--channels N] [--depth N] [--width W] [--tile PX] [--precision fp32|bf16] [--reps N] [--dump DIR]
  *
- * The network is that of `cyto5 stain train --method dense`, its numbers are random. One JSON line: seconds a frame (median, least), megapixels a second.
+ * The network is that of `cyto5 stain train --method dense`, its numbers are random. One JSON line: seconds a frame (median, least), megapixels a
+ * second.
  * --dump writes what another library needs to repeat it: stain.json, weights.f32 (layer by layer, as the model has them), input.f32, output.f32. */
 #include <inttypes.h>
 #include <math.h>
@@ -32,7 +33,8 @@ static const c5_opt opts[] = {
 	{ 0 }
 };
 
-typedef struct bench { settings set; c5_device *device; c5_model *model; c5_weights *weights; c5_stainer *stainer; float *input, *map; c5_recipe recipe; } bench;
+typedef struct bench { settings set; c5_device *device; c5_model *model; c5_weights *weights; c5_stainer *stainer; float *input, *map;
+	c5_recipe recipe; } bench;
 
 static int write_floats(const char *dir, const char *name, const float *data, size_t n)
 {
@@ -59,8 +61,8 @@ static int dump(const bench *b)
 	FILE *f = path ? fopen(path, "w") : NULL;
 	int err = f ? C5_OK : c5_fail(C5_EIO, "%s: cannot be written", path ? path : b->set.dump);
 	if (err < 0) goto done;
-	fprintf(f, "{\"epsilon\":%g,\"size\":%" PRId64 ",\"channels\":%" PRId64 ",\"depth\":%" PRId64 ",\"tile\":%zu,\"step\":%zu,\"arrays\":[", norm_epsilon(b->model), b->set.size, b->set.channels, b->set.depth,
-		c5_stainer_tiling(b->stainer)->size[0], c5_stainer_tiling(b->stainer)->step[0]);
+	fprintf(f, "{\"epsilon\":%g,\"size\":%" PRId64 ",\"channels\":%" PRId64 ",\"depth\":%" PRId64 ",\"tile\":%zu,\"step\":%zu,\"arrays\":[",
+		norm_epsilon(b->model), b->set.size, b->set.channels, b->set.depth, c5_stainer_tiling(b->stainer)->size[0], c5_stainer_tiling(b->stainer)->step[0]);
 	bool first = true;
 	for (int l = 0; l < b->model->n_layers; l++)
 		for (int p = 0; p < b->model->layers[l].n_params; p++, first = false) {
@@ -102,10 +104,12 @@ static int open_bench(bench *b)
 	const size_t pixels = (size_t)s->size * (size_t)s->size;
 	c5_random r;
 	int err;
-	b->recipe = (c5_recipe){ .dense = true, .channels = 1, .planes = (int)s->channels, .markers = 1, .mean = { 0 }, .sd = { 1 }, .block = 16, .stride = 8 };
+	b->recipe = (c5_recipe){ .dense = true, .channels = 1, .planes = (int)s->channels, .markers = 1, .mean = { 0 }, .sd = { 1 }, .block = 16,
+		.stride = 8 };
 	for (int i = 0; i < (int)s->channels; i++) b->recipe.plane[i] = i;
-	if ((err = c5_stain_dense_net(&b->model, (int)s->channels, 64, 64, 1, false, (int)s->depth, s->width)) < 0 || (err = c5_weights_new(&b->weights, b->model)) < 0 ||
-	    (err = c5_device_open(&b->device, s->device)) < 0 || (err = c5_alloc_aligned(&b->input, pixels * (size_t)s->channels, sizeof(float))) < 0 ||
+	if ((err = c5_stain_dense_net(&b->model, (int)s->channels, 64, 64, 1, false, (int)s->depth, s->width)) < 0 ||
+	    (err = c5_weights_new(&b->weights, b->model)) < 0 || (err = c5_device_open(&b->device, s->device)) < 0 ||
+	    (err = c5_alloc_aligned(&b->input, pixels * (size_t)s->channels, sizeof(float))) < 0 ||
 	    (err = c5_alloc_aligned(&b->map, pixels, sizeof(float))) < 0)
 		return err;
 	draw(b);
@@ -134,7 +138,8 @@ static int run(bench *b)
 	if (err == C5_OK) {
 		qsort(took, (size_t)b->set.reps, sizeof *took, by_value);
 		const double median = took[b->set.reps / 2];
-		printf("{\"seconds\":%.6f,\"least\":%.6f,\"megapixels_s\":%.4f,\"device\":\"%s\"}\n", median, took[0], (double)(b->set.size * b->set.size) / median / 1e6, c5_device_name(b->device));
+		printf("{\"seconds\":%.6f,\"least\":%.6f,\"megapixels_s\":%.4f,\"device\":\"%s\"}\n", median, took[0],
+			(double)(b->set.size * b->set.size) / median / 1e6, c5_device_name(b->device));
 	}
 	free(took);
 	return err;

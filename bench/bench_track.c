@@ -178,7 +178,8 @@ static int show(shown *s, const movie *m, uint32_t t, const choice *o)
 		s->labels[i] = fresh[in[i]] == UINT32_MAX ? 0 : fresh[in[i]];
 	}
 	s->n = n;
-	if ((err = c5_alloc(&s->ids, n + 1, 4)) < 0 || (err = c5_alloc(&r, n + 1, sizeof *r)) < 0 || (err = c5_alloc(&s->objects, n + 1, sizeof *s->objects)) < 0) return err;
+	if ((err = c5_alloc(&s->ids, n + 1, 4)) < 0 || (err = c5_alloc(&r, n + 1, sizeof *r)) < 0 ||
+	    (err = c5_alloc(&s->objects, n + 1, sizeof *s->objects)) < 0) return err;
 	for (uint32_t id = 0; id < IDS; id++)
 		if (fresh[id] && fresh[id] != UINT32_MAX) s->ids[fresh[id] - 1] = id;
 	err = c5_regions_measure(s->labels, m->h, m->w, n, r);
@@ -206,7 +207,8 @@ static void judge(const c5_tracks *r, const uint32_t *id_of, const movie *m, con
 		prev[i] = up ? last[up] : 0;
 		last[id] = i + 1;
 	}
-	for (size_t k = 0; k < r->n_links; k++) got[r->links[k].to] = r->links[k].from + 1, kind[r->links[k].to] = (uint8_t)r->links[k].kind, mine[r->links[k].from]++;
+	for (size_t k = 0; k < r->n_links; k++)
+		got[r->links[k].to] = r->links[k].from + 1, kind[r->links[k].to] = (uint8_t)r->links[k].kind, mine[r->links[k].from]++;
 	for (size_t i = 0; i < n; i++) {
 		uint32_t mother = prev[i] ? id_of[prev[i] - 1] : 0;
 		bool divides = born[i] && children[mother] >= 2;
@@ -220,15 +222,18 @@ static void judge(const c5_tracks *r, const uint32_t *id_of, const movie *m, con
 			printf("  frame %u id %u (%.0f, %.0f) area %.0f: truly from %u, is from %u %s\n", b->frame, id_of[i], b->y, b->x, b->area, mother,
 				got[i] ? id_of[got[i] - 1] : 0, kind[i] == C5_LINK_DIVISION ? "(division)" : "");
 		}
-		if (prev[i] && !born[i] && r->nodes[i].frame - r->nodes[prev[i] - 1].frame > 1) breaks++, bridged += prev[i] == got[i] && kind[i] != C5_LINK_DIVISION;
+		if (prev[i] && !born[i] && r->nodes[i].frame - r->nodes[prev[i] - 1].frame > 1)
+			breaks++, bridged += prev[i] == got[i] && kind[i] != C5_LINK_DIVISION;
 	}
 	for (uint32_t id = 0; id < IDS; id++) divisions += children[id] >= 2, good += children[id] >= 2 && right[id] == children[id];
 	found = r->divisions;
-	double ea = (double)(links - kept), ed = (double)(r->n_links - kept), p = found ? (double)good / (double)found : 0, c = divisions ? (double)good / (double)divisions : 0;
-	printf("objects %zu tracks %zu links %zu; AOGM %.1f (EA %.0f ED %.0f EC %zu), TRA %.6f; divisions %zu found %zu right %zu F1 %.4f (precision %.4f recall %.4f); "
+	double ea = (double)(links - kept), ed = (double)(r->n_links - kept), p = found ? (double)good / (double)found : 0,
+		c = divisions ? (double)good / (double)divisions : 0;
+	printf("objects %zu tracks %zu links %zu; AOGM %.1f (EA %.0f ED %.0f EC %zu), TRA %.6f; divisions %zu found %zu right %zu F1 %.4f (precision %.4f "
+		"recall %.4f); "
 		"bridged %zu of %zu (%.4f)\n", n, r->n_tracks, links, 1.5 * ea + ed + (double)wrong, ea, ed, wrong,
-		1 - (1.5 * ea + ed + (double)wrong) / (10.0 * (double)n + 1.5 * (double)links), divisions, found, good, found + divisions ? 2.0 * (double)good / (double)(found + divisions) : 0,
-		p, c, bridged, breaks, breaks ? (double)bridged / (double)breaks : 1);
+		1 - (1.5 * ea + ed + (double)wrong) / (10.0 * (double)n + 1.5 * (double)links), divisions, found, good,
+		found + divisions ? 2.0 * (double)good / (double)(found + divisions) : 0, p, c, bridged, breaks, breaks ? (double)bridged / (double)breaks : 1);
 	free(last), free(prev), free(got), free(children), free(right), free(mine), free(ok), free(kind), free(born);
 }
 
@@ -252,7 +257,8 @@ static int run(const movie *m, const choice *o)
 	if ((err = c5_alloc(&id_of, nodes + 1, 4)) < 0) goto done;
 	for (uint32_t t = 0; t < n; t++) {
 		double start = cpu_s();
-		c5_track_frame f = { .frame = s[t].frame, .n = s[t].n, .objects = s[t].objects, .labels = o->ellipses ? NULL : s[t].labels, .height = m->h, .width = m->w };
+		c5_track_frame f = { .frame = s[t].frame, .n = s[t].n, .objects = s[t].objects, .labels = o->ellipses ? NULL : s[t].labels, .height = m->h,
+			.width = m->w };
 		if ((err = c5_tracker_add_frame(tracker, &f)) < 0) goto done;
 		double took = cpu_s() - start;
 		spent += took, worst = took > worst ? took : worst;
@@ -286,7 +292,8 @@ int main(int argc, char **argv)
 	int err = C5_OK;
 	if (!made && !ctc) err = c5_fail(C5_EUSAGE, "usage: bench_track ctc MASKS TRACKS.txt | made CELLS FRAMES SEED [OPTION VALUE ...]");
 	if (err == C5_OK) err = c5_opt_defaults(c5_track_opts, &o.params);
-	const struct { const char *name; int64_t *to; } own[] = { { "every", &o.every }, { "drop", &o.drop }, { "late", &o.late }, { "ellipses", &o.ellipses }, { "verbose", &o.verbose } };
+	const struct { const char *name; int64_t *to; } own[] = { { "every", &o.every }, { "drop", &o.drop }, { "late", &o.late },
+		{ "ellipses", &o.ellipses }, { "verbose", &o.verbose } };
 	for (int a = made ? 5 : 4; err == C5_OK && a + 1 < argc; a += 2) {
 		size_t k = 0;
 		while (k < 5 && strcmp(argv[a], own[k].name)) k++;

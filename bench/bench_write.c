@@ -25,7 +25,8 @@ static int load(const char *path, const size *s, uint16_t **pixels)
 	int err = c5_alloc(pixels, n, sizeof **pixels);
 	FILE *f = err == C5_OK ? fopen(path, "rb") : NULL;
 	if (err < 0) return err;
-	if (!f || fread(*pixels, sizeof **pixels, n, f) != n) err = c5_fail(C5_EINPUT, "%s: cannot be read, or holds fewer than %" PRIu64 " frames", path, s->distinct);
+	if (!f || fread(*pixels, sizeof **pixels, n, f) != n)
+		err = c5_fail(C5_EINPUT, "%s: cannot be read, or holds fewer than %" PRIu64 " frames", path, s->distinct);
 	if (f) fclose(f);
 	return err;
 }

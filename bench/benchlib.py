@@ -185,7 +185,8 @@ def write_tiff(path, frames):
         for k, frame in enumerate(frames):
             pixels = np.ascontiguousarray(frame, "<u2").tobytes()
             h, w = frame.shape
-            tags = [(256, 4, w), (257, 4, h), (258, 3, 16), (259, 3, 1), (262, 3, 1), (273, 4, at + size), (277, 3, 1), (278, 4, h), (279, 4, len(pixels))]
+            tags = [(256, 4, w), (257, 4, h), (258, 3, 16), (259, 3, 1), (262, 3, 1), (273, 4, at + size), (277, 3, 1), (278, 4, h),
+                    (279, 4, len(pixels))]
             after = 0 if k + 1 == len(frames) else at + size + len(pixels)
             f.write(struct.pack("<H", entries) + b"".join(struct.pack("<HHII", t, kind, 1, v) for t, kind, v in tags) + struct.pack("<I", after))
             f.write(pixels)

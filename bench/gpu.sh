@@ -2,10 +2,10 @@
 #
 #     sh bench/gpu.sh
 #
-# Builds the preset `cuda`; runs the layers' tests on the GPU and the two backends against each other; runs the latter again under compute-sanitizer, where there
-# is one (memcheck, racecheck, initcheck, synccheck); then resnet18 and unet in bfloat16, training and inference, beside PyTorch on the same GPU (channels last,
-# autocast, cudnn.benchmark): needs a Python with torch for CUDA, named by C5_NN_PEERS. C5_QUICK=1 leaves out the sanitizer. Exits 1 when anything failed or a
-# bar was missed, 77 without a GPU.
+# Builds the preset `cuda`; runs the layers' tests on the GPU and the two backends against each other; runs the latter again under
+# compute-sanitizer, where there is one (memcheck, racecheck, initcheck, synccheck); then resnet18 and unet in bfloat16, training and inference,
+# beside PyTorch on the same GPU (channels last, autocast, cudnn.benchmark): needs a Python with torch for CUDA, named by C5_NN_PEERS.
+# C5_QUICK=1 leaves out the sanitizer. Exits 1 when anything failed or a bar was missed, 77 without a GPU.
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(dirname "$here")
@@ -34,5 +34,6 @@ else
 	done
 fi
 echo "## bench" >&2
-C5_BUILD="$root/build/cuda" C5_NN_DEVICE=cuda /usr/bin/python3 "$here/nn.py" resnet18:train:bf16 resnet18:infer:bf16 unet:train:bf16 unet:infer:bf16 || code=1
+C5_BUILD="$root/build/cuda" C5_NN_DEVICE=cuda /usr/bin/python3 "$here/nn.py" \
+	resnet18:train:bf16 resnet18:infer:bf16 unet:train:bf16 unet:infer:bf16 || code=1
 exit $code

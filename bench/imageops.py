@@ -68,7 +68,8 @@ def main():
     same = {"label": np.array_equal(ours["labels"], labels), "distance": np.array_equal(ours["distance"], np.rint(distance ** 2)),
             "watershed": (ours["basins"] != basins).sum() < 1e-3 * mask.sum() and np.array_equal(ours["basins"] > 0, basins > 0),
             "regions": rows.shape == want.shape and np.allclose(rows, want, rtol=1e-9, atol=1e-9)}
-    print(f"{size} x {size}, {count} objects, {markers.max()} markers, {mask.mean():.0%} object; basins differ on {(ours['basins'] != basins).sum()} px")
+    print(f"{size} x {size}, {count} objects, {markers.max()} markers, {mask.mean():.0%} object; basins differ "
+          f"on {(ours['basins'] != basins).sum()} px")
     for name, bar in BARS.items():
         ratio = theirs[name] / spans[name]
         print(f"{name}: {spans[name]:.1f} ms, SciPy or scikit-image {theirs[name]:.1f} ms: {ratio:.1f} times as fast (bar {bar}); "

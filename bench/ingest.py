@@ -57,9 +57,12 @@ with Scratch("ingest") as scratch:
         seconds, cpu = (median(r[k] for r in results[f"cyto5 {threads}"]) for k in (0, 1))
         best = min(((p, w) for p in peers for w in workers), key=lambda k: median(r[2] for r in results[k]))
         whole, peer_cpu, inside = (median(r[k] for r in results[best]) for k in (0, 1, 2))
-        versions = subprocess.run([best[0], "-c", "import h5py, tifffile; print('h5py', h5py.__version__, 'HDF5', h5py.version.hdf5_version, 'tifffile', tifffile.__version__)"],
+        versions = subprocess.run([best[0], "-c",
+                                   "import h5py, tifffile; print('h5py', h5py.__version__, 'HDF5', h5py.version.hdf5_version, 'tifffile', "
+                                   "tifffile.__version__)"],
                                   capture_output=True, text=True, check=True).stdout.strip()
-        tell("ingest", f"{FRAMES} frames, {what}, against tifffile + h5py", inside / seconds, 3 if threads == "all" else None, shape=list(shape), ranks=1,
-             threads=cores if threads == "all" else 1, repetitions=REPS, peer=versions, peer_workers=best[1], cyto5_s=seconds, peer_process_s=whole, peer_inside_s=inside,
-             cyto5_cpu_s=cpu, peer_cpu_s=peer_cpu, cyto5_MB_per_s=float(np.prod(shape)) * 2 / 1e6 / seconds, whole_processes=whole / seconds)
+        tell("ingest", f"{FRAMES} frames, {what}, against tifffile + h5py", inside / seconds, 3 if threads == "all" else None, shape=list(shape),
+             ranks=1, threads=cores if threads == "all" else 1, repetitions=REPS, peer=versions, peer_workers=best[1], cyto5_s=seconds,
+             peer_process_s=whole, peer_inside_s=inside, cyto5_cpu_s=cpu, peer_cpu_s=peer_cpu,
+             cyto5_MB_per_s=float(np.prod(shape)) * 2 / 1e6 / seconds, whole_processes=whole / seconds)
 end()

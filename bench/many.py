@@ -55,5 +55,6 @@ with Scratch("many") as scratch:
     tell("many", f"telling what is in each of {N} experiments (--all)", median(listed["all"]), None, unit=" s", experiments=N, repetitions=REPS)
     results = interleave({"empty": add(empty), "many": add(many)}, reps=max(REPS, 9))
     a, b = median(results["empty"]), median(results["many"])
-    tell("many", f"adding one experiment to {N} against adding it to an empty container", b / a, 2.0, atleast=False, seconds_empty=a, seconds_many=b, repetitions=max(REPS, 9))
+    tell("many", f"adding one experiment to {N} against adding it to an empty container", b / a, 2.0, atleast=False, seconds_empty=a, seconds_many=b,
+         repetitions=max(REPS, 9))
 end()

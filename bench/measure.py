@@ -8,8 +8,8 @@ The Python must have py-ctcmetrics (1.3.3 was used). Where the truth has no SEG 
 links made for it. Prints one JSON object; exit status 1 if a figure differs by more than 1e-9 or the times are below --least apart."""
 import argparse, json, os, re, statistics, subprocess, sys, tempfile, time
 
-SAME = ["SEG", "DET", "TRA", "LNK", "AOGM", "AOGM_0", "AOGM_NS", "AOGM_FN", "AOGM_FP", "AOGM_ED", "AOGM_EA", "AOGM_EC", "OP_CSB", "OP_CTB", "CT", "TF", "CCA",
-        "MOTA", "HOTA", "CHOTA", "IDF1"] + [f"{n}({i})" for n in ("BC", "BIO", "OP_CLB") for i in range(4)]
+SAME = ["SEG", "DET", "TRA", "LNK", "AOGM", "AOGM_0", "AOGM_NS", "AOGM_FN", "AOGM_FP", "AOGM_ED", "AOGM_EA", "AOGM_EC", "OP_CSB", "OP_CTB", "CT",
+        "TF", "CCA", "MOTA", "HOTA", "CHOTA", "IDF1"] + [f"{n}({i})" for n in ("BC", "BIO", "OP_CLB") for i in range(4)]
 THEIRS = """
 import contextlib, io, json, sys
 from ctc_metrics.scripts.evaluate import evaluate_sequence
@@ -52,7 +52,8 @@ def main():
     apart = {k: [ours["figures"][k], theirs[k]] for k in SAME
              if (ours["figures"][k] is None) != (theirs[k] is None) or (theirs[k] is not None and abs(ours["figures"][k] - theirs[k]) > 1e-9)}
     ratio = statistics.median(theirs_s) / statistics.median(ours_s)
-    print(json.dumps({"cyto5_s": ours_s, "py_ctcmetrics_s": theirs_s, "times_faster": ratio, "figures_compared": len(SAME), "figures_apart": apart}, indent=1))
+    print(json.dumps({"cyto5_s": ours_s, "py_ctcmetrics_s": theirs_s, "times_faster": ratio, "figures_compared": len(SAME), "figures_apart": apart},
+                     indent=1))
     return 1 if apart or ratio < a.least else 0
 
 

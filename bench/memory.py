@@ -17,7 +17,8 @@ with Scratch("memory") as scratch:
     with open(scratch("job.yml"), "w", encoding="utf-8") as f:
         f.write(STEPS)
     whole = real_frames(scratch)
-    pieces = [frame[y:y + SIDE, x:x + SIDE] for frame in whole for y in range(0, frame.shape[0] - SIDE + 1, SIDE) for x in range(0, frame.shape[1] - SIDE + 1, SIDE)]
+    pieces = [frame[y:y + SIDE, x:x + SIDE] for frame in whole for y in range(0, frame.shape[0] - SIDE + 1, SIDE)
+              for x in range(0, frame.shape[1] - SIDE + 1, SIDE)]
     out, peaks = scratch("out.h5"), {}
     for frames in (FEW, MANY):
         write_tiff(scratch("in.tif"), [pieces[t % len(pieces)] for t in range(frames)])
@@ -32,6 +33,6 @@ with Scratch("memory") as scratch:
                 check("memory", "frames are missing", stack.shape[0] == frames and (stack[frames - 1] == pieces[(frames - 1) % len(pieces)]).all())
     for ranks in (1, 2):
         few, many = peaks[ranks, FEW], peaks[ranks, MANY]
-        tell("memory", f"peak of the main job, {MANY} frames against {FEW}, {ranks} rank{'s' if ranks > 1 else ''}", many / few, 1.1, atleast=False, ranks=ranks,
-             shape=[SIDE, SIDE], few_MiB=few, many_MiB=many)
+        tell("memory", f"peak of the main job, {MANY} frames against {FEW}, {ranks} rank{'s' if ranks > 1 else ''}", many / few, 1.1, atleast=False,
+             ranks=ranks, shape=[SIDE, SIDE], few_MiB=few, many_MiB=many)
 end()

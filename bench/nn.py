@@ -1,14 +1,16 @@
 #!/usr/bin/python3
-"""nn.py – networks trained and run on the CPU (or, with C5_NN_DEVICE=cuda, on a GPU), beside PyTorch, TensorFlow and onnxruntime, with the same numbers in all of them.
+"""nn.py – networks trained and run on the CPU (or, with C5_NN_DEVICE=cuda, on a GPU), beside PyTorch, TensorFlow and onnxruntime, with the same
+numbers in all of them.
 
     nn.py [NET[:MODE[:PRECISION]] ...]      NET sesmo, resnet18, unet; MODE train, infer, own; PRECISION fp32, bf16; all when left out
 
 The peers live in the Python named by C5_NN_PEERS (default: the first of C5_PEERS that has torch); OMP_NUM_THREADS is 2 unless C5_NN_THREADS says
-otherwise. All contenders are started, make their first passes (compile, choose kernels), and then take turns pass by pass; medians count, and the fastest
-peer is compared: PyTorch in both layouts and compiled (frozen for inference), TensorFlow, and for float32 inference onnxruntime. Dropout is off everywhere, so
-that the same run checks that all compute the same: the losses of the first passes agree within 1e-3 (bfloat16: 5e-2), outputs to a normalised error
-of 1e-8 (bfloat16: 1e-3). On a machine that others use too, C5_NN_CPU=1 compares the time of the processors instead of that of the clock, with threads that
-wait asleep in all contenders. Mode `own` has no peers: bfloat16 against float32, and the share of a training pass in convolutions and products."""
+otherwise. All contenders are started, make their first passes (compile, choose kernels), and then take turns pass by pass; medians count, and the
+fastest peer is compared: PyTorch in both layouts and compiled (frozen for inference), TensorFlow, and for float32 inference onnxruntime. Dropout is
+off everywhere, so that the same run checks that all compute the same: the losses of the first passes agree within 1e-3 (bfloat16: 5e-2), outputs to a
+normalised error of 1e-8 (bfloat16: 1e-3). On a machine that others use too, C5_NN_CPU=1 compares the time of the processors instead of that of the
+clock, with threads that wait asleep in all contenders. Mode `own` has no peers: bfloat16 against float32, and the share of a training pass in
+convolutions and products."""
 import json
 import os
 import subprocess
@@ -72,8 +74,8 @@ class Worker:
 
 def ours(net, mode, precision, *more):
     size, batch, _ = NETS[net]
-    return [f"{BUILD}/bench/bench_nn", "--net", net, "--size", size, "--batch", batch, "--mode", mode, "--precision", precision, "--no-dropout", "--first", 3,
-            "--reps", 1, "--device", DEVICE, *more]
+    return [f"{BUILD}/bench/bench_nn", "--net", net, "--size", size, "--batch", batch, "--mode", mode, "--precision", precision, "--no-dropout",
+            "--first", 3, "--reps", 1, "--device", DEVICE, *more]
 
 
 def peers(python, folder, mode, precision):
@@ -125,7 +127,8 @@ def beside(python, net, mode, precision):
                 workers.append(w)
         ms = take_turns(workers, NETS[net][2])
     best = min((name for name in ms if name != "cyto5"), key=ms.get)
-    tell("nn", f"{net} {mode} {precision}, against {best}", ms[best] / ms["cyto5"], BAR, time="processors" if BY_CPU else "clock", **{name + "_ms": v for name, v in ms.items()})
+    tell("nn", f"{net} {mode} {precision}, against {best}", ms[best] / ms["cyto5"], BAR, time="processors" if BY_CPU else "clock",
+         **{name + "_ms": v for name, v in ms.items()})
 
 
 def own(net):
@@ -136,7 +139,8 @@ def own(net):
         if not all([w.ready() for w in workers]):
             sys.exit("bench nn: cyto5 did not start")
         ms = take_turns(workers, NETS[net][2])
-        tell("nn", f"{net} {mode}: bf16 against fp32", ms["fp32"] / ms["bf16"], 4 if tiles else None, amx=tiles, time="processors" if BY_CPU else "clock", **{k + "_ms": v for k, v in ms.items()})
+        tell("nn", f"{net} {mode}: bf16 against fp32", ms["fp32"] / ms["bf16"], 4 if tiles else None, amx=tiles,
+             time="processors" if BY_CPU else "clock", **{k + "_ms": v for k, v in ms.items()})
     for precision in ("fp32", "bf16"):
         w = Worker("cyto5", ours(net, "train", precision, "--serve"))
         w.ready()

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""pipeline.py – a movie from TIFF to lineages: `cyto5 run` on 2 ranks (ingest, segment with the method `phase`, objects, track) against the same steps in
-tifffile, h5py, scikit-image, SciPy and LapTrack, on tmpfs.
+"""pipeline.py – a movie from TIFF to lineages: `cyto5 run` on 2 ranks (ingest, segment with the method `phase`, objects, track) against the same
+steps in tifffile, h5py, scikit-image, SciPy and LapTrack, on tmpfs.
 
     bench/pipeline.py [FOLDER]         a folder with TIFF frames; else C5_DATA, else the frames of tests/data
 
@@ -22,7 +22,8 @@ from benchlib import CYTO5, HERE, REPS, Scratch, check, end, interleave, median,
 
 FOLDER = os.path.abspath(sys.argv[1]) if len(sys.argv) > 1 else benchlib.DATA
 STEPS = "seed: 1\nsteps:\n  - ingest: {channel: phase, experiment: movie}\n  - segment: {method: phase}\n  - objects\n  - track\n"
-COUNTS, MATCHED, LINKS, RIGHT = 0.2, 0.85, 0.8, 0.97  # largest difference of all counts; least shares of cells, of links that agree, of links that are right
+# Largest difference of all counts; least shares of cells, of links that agree, of links that are right.
+COUNTS, MATCHED, LINKS, RIGHT = 0.2, 0.85, 0.8, 0.97
 
 
 def has_peer(python):
@@ -108,7 +109,8 @@ with Scratch("pipeline") as scratch:
 
     results = interleave({"one": cyto5(1), "two": cyto5(2), "peer": peer(1), "peer2": peer(2)}, reps=min(REPS, 3))
     count_a, count_b, matched, links, asked = agreement(out, peer_out)
-    print(f"# pipeline: {count_a} cells against {count_b}, {100 * matched:.1f} % of them the same, of {asked} links between those {100 * links:.1f} % agree")
+    print(f"# pipeline: {count_a} cells against {count_b}, {100 * matched:.1f} % of them the same, of {asked} links between those {100 * links:.1f} "
+          f"% agree")
     check("pipeline", f"{count_a} cells, the peer finds {count_b}", abs(count_a - count_b) <= COUNTS * count_b)
     check("pipeline", f"{100 * matched:.1f} % of the cells are the peer's", matched >= MATCHED)
     check("pipeline", f"{100 * links:.1f} % of the links are the peer's", links >= LINKS and asked > count_a / 3)
@@ -118,11 +120,14 @@ with Scratch("pipeline") as scratch:
         check("pipeline", f"{100 * share:.1f} % of the published links", share >= RIGHT)
     seconds = {k: median(r[0] for r in results[k]) for k in results}
     inside = {k: median(r[2]["seconds"] for r in results[k]) for k in ("peer", "peer2")}
-    versions = subprocess.run([peers[0], "-c", "import skimage, scipy, laptrack; print('scikit-image', skimage.__version__, 'SciPy', scipy.__version__, 'LapTrack', laptrack.__version__)"],
+    versions = subprocess.run([peers[0], "-c",
+                               "import skimage, scipy, laptrack; print('scikit-image', skimage.__version__, 'SciPy', scipy.__version__, 'LapTrack', "
+                               "laptrack.__version__)"],
                               capture_output=True, text=True, check=True).stdout.strip()
     figures = {"ranks": 2, "repetitions": min(REPS, 3), "peer": versions, "seconds": {k: round(v, 3) for k, v in seconds.items()},
-               "inside_peer": {k: round(v, 3) for k, v in inside.items()}, "steps_peer": {k: round(v, 3) for k, v in results["peer"][0][2]["steps"].items()},
-               "cells": [count_a, count_b], "cells_matched": matched, "links_agree": links}
+               "inside_peer": {k: round(v, 3) for k, v in inside.items()},
+               "steps_peer": {k: round(v, 3) for k, v in results["peer"][0][2]["steps"].items()}, "cells": [count_a, count_b],
+               "cells_matched": matched, "links_agree": links}
     name = os.path.basename(os.path.dirname(FOLDER)) or FOLDER
     tell("pipeline", f"{name}, 2 ranks against one process of scikit-image and LapTrack", inside["peer"] / seconds["two"], 10, **figures)
     tell("pipeline", f"{name}, 2 ranks against two processes of the same", inside["peer2"] / seconds["two"], None, **figures)

@@ -29,7 +29,8 @@ with Scratch("read") as scratch:
             return float(seconds), int(total)
         return call
 
-    pythons = [p for p in os.environ.get("C5_PEERS", "/usr/bin/python3").split(":") if subprocess.run([p, "-c", "import h5py"], capture_output=True, check=False).returncode == 0]
+    pythons = [p for p in os.environ.get("C5_PEERS", "/usr/bin/python3").split(":") if subprocess.run([p, "-c", "import h5py"], capture_output=True,
+            check=False).returncode == 0]
     contenders = {"cyto5": contender([os.path.join(BUILD, "bench", "bench_read"), path, stack, scratch("order")])}
     for p in pythons:
         for way in ("item", "direct"):
@@ -39,6 +40,6 @@ with Scratch("read") as scratch:
     ms = {name: 1e3 * median(r[0] for r in rs) / FRAMES for name, rs in results.items()}
     for way, bar in (("item", 1.5), ("direct", None)):
         best = min((f"{p} {way}" for p in pythons), key=ms.get)
-        tell("read", f"a frame at random, against h5py's {'ds[i]' if way == 'item' else 'read_direct'}", ms[best] / ms["cyto5"], bar, frames=FRAMES, repetitions=REPS,
-             cyto5_ms=ms["cyto5"], h5py_ms=ms[best], peer=best)
+        tell("read", f"a frame at random, against h5py's {'ds[i]' if way == 'item' else 'read_direct'}", ms[best] / ms["cyto5"], bar, frames=FRAMES,
+             repetitions=REPS, cyto5_ms=ms["cyto5"], h5py_ms=ms[best], peer=best)
 end()

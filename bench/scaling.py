@@ -22,7 +22,8 @@ with Scratch("scaling") as scratch:
     def job(ranks):
         def call():
             remove(out)
-            wall, _, text = run(mpirun(ranks, [CYTO5, "run", scratch("job.yml"), out, folder, "--threads", 1, "--quiet", "--json", "-"], launcher=True))
+            wall, _, text = run(mpirun(ranks, [CYTO5, "run", scratch("job.yml"), out, folder, "--threads", 1, "--quiet", "--json", "-"],
+                                       launcher=True))
             inside = next(json.loads(line)["seconds"] for line in text.splitlines() if '"run-end"' in line)
             if ranks not in digests:
                 digests[ranks] = contents(out)
@@ -35,7 +36,7 @@ with Scratch("scaling") as scratch:
     check("scaling", f"contents differ between ranks: {digests}", len(set(digests.values())) == 1)
     one, two = (median(r[0] for r in results[n]) for n in (1, 2))
     run_one, run_two = (median(r[1] for r in results[n]) for n in (1, 2))
-    tell("scaling", "the main job, 2 ranks against 1", one / two, 1.8, frames=FRAMES, ranks=[1, 2], threads=1, repetitions=REPS, seconds_1=one, seconds_2=two,
-         frames_per_s_1=FRAMES / one, contents=digests[1][:16], equal_ranks=[1, 2, 3, 4])
+    tell("scaling", "the main job, 2 ranks against 1", one / two, 1.8, frames=FRAMES, ranks=[1, 2], threads=1, repetitions=REPS, seconds_1=one,
+         seconds_2=two, frames_per_s_1=FRAMES / one, contents=digests[1][:16], equal_ranks=[1, 2, 3, 4])
     tell("scaling", "the run alone, 2 ranks against 1", run_one / run_two, None, frames=FRAMES, ranks=[1, 2], seconds_1=run_one, seconds_2=run_two)
 end()

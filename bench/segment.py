@@ -1,5 +1,6 @@
 #!/usr/bin/python3
-"""segment.py – how good and how fast the segmentation methods are on published recordings with masks: by the methods as they are, but for the last set.
+"""segment.py – how good and how fast the segmentation methods are on published recordings with masks: by the methods as they are, but for the last
+set.
 
     segment.py BENCH_SEGMENT DATA_FOLDER [SET ...]
 
@@ -52,7 +53,8 @@ def main():
         out = subprocess.run([bench, *settings, *words], check=True, capture_output=True, text=True, env=env, timeout=600).stdout
         truth, found, seg, dice, precision, ms = out.splitlines()[-1].split()[1:]
         worst = min(out.splitlines()[:-1], key=lambda line: float(line.split()[3]))
-        print(f"{name}: {len(words) // 2} frames, {truth} objects, {found} found: SEG {seg}, Dice {dice}, AP@.5 {precision}, {ms} ms of processor time a frame "
+        print(f"{name}: {len(words) // 2} frames, {truth} objects, {found} found: SEG {seg}, Dice {dice}, AP@.5 {precision}, {ms} ms of processor "
+              f"time a frame "
               f"(lowest SEG {worst.split()[3]}, {worst.split()[0]})")
         print(f"    {' '.join(settings)}")
         reached = {"SEG": float(seg), "Dice": float(dice)}.get(figure, 0)

@@ -12,7 +12,8 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(HERE)
 kills = sys.argv[1] if len(sys.argv) > 1 else "300"
 reads = sys.argv[2] if len(sys.argv) > 2 else "1000"
-env = {"CYTO5": os.path.join(ROOT, "build", "release", "cyto5"), "C5_SOURCE": ROOT, "OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1", **os.environ}
+env = {"CYTO5": os.path.join(ROOT, "build", "release", "cyto5"), "C5_SOURCE": ROOT, "OMPI_ALLOW_RUN_AS_ROOT": "1",
+       "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1", **os.environ}
 code = 0
 for test, arguments in (("mpi_kill.py", ["--times", kills, "--points", "2"]), ("mpi_readers.py", ["--reads", reads])):
     done = subprocess.run(["/usr/bin/python3", os.path.join(ROOT, "tests", test), *arguments], env=env, check=False)

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
-"""train.py – training shared out: images a second of `cyto5 train` on 2 ranks of 1 thread against 1 rank of 2 threads, on simulated crops, as the program
-itself tells them (each epoch but the first). Checked in the same run: 2 ranks of 1 thread give the same weights, bit for bit, as 1 rank of 1 thread.
+"""train.py – training shared out: images a second of `cyto5 train` on 2 ranks of 1 thread against 1 rank of 2 threads, on simulated crops, as the
+program itself tells them (each epoch but the first). Checked in the same run: 2 ranks of 1 thread give the same weights, bit for bit, as 1 rank of 1
+thread.
 
     bench/train.py [NET ...]            resnet18, sesmo; C5_TRAIN_PRECISION fp32 (bf16)"""
 import hashlib
@@ -50,8 +51,8 @@ def one(net):
                 os.environ["OMP_NUM_THREADS"] = str(threads)
                 path = scratch("out.h5")
                 shutil.copy(scratch("sim.h5"), path)
-                text = run(mpirun(ranks, [CYTO5, "train", path, "--config", scratch("train.yml"), "--epochs", EPOCHS, "--precision", PRECISION, "--threads", threads, "--save-every", 0,
-                                          "--quiet", "--json", "-"], launcher=True))[2]
+                text = run(mpirun(ranks, [CYTO5, "train", path, "--config", scratch("train.yml"), "--epochs", EPOCHS, "--precision", PRECISION,
+                                          "--threads", threads, "--save-every", 0, "--quiet", "--json", "-"], launcher=True))[2]
                 told = [json.loads(line) for line in text.splitlines() if '"epoch"' in line and '"items_per_s"' in line]
                 digests.setdefault((ranks, threads), weights_of(path))
                 return median([e["items_per_s"] for e in told[1:]])
@@ -61,8 +62,8 @@ def one(net):
         job(1, 1)()
         check("train", f"{net}: 2 ranks of 1 thread train other weights than 1: {digests}", digests[(1, 1)] == digests[(2, 1)])
         ranks, threads = median(got["2x1"]), median(got["1x2"])
-        tell("train", f"{net} {PRECISION}: 2 ranks x 1 thread against 1 rank x 2 threads, images a second", ranks / threads, BAR, images_s_2x1=ranks, images_s_1x2=threads,
-             weights=digests[(2, 1)][:16])
+        tell("train", f"{net} {PRECISION}: 2 ranks x 1 thread against 1 rank x 2 threads, images a second", ranks / threads, BAR, images_s_2x1=ranks,
+             images_s_1x2=threads, weights=digests[(2, 1)][:16])
 
 
 for wanted in sys.argv[1:] or list(SIZES):

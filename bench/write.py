@@ -42,7 +42,8 @@ def measure(scratch, what, frames):
 
     contenders = {}
     for ranks in (1, 2):
-        contenders[f"cyto5 {ranks}"] = contender(f"cyto5 {ranks}", mpirun(ranks, [os.path.join(BUILD, "bench", "bench_write"), out, raw] + shape), "/experiments/bench/raw/phase")
+        contenders[f"cyto5 {ranks}"] = contender(f"cyto5 {ranks}", mpirun(ranks, [os.path.join(BUILD, "bench", "bench_write"), out, raw] + shape),
+                                                 "/experiments/bench/raw/phase")
         for b in BATCHES:
             name = f"phdf5 {ranks} batch {b}"
             command = ["mpirun", "--oversubscribe", "--bind-to", "none", "-n", str(ranks), scratch("peers", "phdf5_write"), out, raw] + shape + [b, 0]
@@ -51,7 +52,8 @@ def measure(scratch, what, frames):
     rates = {name: median(r) for name, r in interleave(contenders).items()}
     remove(out)
     os.unlink(raw)
-    common = {"shape": [FRAMES, *frames.shape[1:]], "dtype": "uint16", "repetitions": REPS, "file_bytes": {"cyto5": said["cyto5 1"], "hdf5": said["hdf5 1"]}}
+    common = {"shape": [FRAMES, *frames.shape[1:]], "dtype": "uint16", "repetitions": REPS,
+              "file_bytes": {"cyto5": said["cyto5 1"], "hdf5": said["hdf5 1"]}}
     for ranks in (1, 2):
         peer = max(rates[f"phdf5 {ranks} batch {b}"] for b in BATCHES)
         tell("write", f"{what}, {ranks} rank{'s' if ranks > 1 else ''}, against parallel HDF5", rates[f"cyto5 {ranks}"] / peer, 1.6, ranks=ranks,

@@ -395,7 +395,8 @@ static int start(c5_objective *o, const c5_order *order, const c5_group *group, 
 	int err = c5_alloc(&r, 1, sizeof *r);
 	if (err < 0) goto done;
 	err = C5_ENOMEM;
-	if (!(r->dir = c5_workplace_name(c->params->scratch, order->trial, order->repeat)) || !hosts || !(script = c5_command_script(c->params, c->space, order, c->program, r->dir, group->ranks, hosts))) goto done;
+	if (!(r->dir = c5_workplace_name(c->params->scratch, order->trial, order->repeat)) || !hosts ||
+	    !(script = c5_command_script(c->params, c->space, order, c->program, r->dir, group->ranks, hosts))) goto done;
 	if (!(extra = make_extra(c, order, r->dir, group->ranks))) goto done;
 	c5_answer_begin(&r->answer, c->params->key, c->params->report_step, c->params->report_value);
 	r->begun_s = c5_clock_s();

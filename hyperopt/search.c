@@ -386,7 +386,8 @@ static int end(search *s)
 	}
 	const c5_trial *best = c5_sampler_recommend(&s->sampler, &s->history);
 	if (stops_nothing(s))
-		c5_log(C5_LOG_WARN, "early-stop: no trial reported anything on its way, so none could be stopped; a line `report STEP VALUE`, or report-step and report-value");
+		c5_log(C5_LOG_WARN, "early-stop: no trial reported anything on its way, so none could be stopped; a line `report STEP VALUE`, or report-step and "
+			"report-value");
 	if (best && (err = c5_importance_of(&importance, &s->history, s->sampler.seed)) < 0) return err;
 	if (best) return c5_store_end(s->store, best, &importance, "complete", NULL);
 	size_t failed = c5_history_count(&s->history, C5_TRIAL_FAILED);
@@ -455,8 +456,8 @@ static int share_marks(search *s)
 static int open_worker(search *s)
 {
 	if (!s->leads) return C5_OK;
-	const c5_worker_setup setup = { .objective = s->objective, .group = &s->group, .n_params = s->setup->space.n, .jobs = (size_t)s->jobs, .marks = s->marks,
-		.far = !first_rank(s), .tell = first_rank(s) ? hear : tell_first, .to = s };
+	const c5_worker_setup setup = { .objective = s->objective, .group = &s->group, .n_params = s->setup->space.n, .jobs = (size_t)s->jobs,
+		.marks = s->marks, .far = !first_rank(s), .tell = first_rank(s) ? hear : tell_first, .to = s };
 	return c5_search_worker_open(&s->worker, &setup);
 }
 

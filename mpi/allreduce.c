@@ -59,7 +59,8 @@ static int plan_spans(reduction *r)
 	int ranks = r->comm->size, n = 0, err;
 	c5_span cover[C5_TREE_SLOTS_MAX];
 	if ((err = c5_alloc(&r->first_span, (size_t)ranks + 1, sizeof *r->first_span)) < 0 ||
-	    (err = c5_alloc(&r->spans, (size_t)ranks * C5_TREE_SLOTS_MAX, sizeof *r->spans)) < 0 || (err = c5_alloc(&r->join, (size_t)ranks * C5_TREE_SLOTS_MAX, sizeof *r->join)) < 0)
+	    (err = c5_alloc(&r->spans, (size_t)ranks * C5_TREE_SLOTS_MAX, sizeof *r->spans)) < 0 ||
+	    (err = c5_alloc(&r->join, (size_t)ranks * C5_TREE_SLOTS_MAX, sizeof *r->join)) < 0)
 		return err;
 	for (int k = 0; k < ranks; k++) {
 		c5_span share = c5_tree_share(r->leaves, k, ranks);
@@ -81,7 +82,8 @@ static int make_plan(reduction *r, int leaves, size_t n)
 	if ((err = plan_spans(r)) < 0) return err;
 	int mine = r->first_span[me + 1] - r->first_span[me], others = r->first_span[ranks] - mine;
 	size_t buckets = (n + C5_BUCKET_FLOATS - 1) / C5_BUCKET_FLOATS, each = (size_t)(others + (ranks - 1) * (mine + 2));
-	if ((err = c5_alloc(&r->buckets, buckets, sizeof *r->buckets)) < 0 || (err = c5_alloc(&r->requests, buckets * each + 1, sizeof *r->requests)) < 0) return err;
+	if ((err = c5_alloc(&r->buckets, buckets, sizeof *r->buckets)) < 0 || (err = c5_alloc(&r->requests, buckets * each + 1, sizeof *r->requests)) < 0)
+		return err;
 	r->n_buckets = buckets;
 	for (size_t i = 0; i < buckets; i++) {
 		bucket *b = &r->buckets[i];
@@ -203,14 +205,16 @@ static int sum_end(c5_together *t)
 static int gather(c5_together *t, double *values, size_t n)
 {
 	reduction *r = t->ctx;
-	for (size_t at = 0; at < n; at += PIECE) MPI_Allreduce(MPI_IN_PLACE, values + at, (int)(n - at < PIECE ? n - at : PIECE), MPI_DOUBLE, MPI_SUM, r->comm->world);
+	for (size_t at = 0; at < n; at += PIECE)
+		MPI_Allreduce(MPI_IN_PLACE, values + at, (int)(n - at < PIECE ? n - at : PIECE), MPI_DOUBLE, MPI_SUM, r->comm->world);
 	return C5_OK;
 }
 
 static int gather_floats(c5_together *t, float *values, size_t n)
 {
 	reduction *r = t->ctx;
-	for (size_t at = 0; at < n; at += PIECE) MPI_Allreduce(MPI_IN_PLACE, values + at, (int)(n - at < PIECE ? n - at : PIECE), MPI_FLOAT, MPI_SUM, r->comm->world);
+	for (size_t at = 0; at < n; at += PIECE)
+		MPI_Allreduce(MPI_IN_PLACE, values + at, (int)(n - at < PIECE ? n - at : PIECE), MPI_FLOAT, MPI_SUM, r->comm->world);
 	return C5_OK;
 }
 

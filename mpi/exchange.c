@@ -256,13 +256,16 @@ static int write_at(c5_exchange *x, uint64_t at, const void *bytes, size_t n)
 {
 	MPI_Status st;
 	int count = 0;
-	if (MPI_File_write_at(x->file, (MPI_Offset)at, bytes, (int)n, MPI_BYTE, &st) == MPI_SUCCESS && MPI_Get_count(&st, MPI_BYTE, &count) == MPI_SUCCESS && (size_t)count == n)
+	if (MPI_File_write_at(x->file, (MPI_Offset)at, bytes, (int)n, MPI_BYTE, &st) == MPI_SUCCESS && MPI_Get_count(&st, MPI_BYTE, &count) == MPI_SUCCESS &&
+	    (size_t)count == n)
 		return C5_OK;
 	const uint8_t *p = bytes;
 	while (n) {
 		ssize_t put = pwrite(x->fd, p, n, (off_t)at);
 		if (put < 0 && errno == EINTR) continue;
-		if (put <= 0) return c5_fail(C5_EIO, "%s: cannot write: %s%s", x->path, strerror(put ? errno : ENOSPC), errno == ENOSPC ? "; free some space and go on with --resume" : "");
+		if (put <= 0)
+			return c5_fail(C5_EIO, "%s: cannot write: %s%s", x->path, strerror(put ? errno : ENOSPC),
+				errno == ENOSPC ? "; free some space and go on with --resume" : "");
 		p += put, at += (uint64_t)put, n -= (size_t)put;
 	}
 	return C5_OK;
@@ -542,5 +545,6 @@ int c5_exchange_end(c5_exchange *x, int code)
 	int err = x->comm->rank == 0 ? collect(x) : hand_in(x);
 	if (err < 0) fatal_again(x);
 	if ((err = c5_comm_agree(x->comm, err)) < 0) return err;
-	return c5_comm_max(x->comm, x->stopping) ? c5_fail(C5_ESTOP, "stopped by %s; what is done is committed, go on with --resume", c5_stop_reason()[0] ? c5_stop_reason() : "a signal to another rank") : C5_OK;
+	return c5_comm_max(x->comm, x->stopping) ? c5_fail(C5_ESTOP, "stopped by %s; what is done is committed, go on with --resume",
+		c5_stop_reason()[0] ? c5_stop_reason() : "a signal to another rank") : C5_OK;
 }

@@ -1,8 +1,8 @@
 /* exchange.h – how results get from the ranks that make them into the one file.
  *
  * Rank 0 owns the container. Another rank that has packed a chunk sends its size, goes on working, gets an address back when the owner
- * next looks, and writes the bytes there itself, through MPI-IO. Rows of small tables travel in the message. To commit, the owner stops handing out addresses,
- * asks all ranks to finish and sync what they were given, and commits when all have answered; nobody stops computing meanwhile.
+ * next looks, and writes the bytes there itself, through MPI-IO. Rows of small tables travel in the message. To commit, the owner stops handing out
+ * addresses, asks all ranks to finish and sync what they were given, and commits when all have answered; nobody stops computing meanwhile.
  * A rank's packed chunks that wait for an address are bounded (C5_OUTBOX_BYTES); beyond that the rank waits for the owner. */
 #ifndef C5_MPI_EXCHANGE_H
 #define C5_MPI_EXCHANGE_H

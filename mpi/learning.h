@@ -1,5 +1,5 @@
-/* learning.h – crops with classes (pipeline/learn.h) for the trainer: how each training is opened, described and closed. Shared by `cyto5 train` and by the
- * step `train` of a pipeline. */
+/* learning.h – crops with classes (pipeline/learn.h) for the trainer: how each training is opened, described and closed. Shared by `cyto5 train` and
+ * by the step `train` of a pipeline. */
 #ifndef C5_MPI_LEARNING_H
 #define C5_MPI_LEARNING_H
 

@@ -73,7 +73,8 @@ static int add_failure(runner *r, const char *name, const char *why)
 static int add_name(runner *r, const char *name)
 {
 	if (r->request->experiments && fnmatch(r->request->experiments, name, 0) != 0) return C5_OK;
-	if (r->n_names && strcmp(r->names[r->n_names - 1], name) == 0) return C5_OK; /* both lists are sorted: channels of one experiment follow each other */
+	/* both lists are sorted: channels of one experiment follow each other */
+	if (r->n_names && strcmp(r->names[r->n_names - 1], name) == 0) return C5_OK;
 	int err = c5_grow(&r->names, &r->cap_names, r->n_names + 1, sizeof *r->names);
 	if (err < 0) return err;
 	return (r->names[r->n_names++] = c5_strdup(name)) ? C5_OK : c5_fail(C5_ENOMEM, "out of memory");
@@ -144,7 +145,8 @@ static int open_container(runner *r)
 	const char *path = r->request->container;
 	int err;
 	if (access(path, F_OK) != 0) {
-		if (!c5_pipeline_find(r->pipeline, "ingest", 0) && !c5_pipeline_find(r->pipeline, "simulate", 0)) return c5_fail(C5_ENOTFOUND, "%s: no such container; make it with `cyto5 ingest`", path);
+		if (!c5_pipeline_find(r->pipeline, "ingest", 0) && !c5_pipeline_find(r->pipeline, "simulate", 0))
+			return c5_fail(C5_ENOTFOUND, "%s: no such container; make it with `cyto5 ingest`", path);
 		if ((err = c5_file_create(path, r->pipeline->title)) < 0) return err;
 		r->created = true;
 	}
@@ -190,8 +192,8 @@ static int resume_run(runner *r, uint32_t number, char *settings)
 	int err = c5_run_read(r->context.file, number, &r->info);
 	if (err < 0) return err;
 	if (!r->info.configuration || strcmp(r->info.configuration, settings) != 0)
-		return c5_fail(C5_EUSAGE, "%s: the settings differ from those of the unfinished %s; go on with the same ones, or start a new run without --resume", r->request->container,
-			c5_revision_name(number));
+		return c5_fail(C5_EUSAGE, "%s: the settings differ from those of the unfinished %s; go on with the same ones, or start a new run without --resume",
+			r->request->container, c5_revision_name(number));
 	r->summary->resumed = true;
 	return C5_OK;
 }
@@ -324,9 +326,10 @@ static void tell_memory(const runner *r, const c5_step *step, const c5_step_ops 
 	const char *what = strcmp(step->kind->name, "ingest") == 0 ? "channel" : "experiment";
 	size_t todo = 0;
 	for (size_t j = 0; j < r->plan.n_jobs; j++) todo += r->plan.jobs[j].n_outputs > 0;
-	if (r->plan.skipped) c5_log(C5_LOG_INFO, "%s: %llu %s%s as before", step->kind->name, (unsigned long long)r->plan.skipped, what, r->plan.skipped == 1 ? "" : "s");
-	if (todo) c5_log(C5_LOG_INFO, "%s: %zu %s%s, %zu units, at most about %zu MiB a rank", step->kind->name, todo, what, todo == 1 ? "" : "s", r->plan.n_units,
-		(most + (c5_comm_size(r->comm) > 1 ? C5_OUTBOX_BYTES : 0) + (c5_threads() > 1 ? C5_PACKERS_BYTES : 0)) / (1u << 20) + 24);
+	if (r->plan.skipped)
+		c5_log(C5_LOG_INFO, "%s: %llu %s%s as before", step->kind->name, (unsigned long long)r->plan.skipped, what, r->plan.skipped == 1 ? "" : "s");
+	if (todo) c5_log(C5_LOG_INFO, "%s: %zu %s%s, %zu units, at most about %zu MiB a rank", step->kind->name, todo, what, todo == 1 ? "" : "s",
+		r->plan.n_units, (most + (c5_comm_size(r->comm) > 1 ? C5_OUTBOX_BYTES : 0) + (c5_threads() > 1 ? C5_PACKERS_BYTES : 0)) / (1u << 20) + 24);
 	c5_event("step", "sii", "step", step->kind->name, "jobs", (int64_t)r->plan.n_jobs, "units", (int64_t)r->plan.n_units, (char *)NULL);
 }
 
@@ -372,7 +375,8 @@ static const char *failure_at(const runner *r, size_t j)
 	return r->plan.jobs[j].error ? r->plan.jobs[j].error : c5_exchange_failure(r->exchange, (uint32_t)j);
 }
 
-/* Rank 0: arrays that nothing was put into are made, failures recorded and their unfinished results taken out again, when the owner has let go of them. */
+/* Rank 0: arrays that nothing was put into are made, failures recorded and their unfinished results taken out again, when the owner has let go of
+ * them. */
 static int finish_step(runner *r, const c5_step *step, const c5_step_ops *ops)
 {
 	int err = C5_OK;
@@ -464,7 +468,9 @@ static int tell_plan(const runner *r)
 		if (!isnan(q->frame_interval_s)) printf(", every %g s", q->frame_interval_s);
 		printf(", %.1f MB\n", size / 1e6);
 	}
-	if (s) printf("%zu channels, %.1f MB of pixels from %zu files; about %zu MiB of memory a rank\n", s->n_series, bytes / 1e6, s->n_files, (size_t)64 + (size_t)C5_OUTBOX_BYTES / (1u << 20));
+	if (s)
+		printf("%zu channels, %.1f MB of pixels from %zu files; about %zu MiB of memory a rank\n", s->n_series, bytes / 1e6, s->n_files,
+			(size_t)64 + (size_t)C5_OUTBOX_BYTES / (1u << 20));
 	for (size_t i = 0; i < r->pipeline->n; i++) printf("step %zu: %s\n", i + 1, r->pipeline->steps[i].kind->name);
 	printf("nothing was written\n");
 	return C5_OK;
@@ -536,7 +542,8 @@ int c5_run_pipeline(c5_comm *comm, const c5_pipeline *pipeline, const c5_run_req
 	if ((err = scan_inputs(&r)) < 0) goto done;
 	if (request->dry_run) { err = tell_plan(&r); goto done; }
 	if ((err = c5_comm_hosts(comm, &r.hosts)) < 0) goto done;
-	if (first_rank(&r) && (err = steps_ready(&r)) == C5_OK && (err = open_container(&r)) == C5_OK && (err = find_names(&r)) == C5_OK && (err = begin_run(&r)) == C5_OK)
+	if (first_rank(&r) && (err = steps_ready(&r)) == C5_OK && (err = open_container(&r)) == C5_OK && (err = find_names(&r)) == C5_OK &&
+	    (err = begin_run(&r)) == C5_OK)
 		err = c5_owner_open(&r.owner, r.context.file);
 	if ((err = c5_comm_agree(comm, err)) < 0) goto done;
 	r.context.run = (uint32_t)c5_comm_max(comm, r.context.run);
@@ -550,8 +557,10 @@ int c5_run_pipeline(c5_comm *comm, const c5_pipeline *pipeline, const c5_run_req
 	if (first_rank(&r)) {
 		err = end_run(&r);
 		if (err == C5_OK && r.n_failed) {
-			if (r.n_failed == r.n_names) err = c5_fail(C5_EINPUT, "%s%s%s", r.failed[0].why, r.n_failed > 1 ? "; and so on: " : "", r.n_failed > 1 ? "no experiment could be done" : "");
-			else err = c5_fail(C5_EPARTIAL, "%zu of %zu experiments failed and are left out; `cyto5 log %s %s` says why", r.n_failed, r.n_names, request->container, c5_revision_name(r.context.run));
+			if (r.n_failed == r.n_names)
+				err = c5_fail(C5_EINPUT, "%s%s%s", r.failed[0].why, r.n_failed > 1 ? "; and so on: " : "", r.n_failed > 1 ? "no experiment could be done" : "");
+			else err = c5_fail(C5_EPARTIAL, "%zu of %zu experiments failed and are left out; `cyto5 log %s %s` says why", r.n_failed, r.n_names,
+				request->container, c5_revision_name(r.context.run));
 		}
 	}
 	err = c5_comm_agree(comm, err);

@@ -11,7 +11,8 @@ int c5_talk_send(c5_comm *c, int to, const c5_buf *message)
 	if (message->err < 0) return message->err;
 	if (!c->real || c->part) return c5_fail(C5_EFAIL, "a message to rank %d of a program that is alone", to);
 	if (message->size > C5_TALK_MOST) return c5_fail(C5_EFAIL, "a message of %zu bytes, expected at most %d", message->size, C5_TALK_MOST);
-	return MPI_Send(message->data, (int)message->size, MPI_BYTE, to, TAG, c->talk) == MPI_SUCCESS ? C5_OK : c5_fail(C5_EFAIL, "rank %d cannot be reached", to);
+	return MPI_Send(message->data, (int)message->size, MPI_BYTE, to, TAG, c->talk) == MPI_SUCCESS ? C5_OK : c5_fail(C5_EFAIL,
+		"rank %d cannot be reached", to);
 }
 
 bool c5_talk_take(c5_comm *c, int *from, c5_buf *message)

@@ -19,8 +19,8 @@ static void told(c5_trainer *t, int k, const c5_train_state *s, double items_per
 	const c5_epoch *e = &s->history[s->epoch - 1];
 	(void)better;
 	c5_progress_at(++p->done);
-	c5_event("epoch", "siffff", "model", t->names[k], "epoch", (int64_t)e->epoch, "loss", e->loss, "validation_loss", e->validation_loss, "rate", e->rate,
-		"items_per_s", items_per_s, (char *)NULL);
+	c5_event("epoch", "siffff", "model", t->names[k], "epoch", (int64_t)e->epoch, "loss", e->loss, "validation_loss", e->validation_loss, "rate",
+		e->rate, "items_per_s", items_per_s, (char *)NULL);
 }
 
 static int finished(c5_trainer *t, int k, const c5_train_state *s, const float *const *outputs, const size_t *counts, int n)

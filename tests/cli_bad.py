@@ -67,8 +67,8 @@ def damaged_inputs():
     tiff("bad/gap/t002.tif", cells(1, 2))
     cases = {
         "cut": (3, "t000.tif"), "pixels-cut": (3, "t000.tif"), "ifd-loop": (3, "t000.tif"), "absurd": (3, "t000.tif"), "huge": (3, "t000.tif"),
-        "compression": (3, ["t000.tif", "JPEG 2000"]), "empty": (3, "t000.tif"), "text": (3, "t000.tif"), "folder": (3, "folder"), "bits": (3, "t000.tif"),
-        "sizes": (3, "t001.tif"), "types": (3, "t001.tif"), "gap": (3, "1"),
+        "compression": (3, ["t000.tif", "JPEG 2000"]), "empty": (3, "t000.tif"), "text": (3, "t000.tif"), "folder": (3, "folder"),
+        "bits": (3, "t000.tif"), "sizes": (3, "t001.tif"), "types": (3, "t001.tif"), "gap": (3, "1"),
     }
     for name, (code, words_) in cases.items():
         refused(["ingest", "x.h5", f"bad/{name}"], code, words_, f"input {name}", ranks=(0, 3) if name in ("cut", "empty", "sizes") else (0,))
@@ -120,12 +120,14 @@ def some_bad():
             check(f["runs/r000002"].attrs["state"] == b"complete", f"{path}: state {f['runs/r000002'].attrs['state']}")
             check("latest" in f["experiments/g0/crops"] and "latest" in f["experiments/g2/crops"], f"{path}: the good ones are not done")
             for product in ("masks", "frames", "objects", "crops"):
-                check(not [n for n in f.get(f"experiments/g1/{product}", ()) if n[0] == "r" and n != "raw"], f"{path}: something of g1/{product} is left")
+                check(not [n for n in f.get(f"experiments/g1/{product}", ()) if n[0] == "r" and n != "raw"],
+                      f"{path}: something of g1/{product} is left")
         flip(path, at.byte_offset + at.size // 2)
         clean(path)
         works("run", steps, path, ranks=ranks)
         clean(path)
-    same({k: v for k, v in content("later0.h5").items() if k[:5] != "/runs"}, {k: v for k, v in content("later3.h5").items() if k[:5] != "/runs"}, "a damaged chunk, then mended")
+    same({k: v for k, v in content("later0.h5").items() if k[:5] != "/runs"}, {k: v for k, v in content("later3.h5").items() if k[:5] != "/runs"},
+         "a damaged chunk, then mended")
 
 
 # ---- containers ----
@@ -158,7 +160,8 @@ def foreign_containers():
     with h5py.File("chunk.h5", "r") as f:
         at = f["experiments/one/raw/phase"].id.get_chunk_info(1)
     flip("chunk.h5", at.byte_offset + at.size // 2)
-    refused(["segment", "chunk.h5", "--method", "otsu"], 3, ["chunk.h5", "/experiments/one/raw/phase", "chunk 1"], "flipped byte in a chunk", ranks=(0, 3))
+    refused(["segment", "chunk.h5", "--method", "otsu"], 3, ["chunk.h5", "/experiments/one/raw/phase", "chunk 1"], "flipped byte in a chunk",
+            ranks=(0, 3))
     with h5py.File("chunk.h5", "r") as f:
         check(f["experiments/one/masks"].get("latest", getlink=True).path == "r000002", "flipped byte in a chunk: `latest` moved")
     # In metadata: the root group's header, found by its signature.
@@ -203,7 +206,8 @@ def places():
         os.chmod("locked.h5", 0o444)
         os.makedirs("locked")
         os.chmod(".", 0o755)
-        for arguments, word in ((["ingest", "locked/x.h5", "in/one"], "locked/x.h5"), (["segment", "locked.h5"], "locked.h5"), (["ingest", "x.h5", "in/one"], "x.h5")):
+        for arguments, word in ((["ingest", "locked/x.h5", "in/one"], "locked/x.h5"), (["segment", "locked.h5"], "locked.h5"),
+                                (["ingest", "x.h5", "in/one"], "x.h5")):
             p = subprocess.run([CYTO5, *arguments], capture_output=True, text=True, preexec_fn=lower, env=environment(), timeout=LIMIT)
             one_line(Result(p.returncode, p.stdout, p.stderr), 1, [word, "ermission denied"], f"no permission: {' '.join(arguments)}")
         unchanged("locked.h5", before, "read-only file")
@@ -251,7 +255,8 @@ def taken_away():
             one_line(r, 1, [path, "deleted or replaced"], f"container {how} during a run", ranks)
             if how == "deleted":
                 works("ingest", path, "in/one", "--channel", "phase")
-                same(content("good.h5", "/experiments/one/raw"), content(path, "/experiments/one/raw"), "taken in anew under the name of a deleted container")
+                same(content("good.h5", "/experiments/one/raw"), content(path, "/experiments/one/raw"),
+                     "taken in anew under the name of a deleted container")
                 check(not leftovers(path), f"a deleted container leaves {leftovers(path)}")
             else:
                 same(content("good.h5"), content(path), f"container {how}: what took its place changed")
@@ -273,9 +278,11 @@ def disk_full():
             works("ingest", "small/a.h5", "in/one", "--channel", "phase")
             works("segment", "small/a.h5")
             before = content("small/a.h5")
-            one_line(run("run", "slow.yml", "small/a.h5", "long", "--commit-every", 0.05, ranks=ranks), 1, ["small/a.h5", "No space left"], "disk full", ranks)
+            one_line(run("run", "slow.yml", "small/a.h5", "long", "--commit-every", 0.05, ranks=ranks), 1, ["small/a.h5", "No space left"],
+                     "disk full", ranks)
             now = content("small/a.h5")
-            same(before, {k: v for k, v in now.items() if k in before and k not in ("/", "/experiments", "/runs")} | {k: before[k] for k in ("/", "/experiments", "/runs")},
+            same(before, {k: v for k, v in now.items() if k in before and k not in ("/", "/experiments", "/runs")} | {k: before[k]
+                    for k in ("/", "/experiments", "/runs")},
                  f"disk full, {ranks} ranks: earlier content")
             clean("small/a.h5")
             subprocess.run(["mount", "-o", "remount,size=200m", "small"], check=True)

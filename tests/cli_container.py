@@ -72,8 +72,10 @@ expect(cyto5("show", "s.h5", "/schema").stdout.count("\n") > 100, "show: the sch
 cyto5("show", "s.h5", "A09", status=3)
 cyto5("show", "s.h5", "/nothing", status=3)
 told = json.loads(cyto5("show", "s.h5", "--json").stdout)
-expect(told["experiments_total"] == 2 and told["last_state"] == "complete" and [e["name"] for e in told["experiments"]] == ["A01", "A02"], "show --json: top")
-expect(told["experiments"][0]["channels"]["phase"]["dims"] == [5, 24, 32] and told["experiments"][0]["masks"]["latest"] == "r000002", "show --json: experiment")
+expect(told["experiments_total"] == 2 and told["last_state"] == "complete" and [e["name"] for e in told["experiments"]] == ["A01", "A02"],
+       "show --json: top")
+expect(told["experiments"][0]["channels"]["phase"]["dims"] == [5, 24, 32] and told["experiments"][0]["masks"]["latest"] == "r000002",
+       "show --json: experiment")
 for path in ("A01", "/", "/experiments/A01/objects/r000002", "/experiments/A01/masks", "/schema", "/experiments/A01/crops/latest"):
     json.loads(cyto5("show", "s.h5", path, "--json").stdout)
 expect("not yet complete" not in out and "interrupted" in cyto5("show", "u.h5").stdout, "show: interrupted run")
@@ -90,10 +92,12 @@ expect(cyto5("show", "many.h5", "--all").stdout.count("plate P") == 10000, "show
 
 # ---- log
 out = cyto5("log", "u.h5").stdout.splitlines()
-expect(len(out) == 4 and re.match(r"r000003  interrupted  20\d\d-\d\d-\d\d \d\d:\d\d +-  segment +somebody +node1 \+1 +2$", out[3]), f"log: {out[-1]}")
+expect(len(out) == 4 and re.match(r"r000003  interrupted  20\d\d-\d\d-\d\d \d\d:\d\d +-  segment +somebody +node1 \+1 +2$", out[3]),
+       f"log: {out[-1]}")
 expect(all(len(line) <= 100 for line in out), "log: a line is wider than 100 columns")
 out = cyto5("log", "s.h5", "r000002").stdout
-expect("Command line\n  cyto5 run sample.h5 --channel phase\n" in out and "Configuration\n  method: otsu\n" in out and "2 x 4 threads" in out, "log RUN")
+expect("Command line\n  cyto5 run sample.h5 --channel phase\n" in out and "Configuration\n  method: otsu\n" in out and "2 x 4 threads" in out,
+       "log RUN")
 expect(cyto5("log", "s.h5", "2").stdout == out, "log: a run by its number")
 expect([r["state"] for r in json.loads(cyto5("log", "u.h5", "--json").stdout)] == ["complete", "complete", "interrupted"], "log --json")
 expect(json.loads(cyto5("log", "s.h5", "r000001", "--json").stdout)["configuration"] == "method: otsu\nsigma: 1.5\n", "log RUN --json")
@@ -111,10 +115,12 @@ with h5py.File("s.h5") as f:
 shutil.copy("s.h5", "flipped.h5")
 flip("flipped.h5", chunk.byte_offset + chunk.size // 2)
 done = cyto5("check", "flipped.h5", "s.h5", status=3)
-expect("error    /experiments/A01/raw/phase: chunk 3: chunk is damaged" in done.stdout and "s.h5: clean" in done.stdout, f"check: flipped data byte: {done.stdout}")
+expect("error    /experiments/A01/raw/phase: chunk 3: chunk is damaged" in done.stdout and "s.h5: clean" in done.stdout,
+       f"check: flipped data byte: {done.stdout}")
 cyto5("check", "flipped.h5", "--fast")
 told = json.loads(cyto5("check", "flipped.h5", "--json", status=3).stdout)[0]
-expect(told["findings"] == [{"severity": "error", "path": "/experiments/A01/raw/phase", "text": "chunk 3: chunk is damaged: its checksum is wrong"}], f"check --json: {told}")
+expect(told["findings"] == [{"severity": "error", "path": "/experiments/A01/raw/phase", "text": "chunk 3: chunk is damaged: its checksum is wrong"}],
+       f"check --json: {told}")
 shutil.copy("s.h5", "flipped.h5")
 flip("flipped.h5", mask_header + 20)
 done = cyto5("check", "flipped.h5", status=3, env={"ASAN_OPTIONS": "detect_leaks=0"})  # HDF5 itself loses memory over damaged headers
@@ -157,7 +163,8 @@ if os.access("locked.h5", os.W_OK):
 else:
     cyto5("compact", "locked.h5", status=1)
     cyto5("recover", "locked.h5", status=1)
-for words in (("show", "locked.h5"), ("check", "locked.h5"), ("log", "locked.h5"), ("recover", "locked.h5", "--check"), ("compact", "locked.h5", "--dry-run")):
+for words in (("show", "locked.h5"), ("check", "locked.h5"), ("log", "locked.h5"), ("recover", "locked.h5", "--check"),
+              ("compact", "locked.h5", "--dry-run")):
     cyto5(*words)
 
 # ---- diff and digest
@@ -184,7 +191,8 @@ with open("tail.h5", "ab") as f:
     f.write(b"x" * 5000)
 open("tail.h5.lock", "w").write("host gone, pid 1, run\n")
 out = cyto5("recover", "tail.h5", "--check").stdout
-expect("found a transaction that was never committed" in out and "found the lock of a writer that is gone" in out and "nothing was changed" in out, f"recover --check: {out}")
+expect("found a transaction that was never committed" in out and "found the lock of a writer that is gone" in out and "nothing was changed" in out,
+       f"recover --check: {out}")
 expect(os.path.getsize("tail.h5") == os.path.getsize("s.h5") + 5000, "recover --check changed the file")
 out = cyto5("recover", "tail.h5").stdout
 expect("cut off a transaction" in out and "removed the lock" in out and "gave back 4.88 KiB" in out, f"recover: {out}")
@@ -243,7 +251,8 @@ for path in ("s.h5", "c.h5"):
             expect(list(sources["ifd"]) == list(range(5)) and sources["file"][0] == b"movie.tif", f"{path}: sources")
             expect(g["crops/latest/images"].shape == (10, 1, 8, 8), f"{path}: crops")
             nx = g["raw"].attrs
-            expect(nx["NX_class"] in (b"NXdata", "NXdata") and [a if isinstance(a, str) else a.decode() for a in nx["axes"]] == ["time", "y", "x"], f"{path}: NXdata")
+            expect(nx["NX_class"] in (b"NXdata", "NXdata") and [a if isinstance(a, str) else a.decode() for a in nx["axes"]] == ["time", "y", "x"],
+                   f"{path}: NXdata")
         expect(f["schema"][()].startswith(b"# container.yml"), f"{path}: schema text")
         expect(f["runs/r000002"].attrs["sequence_index"] == 2, f"{path}: run")
 

@@ -1,5 +1,5 @@
-"""cli_crops.py – crops of real recordings: fixed windows and resized boxes, several channels, planes of a stack, masks, against the frames themselves;
-the sheet that shows them; and what settings are refused."""
+"""cli_crops.py – crops of real recordings: fixed windows and resized boxes, several channels, planes of a stack, masks, against the frames
+themselves; the sheet that shows them; and what settings are refused."""
 from support import *
 
 
@@ -34,8 +34,8 @@ def read(path, name):
     with h5py.File(path, "r") as f:
         e = f[f"experiments/{name}"]
         crops = e["crops/latest"]
-        return {"raw": {c: e[f"raw/{c}"][()] for c in e["raw"]}, "masks": e["masks/latest"][()], "objects": e["objects/latest"][()], "images": crops["images"][()],
-                "index": crops["index"][()], "attrs": dict(crops["images"].attrs)}
+        return {"raw": {c: e[f"raw/{c}"][()] for c in e["raw"]}, "masks": e["masks/latest"][()], "objects": e["objects/latest"][()],
+                "images": crops["images"][()], "index": crops["index"][()], "attrs": dict(crops["images"].attrs)}
 
 
 def holds(c, height, width, channels, masked, plane=None):
@@ -67,7 +67,8 @@ def real_recordings():
         check(len(c["objects"]) > 15 and c["images"].dtype == c["raw"]["phase"].dtype, f"{name}: {len(c['objects'])} objects, {c['images'].dtype}")
         holds(c, 48, 48, ["phase"], False)
         for settings, height, width, masked in ((["--window", "box", "--size", 32, "--masked"], 32, 32, True),
-                                                (["--window", "box", "--height", 24, "--width", 40, "--context", 6, "--context-share", 0], 24, 40, False),
+                                                (["--window", "box", "--height", 24, "--width", 40, "--context", 6, "--context-share", 0], 24, 40,
+                                                 False),
                                                 (["--window", "box", "--size", 20, "--aspect", "stretch"], 20, 20, False)):
             works("crop", path, *settings)
             c = read(path, name)
@@ -77,7 +78,8 @@ def real_recordings():
                   and (i["window_x1"] >= o["bbox_x1"]).all(), f"{name} {settings}: windows hold their objects")
             share = (i["window_y1"] - i["window_y0"]) / (i["window_x1"] - i["window_x0"]) * width / height
             side = (i["window_y1"] - i["window_y0"]).astype(float)
-            check(("stretch" in settings) or (np.abs(share - 1) < 2 / np.minimum(side, 20)).all(), f"{name} {settings}: aspect {share.min()} to {share.max()}")
+            check(("stretch" in settings) or (np.abs(share - 1) < 2 / np.minimum(side, 20)).all(),
+                  f"{name} {settings}: aspect {share.min()} to {share.max()}")
             check(np.isnan(c["attrs"].get("pixel_size_um", np.nan)), f"{name}: a pixel size is told of resized crops")
         r = works("preview", "crops", path, "--out", "sheet.png")
         check(f"{min(100, len(c['index']))} of {len(c['index'])} crops" in r.err and open("sheet.png", "rb").read(4) == b"\x89PNG", f"sheet: {r}")
@@ -112,8 +114,9 @@ def several_channels_and_planes():
         c = read("z.h5", "stack")
         check(c["raw"]["phase"].shape[1] == 3, "three planes are there")
         holds(c, 20, 20, ["phase"], False, plane)
-    for settings, code, says in ((["--z", 3], 3, "plane 3"), (["--window", "round"], 2, "fixed"), (["--size", 0], 2, "size"), (["--channels", "red"], 3, "red"),
-                                 (["--context", -1], 2, "context"), (["--window", "box", "--aspect", "tall"], 2, "keep")):
+    for settings, code, says in ((["--z", 3], 3, "plane 3"), (["--window", "round"], 2, "fixed"), (["--size", 0], 2, "size"),
+                                 (["--channels", "red"], 3, "red"), (["--context", -1], 2, "context"),
+                                 (["--window", "box", "--aspect", "tall"], 2, "keep")):
         r = run("crop", "z.h5", *settings)
         check(r.code == code and len(r.errors) == 1 and says in r.errors[0], f"{settings}: {r}")
     clean("z.h5")

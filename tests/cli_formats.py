@@ -77,12 +77,14 @@ def exports(path):
     check(not big and sorted(order) == ["marker", "phase"], f"channels {order}")
     for c, name in enumerate(order):
         check((pixels.reshape(FRAMES, 2, H, W)[:, c] == raw[name]).all(), f"ome-tiff {name}")
-    for part in (f'SizeT="{FRAMES}"', 'SizeC="2"', 'SizeZ="1"', 'DimensionOrder="XYCZT"', 'PhysicalSizeX="0.65"', 'TimeIncrement="600"', 'Type="uint16"'):
+    for part in (f'SizeT="{FRAMES}"', 'SizeC="2"', 'SizeZ="1"', 'DimensionOrder="XYCZT"', 'PhysicalSizeX="0.65"', 'TimeIncrement="600"',
+                 'Type="uint16"'):
         check(part in text, f"OME-XML without {part}: {text}")
     works("ingest", "back.h5", "a.ome.tif")
     with h5py.File("back.h5", "r") as f:
         e = next(iter(f["experiments"].values()))
-        check(all((e[f"raw/{k}"][()] == raw[k]).all() for k in raw) and e.attrs["pixel_size_um"] == 0.65 and e.attrs["frame_interval_s"] == 600, "ome-tiff taken in again")
+        check(all((e[f"raw/{k}"][()] == raw[k]).all() for k in raw) and e.attrs["pixel_size_um"] == 0.65 and e.attrs["frame_interval_s"] == 600,
+              "ome-tiff taken in again")
     for what, want in (("masks", masks), ("tracks", ids)):
         works("export", path, "--as", "ome-tiff", "--what", what, "--out", f"{what}.ome.tif")
         check((read.tiff(f"{what}.ome.tif")[0] == want).all(), f"ome-tiff of {what}")
@@ -107,7 +109,8 @@ def exports(path):
     points = np.array(rows[1:], float)
     check((np.lexsort((points[:, 1], points[:, 0])) == np.arange(len(points))).all(), "napari rows sorted by id and time")
     ordered = np.sort(nodes, order=("track", "frame"))
-    check(all((points[:, k].astype(np.float32) == ordered[name].astype(np.float32)).all() for k, name in enumerate(("track", "frame", "y", "x"))), "napari values")
+    check(all((points[:, k].astype(np.float32) == ordered[name].astype(np.float32)).all() for k, name in enumerate(("track", "frame", "y", "x"))),
+          "napari values")
     check(json.load(open("napari/control_001.graph.json")) == {str(t): [p] for t, _, _, p in tracks if p}, "napari graph")
 
     works("export", path, "--as", "csv", "--table", "nodes", "--units", "--out", "nodes.csv")
@@ -115,7 +118,8 @@ def exports(path):
     rows = list(csv.reader(text.splitlines()))
     check(text.count("\r\n") == len(nodes) + 1 and rows[0][0] == "experiment", "csv lines")
     table = [[r[0]] + [float(v) for v in r[1:]] for r in rows[1:]]
-    check(all(r[0] == "control_001" and tuple(np.float32(v) for v in r[1:]) == tuple(np.float32(v) for v in n.tolist()) for r, n in zip(table, nodes)), "csv values")
+    check(all(r[0] == "control_001" and tuple(np.float32(v) for v in r[1:]) == tuple(np.float32(v) for v in n.tolist())
+              for r, n in zip(table, nodes)), "csv values")
     works("objects", path)
     works("export", path, "--as", "csv", "--units", "--out", "objects.csv")
     check("area (px)" in open("objects.csv").readline(), "csv units")
@@ -142,9 +146,11 @@ def label_zip(name, path, *, cells=None, divisions=None, without=()):
         cells = [{"cell": int(cell), "value": int(value), "t": int(t), "c": 0} for t, value, cell in pairs if value]
     if divisions is None:
         parents = sorted({p for _, _, _, p in tracks if p})
-        divisions = [{"parent": p, "daughters": [k for k, _, _, q in tracks if q == p], "t": min(b for _, b, _, q in tracks if q == p)} for p in parents]
+        divisions = [{"parent": p, "daughters": [k for k, _, _, q in tracks if q == p], "t": min(b for _, b, _, q in tracks if q == p)}
+                     for p in parents]
     with zipfile.ZipFile(name, "w", zipfile.ZIP_DEFLATED) as z:
-        for member, content in (("cells.json", json.dumps(cells)), ("y.ome.tiff", open("masks.ome.tif", "rb").read()), ("divisions.json", json.dumps(divisions))):
+        for member, content in (("cells.json", json.dumps(cells)), ("y.ome.tiff", open("masks.ome.tif", "rb").read()),
+                                ("divisions.json", json.dumps(divisions))):
             if member not in without:
                 z.writestr(member, content)
 
@@ -152,7 +158,8 @@ def label_zip(name, path, *, cells=None, divisions=None, without=()):
 def label_zips(path):
     label_zip("label.zip", path)
     cells = [{"cell": 1, "value": 1, "t": 0}]
-    for text, changes in (("no y.ome.tiff in it", {"without": ("y.ome.tiff",)}), ("no frame shows cell 999", {"divisions": [{"parent": 999, "daughters": [1]}]}),
+    for text, changes in (("no y.ome.tiff in it", {"without": ("y.ome.tiff",)}), ("no frame shows cell 999",
+            {"divisions": [{"parent": 999, "daughters": [1]}]}),
                           ('a list of "daughters" expected', {"divisions": [{"parent": 1}]}), ("a list expected", {"cells": {"cell": 1}}),
                           ('"value" of 0 or more expected', {"cells": [{"cell": 1, "t": 0}]}), ("no frame shows cell", {"cells": cells})):
         label_zip("bad.zip", path, **changes)
@@ -173,13 +180,16 @@ def round_trips(path):
         with h5py.File(path, "r") as f:
             e, rev = f["experiments/control_001"], latest(path)
             attrs = e[f"masks/{rev}"].attrs
-            check(attrs["origin"] == b"curated" and attrs["note"] == b"as it was" and attrs["source"].decode().endswith(source), f"{source}: {dict(attrs)}")
+            check(attrs["origin"] == b"curated" and attrs["note"] == b"as it was" and attrs["source"].decode().endswith(source),
+                  f"{source}: {dict(attrs)}")
             frames = e[f"frames/{rev}"][()]
-            check(all(frames["objects"][k] == masks[k].max() == len(np.unique(masks[k])) - 1 for k in range(FRAMES)), f"{source}: labels 1..n in each frame")
+            check(all(frames["objects"][k] == masks[k].max() == len(np.unique(masks[k])) - 1
+                      for k in range(FRAMES)), f"{source}: labels 1..n in each frame")
             nodes, links, objects = e[f"tracks/{rev}/nodes"][()], e[f"tracks/{rev}/links"][()], e[f"objects/{rev}"][()]
             check((objects["frame"] == nodes["frame"]).all() and (objects["label"] == nodes["label"]).all(), f"{source}: objects are rows of nodes")
             parent = {t: p for t, _, _, p in tracks}
-            check(all(nodes["track"][a] in (nodes["track"][b], parent[nodes["track"][b]]) for a, b in zip(links["from"], links["to"])), f"{source}: links")
+            check(all(nodes["track"][a] in (nodes["track"][b], parent[nodes["track"][b]]) for a, b in zip(links["from"], links["to"])),
+                  f"{source}: links")
             check(len(links) == len(nodes) - sum(1 for t in tracks if not t[3]), f"{source}: {len(links)} links")
     for source, more in (("masks.ome.tif", []), ("png/control_001", []), ("tracks.ome.tif", ["--tracked"])):
         works("import", path, "control_001", source, *more, "--no-objects")

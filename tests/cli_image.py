@@ -64,7 +64,8 @@ def steps(nodes):
 
 def drift():
     # the sample leaps by more than a cell's length; the cells themselves hardly move; every seventh frame shows nothing
-    works("simulate", "d.h5", "--frames", 15, "--height", 300, "--width", 320, "--cells", 40, "--speed", 0.1, "--drift", 30, "--missed", 7, "--cycle", 0, "--seed", 3)
+    works("simulate", "d.h5", "--frames", 15, "--height", 300, "--width", 320, "--cells", 40, "--speed", 0.1, "--drift", 30, "--missed", 7, "--cycle",
+          0, "--seed", 3)
     works("objects", "d.h5")
     shutil.copy("d.h5", "e.h5")
     works("drift", "d.h5")

@@ -14,7 +14,8 @@ def same_objects(a, b):
 
 def masks_of(path, name):
     with h5py.File(path, "r") as f:
-        return f[f"experiments/{name}/masks/latest"][()], f[f"experiments/{name}/frames/latest"][()], dict(f[f"experiments/{name}/masks/latest"].attrs)
+        e = f[f"experiments/{name}"]
+        return e["masks/latest"][()], e["frames/latest"][()], dict(e["masks/latest"].attrs)
 
 
 def published_masks():
@@ -27,7 +28,8 @@ def published_masks():
     for t in range(len(masks)):
         want = read.tiff(f"{TRUTH}/TRA/man_track{24 + t:03}.tif")[0]
         want = want.reshape(want.shape[-2:])
-        check(same_objects(masks[t], want) and masks[t].max() == frames["objects"][t] == len(np.unique(want)) - 1, f"frame {t} is not that of the file")
+        check(same_objects(masks[t], want) and masks[t].max() == frames["objects"][t] == len(np.unique(want)) - 1,
+              f"frame {t} is not that of the file")
         firsts = np.unique(masks[t], return_index=True)[1][1:]
         check((np.diff(firsts) > 0).all(), f"frame {t}: not numbered in raster order")
     check(masks.dtype == np.uint16 and attrs["source"] == b"truth/colony_GT/TRA", f"{masks.dtype}, {attrs.get('source')}")
@@ -59,10 +61,12 @@ def several_experiments():
     shutil.copy("b.h5", "b2.h5")
     for ranks, path in ((0, "b.h5"), (2, "b2.h5")):
         r = run("segment", path, "--method", "labels", "--labels", "labels", ranks=ranks)
-        check(r.code == 4 and "1 of 3" in " ".join(r.errors) and "w2" in " ".join(r.warnings) and "{experiment}" in " ".join(r.warnings), f"w2 has no labels: {r}")
+        check(r.code == 4 and "1 of 3" in " ".join(r.errors) and "w2" in " ".join(r.warnings) and "{experiment}" in " ".join(r.warnings),
+              f"w2 has no labels: {r}")
         for name in ("w0", "w1"):
             masks = masks_of(path, name)[0]
-            check(masks.dtype == np.uint16 and all(same_objects(masks[t], given[name][t]) for t in range(4)), f"{name}, {ranks} ranks: masks are not those of the files")
+            check(masks.dtype == np.uint16
+                  and all(same_objects(masks[t], given[name][t]) for t in range(4)), f"{name}, {ranks} ranks: masks are not those of the files")
         clean(path)
     check(masks_of("b2.h5", "w0")[1].tobytes() == masks_of("b.h5", "w0")[1].tobytes(), "the table of frames on two ranks")
 

@@ -55,11 +55,13 @@ for name, gt, res in (("ecoli-phase-lineage/late", f"{LATE}/01_GT", f"{LATE}/01_
         got = answer["figures"].get(key, "missing")
         check(got == want if want is None or got in (None, "missing") else abs(got - want) <= 1e-9, f"{name}: {key} is {got}, expected {want}")
     itself = figures("tracking", "--gt", gt, "--res", gt)["figures"]
-    for key in ("SEG", "DET", "TRA", "LNK", "CT", "TF", "BC(0)", "BC(3)", "BIO(0)", "OP_CLB(0)", "MOTA", "HOTA", "CHOTA", "IDF1", "division_F1_strict(0)"):
+    for key in ("SEG", "DET", "TRA", "LNK", "CT", "TF", "BC(0)", "BC(3)", "BIO(0)", "OP_CLB(0)", "MOTA", "HOTA", "CHOTA", "IDF1",
+                "division_F1_strict(0)"):
         check(itself.get(key) in (1, None), f"{name}: truth against itself: {key} is {itself.get(key)}")
     check(itself["AOGM"] == 0 and itself["TRA"] == 1, f"{name}: truth against itself costs {itself['AOGM']}")
 check(figures("tracking", "--gt", f"{TOY}/GT", "--res", f"{TOY}/res")["seg_from_tra"] is False, "the toy case's SEG folder is not used")
-check(figures("tracking", "--gt", f"{TOY}/GT", "--res", f"{TOY}/res", "--seg-from-tra")["figures"]["SEG"] < 1, "--seg-from-tra does not change the markers' SEG")
+check(figures("tracking", "--gt", f"{TOY}/GT", "--res", f"{TOY}/res", "--seg-from-tra")["figures"]["SEG"] < 1,
+      "--seg-from-tra does not change the markers' SEG")
 check(figures("segmentation", "--gt", f"{TOY}/GT", "--res", f"{TOY}/res")["figures"]["AP_mean"] == 1, "the toy case's segmentation is perfect")
 
 with Folder() as work:
@@ -77,10 +79,13 @@ with Folder() as work:
     folder("res", good, rows)
     two = ("tracking", "--gt", "gt", "--res", "res")
     check(figures(*two)["figures"]["BC(0)"] == 1, "a good pair of folders")
-    for words, bad in ((["label 1 has more than one row"], "1 0 1 0\n1 2 2 0\n3 2 2 0\n"), (["parent 9 of track 2 does not exist"], "1 0 1 0\n2 2 2 9\n3 2 2 1\n"),
-                       (["parent 3 of track 1 ends in frame 2"], "1 0 1 3\n2 2 2 1\n3 2 2 1\n"), (["parent 2 of track 3 ends", "parent 3 of track 2 ends"], "1 0 1 0\n2 2 2 3\n3 2 2 2\n"),
-                       (["res_track.txt:2: '2 2 x 1' is no row"], "1 0 1 0\n2 2 x 1\n3 2 2 1\n"), (["label 70000, expected 1 to 65535"], "1 0 1 0\n70000 2 2 1\n3 2 2 1\n"),
-                       (["label 2 is in the mask"], "1 0 1 0\n3 2 2 1\n"), (["track 4 should live then"], rows + "4 1 2 0\n"), (["last frame is 2"], "1 0 1 0\n2 2 3 1\n3 2 2 1\n"),
+    for words, bad in ((["label 1 has more than one row"], "1 0 1 0\n1 2 2 0\n3 2 2 0\n"),
+                       (["parent 9 of track 2 does not exist"], "1 0 1 0\n2 2 2 9\n3 2 2 1\n"),
+                       (["parent 3 of track 1 ends in frame 2"], "1 0 1 3\n2 2 2 1\n3 2 2 1\n"),
+                       (["parent 2 of track 3 ends", "parent 3 of track 2 ends"], "1 0 1 0\n2 2 2 3\n3 2 2 2\n"),
+                       (["res_track.txt:2: '2 2 x 1' is no row"], "1 0 1 0\n2 2 x 1\n3 2 2 1\n"),
+                       (["label 70000, expected 1 to 65535"], "1 0 1 0\n70000 2 2 1\n3 2 2 1\n"), (["label 2 is in the mask"], "1 0 1 0\n3 2 2 1\n"),
+                       (["track 4 should live then"], rows + "4 1 2 0\n"), (["last frame is 2"], "1 0 1 0\n2 2 3 1\n3 2 2 1\n"),
                        (["frame 2: label 2 is in the mask"], "")):
         folder("res", good, bad)
         refuses(3, words + ["cyto5 measure: "], *two)
@@ -113,7 +118,8 @@ with Folder() as work:
     refuses(2, ["did you mean tracking"], "trakcing")
     refuses(3, ["file.h5", "No such file"], "tracking", "file.h5", "--gt", "r000001", "--res", "r000002")
     # two revisions of tracks inside a container: the simulator's truth, and what tracking makes of the same masks
-    for words in (("simulate", "sim.h5", "--frames", "12", "--cells", "12", "--height", "160", "--width", "160", "--cycle", "8", "--radius", "9"), ("objects", "sim.h5"), ("track", "sim.h5")):
+    for words in (("simulate", "sim.h5", "--frames", "12", "--cells", "12", "--height", "160", "--width", "160", "--cycle", "8", "--radius", "9"),
+                  ("objects", "sim.h5"), ("track", "sim.h5")):
         works(*words, "--quiet")
     inside = figures("tracking", "sim.h5", "--gt", "r000001", "--res", "latest")["figures"]
     check(inside["SEG"] == 1 and inside["DET"] == 1, f"the same masks: {inside}")
@@ -156,9 +162,11 @@ with Folder() as work:
     low, high = answer["intervals"]["ROC_AUC"]
     check(low < answer["figures"]["ROC_AUC"] < high and answer["grouped"] is True and answer["figures"]["groups"] == 6, f"intervals: {one[:300]}")
     other = figures("classification", "--table", "scores.csv", "--seed", "2")
-    check(other["figures"]["accuracy"] == answer["figures"]["accuracy"] and other["intervals"]["accuracy"] != answer["intervals"]["accuracy"], "another seed")
+    check(other["figures"]["accuracy"] == answer["figures"]["accuracy"] and other["intervals"]["accuracy"] != answer["intervals"]["accuracy"],
+          "another seed")
     check(figures("classification", "--table", "scores.csv", "--resamples", "0")["intervals"] == {}, "intervals without resamples")
-    check(figures("classification", "--table", "scores.csv", "--truth", "well", "--positive", "W3")["figures"]["objects"] == 300, "a class by its name")
+    check(figures("classification", "--table", "scores.csv", "--truth", "well", "--positive", "W3")["figures"]["objects"] == 300,
+          "a class by its name")
     refuses(3, ["no column 'label'", "well, truth, score"], "classification", "--table", "scores.csv", "--truth", "label")
     refuses(3, ["'W0' is neither 1 nor 0", "--positive"], "classification", "--table", "scores.csv", "--truth", "well")
     refuses(3, ["is no finite number"], "classification", "--table", "scores.csv", "--score", "well")

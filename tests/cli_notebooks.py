@@ -1,5 +1,5 @@
-"""cli_notebooks.py – the notebooks that cyto5 export writes run as they are on containers of every product, draw figures, tell what the container holds,
-leave it as it was, and follow it when both are moved. The cells are run as Jupyter would, by Python and Debian's matplotlib."""
+"""cli_notebooks.py – the notebooks that cyto5 export writes run as they are on containers of every product, draw figures, tell what the container
+holds, leave it as it was, and follow it when both are moved. The cells are run as Jupyter would, by Python and Debian's matplotlib."""
 import glob
 import io
 import json
@@ -22,7 +22,8 @@ SMALL = ["--frames", 4, "--height", 96, "--width", 128, "--cells", 9, "--radius"
 
 def cells(path):
     book = json.load(open(path))
-    check(book["nbformat"] == 4 and book["nbformat_minor"] == 5 and len({c["id"] for c in book["cells"]}) == len(book["cells"]), f"{path}: nbformat 4.5 expected")
+    check(book["nbformat"] == 4 and book["nbformat_minor"] == 5 and len({c["id"] for c in book["cells"]}) == len(book["cells"]),
+          f"{path}: nbformat 4.5 expected")
     check(all(c["outputs"] == [] and c["execution_count"] is None for c in book["cells"] if c["cell_type"] == "code"), f"{path}: carries output")
     return [c for c in book["cells"] if c["cell_type"] == "code"]
 
@@ -63,7 +64,8 @@ def make(path):
     works("train", path, "--model", "lenet", "--label", "condition", "--name", "sen", "--validation", 0, "--epochs", 2, "--batch", 16)
     works("score", path, "--model", "sen")
     works("explain", path, "--model", "sen", "--most", 4)
-    works("stain", "train", path, "--marker", "marker", "--name", "m", "--block", 16, "--width", 0.25, "--epochs", 1, "--per-epoch", 64, "--frames", 1)
+    works("stain", "train", path, "--marker", "marker", "--name", "m", "--block", 16, "--width", 0.25, "--epochs", 1, "--per-epoch", 64, "--frames",
+          1)
     works("stain", "predict", path, "--model", "m")
     write("bowl.yml", "trials: 6\nseed: 2\nspace:\n  x: {type: continuous, min: -2, max: 2}\n  w: {type: choice, values: [a, b]}\n"
           "objective:\n  command: /bin/sh -c 'echo 0{x} | tr -d -- -' {w}\n")

@@ -34,7 +34,8 @@ def segmented(path, method, least=60):
 def held(path):
     masks, told, objects, tracks = counts(path)
     shown = [len(np.unique(m[m > 0])) for m in masks]
-    check(told == shown and len(objects) == sum(shown) and (objects["area"] > 0).all(), f"{path}: {told} objects are told, {shown} shown, {len(objects)} measured")
+    check(told == shown and len(objects) == sum(shown) and (objects["area"] > 0).all(),
+          f"{path}: {told} objects are told, {shown} shown, {len(objects)} measured")
     check(sum(tracks["seen"]) == len(objects), f"{path}: {sum(tracks['seen'])} of {len(objects)} objects are in tracks")
     return masks, shown, tracks
 
@@ -42,12 +43,14 @@ def held(path):
 def told(path):
     """Every way out of the container, and every look at it."""
     objects, tracks = counts(path)[2:]
-    for kind, out in (("trk", "x.trk"), ("ome-tiff", "x.ome.tif"), ("imagej-roi", "x.zip"), ("csv", "x.csv"), ("napari", "x-napari"), ("ctc", "x-ctc"), ("png", "x-png"), ("labels-png", "x-labels")):
+    for kind, out in (("trk", "x.trk"), ("ome-tiff", "x.ome.tif"), ("imagej-roi", "x.zip"), ("csv", "x.csv"), ("napari", "x-napari"),
+                      ("ctc", "x-ctc"), ("png", "x-png"), ("labels-png", "x-labels")):
         r = run("export", path, "--as", kind, "--out", out, "--force")
         check(r.code == 0 or (kind == "ctc" and not len(tracks) and r.code == 3 and "no tracks" in r.err), f"{path}: export as {kind}: {r}")
     for options in ((), ("--segment", "--method", "phase"), ("--crops",)):
         r = run("preview", path, *options, "--out", "p.png")
-        check(r.code == 0 or (options == ("--crops",) and not len(objects) and r.code == 3 and "no object was found" in r.err), f"{path}: preview {options}: {r}")
+        check(r.code == 0 or (options == ("--crops",) and not len(objects) and r.code == 3 and "no object was found" in r.err),
+              f"{path}: preview {options}: {r}")
     r = run("lineage", path, "--out", "l.svg")
     check(r.code == 0 or (not len(tracks) and r.code == 3 and len(r.errors) == 1), f"{path}: lineage: {r}")
     works("measure", "segmentation", path, "--gt", "latest", "--res", "latest", "--json")
@@ -93,7 +96,8 @@ def one_object_everywhere():
     good = cells(5, 0, height=48, width=64)
     stack("all/odd", [good] * 5)
     works("ingest", "all.h5", "all/odd", "--channel", "phase", "--experiment", "odd")
-    for name, present, tracks_expected in (("always", (1, 1, 1, 1, 1), 1), ("never", (0, 0, 0, 0, 0), 0), ("late", (0, 0, 0, 0, 1), 1), ("twice", (0, 1, 0, 1, 0), 1)):
+    for name, present, tracks_expected in (("always", (1, 1, 1, 1, 1), 1), ("never", (0, 0, 0, 0, 0), 0), ("late", (0, 0, 0, 0, 1), 1),
+                                           ("twice", (0, 1, 0, 1, 0), 1)):
         os.makedirs(name)
         for t, there in enumerate(present):
             tiff(f"{name}/m{t}.tif", np.full(good.shape, 300 * there, "<u2"))

@@ -1,5 +1,5 @@
-"""cli_score.py – from crops to scores, screens, validations and maps: simulated cells of two states, a small network trained on one container and asked about
-another. Every table is computed again from the one before it, with numpy."""
+"""cli_score.py – from crops to scores, screens, validations and maps: simulated cells of two states, a small network trained on one container and
+asked about another. Every table is computed again from the one before it, with numpy."""
 import csv
 import json
 import xml.etree.ElementTree
@@ -48,10 +48,12 @@ def scores_hold(path, models, threshold=0.5):
             index = f[f"experiments/{name}/crops/latest/index"][()]
             nodes = f[f"experiments/{name}/tracks/latest/nodes"][()]
         found[name] = rows
-        check(told["models"].decode() == models and told["positive"] == b"senescent", f"{name}: scored by {told['models']}, positive {told['positive']}")
+        check(told["models"].decode() == models and told["positive"] == b"senescent",
+              f"{name}: scored by {told['models']}, positive {told['positive']}")
         check(all((rows[k] == index[k]).all() for k in ("object", "frame", "label")), f"{name}: rows are not those of the crops")
         near(rows["p_control"] + rows["p_senescent"], np.ones(len(rows)), f"{name}: probabilities add up")
-        check((rows["score"] == rows["p_senescent"]).all() and (rows["class"] == (rows["p_senescent"] > rows["p_control"])).all(), f"{name}: score or class is not of the probabilities")
+        check((rows["score"] == rows["p_senescent"]).all() and (rows["class"] == (rows["p_senescent"] > rows["p_control"])).all(),
+              f"{name}: score or class is not of the probabilities")
         p = np.clip(np.stack([rows["p_control"], rows["p_senescent"]], 1).astype(float), 1e-30, 1)
         near(rows["entropy"], -(p * np.log2(p)).sum(1), f"{name}: entropy", 1e-5)
         frames, _ = table(path, name, "score_frames")
@@ -65,10 +67,12 @@ def scores_hold(path, models, threshold=0.5):
         for row in tracks:
             of = rows[on == row["track"]]
             s = of["score"][np.argsort(of["frame"])].astype(float)
-            near([row["objects"], row["mean"], row["at_first"], row["at_last"], row["least"], row["most"]], [len(s), s.mean(), s[0], s[-1], s.min(), s.max()], f"{name}: track {row['track']}")
+            near([row["objects"], row["mean"], row["at_first"], row["at_last"], row["least"], row["most"]],
+                 [len(s), s.mean(), s[0], s[-1], s.min(), s.max()], f"{name}: track {row['track']}")
             called = s >= threshold
             onset = next((sorted(of["frame"])[k] for k in range(len(s)) if called[k:].all()), -1)
-            check(row["onset"] == onset and row["changes"] == (np.diff(called.astype(int)) != 0).sum(), f"{name}: track {row['track']}: onset {row['onset']}, expected {onset}")
+            check(row["onset"] == onset and row["changes"] == (np.diff(called.astype(int)) != 0).sum(),
+                  f"{name}: track {row['track']}: onset {row['onset']}, expected {onset}")
             slope = np.polyfit(np.sort(of["frame"]).astype(float), s, 1)[0] if len(s) > 1 else 0
             near(row["slope"], slope, f"{name}: slope of track {row['track']}", 1e-5)
     return found
@@ -86,7 +90,8 @@ def screen_holds(path, scores):
     for name, row in conditions.items():
         s = np.concatenate([v["score"] for k, v in scores.items() if k.startswith(name)]).astype(float)
         near([row["objects"], row["mean"]], [len(s), s.mean()], f"condition {name}")
-    check(conditions["control"]["role"] == "negative" and conditions["senescent"]["mean"] > conditions["control"]["mean"] + 0.2, f"conditions are told apart: {conditions}")
+    check(conditions["control"]["role"] == "negative" and conditions["senescent"]["mean"] > conditions["control"]["mean"] + 0.2,
+          f"conditions are told apart: {conditions}")
     # A well's z, from its plate's controls alone.
     plate = [w for w in told["wells"] if w["plate"] == "plate1"]
     controls = np.array([w["mean"] for w in plate if w["role"] == "negative"])
@@ -113,10 +118,11 @@ def figures_of(truth, score, bins=15):
     n, at = len(truth), np.minimum((score * bins).astype(int), bins - 1)
     chance = ((tp + fp) * (tp + fn) + (fn + tn) * (fp + tn)) / n ** 2
     held = np.clip(score, 2 ** -52, 1 - 2 ** -52)
-    return {"accuracy": (tp + tn) / n, "recall": tp / (tp + fn), "specificity": tn / (tn + fp), "precision": tp / (tp + fp) if tp + fp else np.nan, "F1": 2 * tp / (2 * tp + fp + fn),
-            "balanced_accuracy": (tp / (tp + fn) + tn / (tn + fp)) / 2, "kappa": ((tp + tn) / n - chance) / (1 - chance), "ROC_AUC": auc(truth, score),
-            "MCC": np.corrcoef(truth, called)[0, 1] if called.any() and not called.all() else np.nan, "Brier": ((score - truth) ** 2).mean(),
-            "log_loss": -np.log(np.where(truth, held, 1 - held)).mean(), "ECE": sum(abs((score - truth)[at == k].sum()) for k in range(bins)) / n}
+    return {"accuracy": (tp + tn) / n, "recall": tp / (tp + fn), "specificity": tn / (tn + fp), "precision": tp / (tp + fp) if tp + fp else np.nan,
+            "F1": 2 * tp / (2 * tp + fp + fn), "balanced_accuracy": (tp / (tp + fn) + tn / (tn + fp)) / 2,
+            "kappa": ((tp + tn) / n - chance) / (1 - chance), "ROC_AUC": auc(truth, score), "MCC": np.corrcoef(truth, called)[0, 1] if called.any()
+            and not called.all() else np.nan, "Brier": ((score - truth) ** 2).mean(), "log_loss": -np.log(np.where(truth, held, 1 - held)).mean(),
+            "ECE": sum(abs((score - truth)[at == k].sum()) for k in range(bins)) / n}
 
 
 def predictions(folder):
@@ -142,11 +148,13 @@ def validate(models, path, scores):
     check(told["classes"] == {"control": int((~truth).sum()), "senescent": int(truth.sum())}, f"classes {told['classes']}")
     figures_agree(told, figures_of(truth, score), "all")
     called = score >= 0.5
-    check(told["confusion"] == [[int((~truth & ~called).sum()), int((~truth & called).sum())], [int((truth & ~called).sum()), int((truth & called).sum())]], f"confusion {told['confusion']}")
+    check(told["confusion"] == [[int((~truth & ~called).sum()), int((~truth & called).sum())],
+                                [int((truth & ~called).sum()), int((truth & called).sum())]], f"confusion {told['confusion']}")
     check([p["plate"] for p in told["plates"]] == ["plate1", "plate2"], f"plates {told['plates']}")
     for p in told["plates"]:
         here = np.array([r["plate"] == p["plate"] for r in rows])
-        check(p["crops"] == here.sum() and p["groups"] == len({r["group"] for r in rows if r["plate"] == p["plate"]}), f"{p['plate']}: {p['crops']} crops")
+        check(p["crops"] == here.sum() and p["groups"] == len({r["group"] for r in rows if r["plate"] == p["plate"]}),
+              f"{p['plate']}: {p['crops']} crops")
         figures_agree(p, figures_of(truth[here], score[here]), p["plate"])
     check(len(told["reliability"]) == 15 and sum(b["crops"] for b in told["reliability"]) == len(rows), "reliability counts all crops")
     check(told["calibration"] is None and told["group_by"] == "experiment" and told["groups"] == len(scores), f"groups by {told['group_by']}")
@@ -157,7 +165,8 @@ def validate(models, path, scores):
     page = works("validate", models, path, "--label", "tracks.senescent", "--classes", "control=0,senescent=1").out
     check(f"{told['figures']['ROC_AUC']:.10g}" in page and "Plates" in page and "Confusion" in page, f"the page: {page}")
     views = json.loads(works("validate", models, path, "--label", "condition", "--json", "--views", 8, "--resamples", 0).out)
-    check(views["figures"]["log_loss"] != told["figures"]["log_loss"] and "ROC_AUC" not in views["intervals"] and "accuracy" in views["intervals"], "eight views say something else; no resamples, Wilson's intervals")
+    check(views["figures"]["log_loss"] != told["figures"]["log_loss"] and "ROC_AUC" not in views["intervals"] and "accuracy" in views["intervals"],
+          "eight views say something else; no resamples, Wilson's intervals")
     return truth, score
 
 
@@ -184,7 +193,8 @@ def calibrate(models, path, truth, score):
         revisions = [k for k in f["models/sen"] if k != "latest"]
         old, new = (f[f"models/sen/{k}"] for k in sorted(revisions))
         check(len(revisions) == 2 and new.attrs["temperature"] == t and "temperature" not in old.attrs, f"revisions {revisions}")
-        check(new.attrs["sha256"] == old.attrs["sha256"] and new["history"][()].tobytes() == old["history"][()].tobytes(), "the weights and the history are as they were")
+        check(new.attrs["sha256"] == old.attrs["sha256"] and new["history"][()].tobytes() == old["history"][()].tobytes(),
+              "the weights and the history are as they were")
     clean(stored[0])
     return t
 
@@ -201,17 +211,20 @@ def explain(path):
     check((maps.reshape(6, -1).max(1) >= 200).any() and len({m.tobytes() for m in maps}) > 1, "maps show something, each its own")
     for row in index:
         s = scores[row["crop"]]
-        check((row["object"], row["frame"], row["label"]) == (s["object"], s["frame"], s["label"]) and row["class"] == s["class"], f"map of crop {row['crop']}: {row}, scored {s}")
+        check((row["object"], row["frame"], row["label"]) == (s["object"], s["frame"], s["label"]) and row["class"] == s["class"],
+              f"map of crop {row['crop']}: {row}, scored {s}")
         near(row["probability"], max(s["p_control"], s["p_senescent"]), f"what crop {row['crop']} is taken for", 1e-5)
         check(all(0 <= row[k] <= 1 for k in ("deletion", "insertion", "random_deletion", "random_insertion")), f"areas are shares: {row}")
-    check(os.listdir("maps") == ["senescent_001_explain.png"] and os.path.getsize("maps/senescent_001_explain.png") > 1000, f"sheets: {os.listdir('maps')}")
+    check(os.listdir("maps") == ["senescent_001_explain.png"] and os.path.getsize("maps/senescent_001_explain.png") > 1000,
+          f"sheets: {os.listdir('maps')}")
 
 
 # ---- what is refused ----
 
 def refused(code, text, *arguments):
     r = run("validate", *arguments)
-    check(r.code == code and len(r.errors) == 1 and text in r.errors[0] and len(r.err.splitlines()) == 1 and not r.out, f"validate {arguments}: wanted {code} and '{text}': {r}")
+    check(r.code == code and len(r.errors) == 1 and text in r.errors[0] and len(r.err.splitlines()) == 1 and not r.out,
+          f"validate {arguments}: wanted {code} and '{text}': {r}")
 
 
 def bad_input():
@@ -231,13 +244,15 @@ def bad_input():
 
 def other_kinds():
     """A model of stains is no classifier, nor the other way round: one line says what it is and what to do."""
-    works("simulate", "stain.h5", "--channels", "phase,marker", "--differentiation", 1, "--efficiency-from", 0.5, "--fields", 2, "--frames", 1, "--cells", 14,
-          "--height", 96, "--width", 96, "--radius", 9, "--patch", 40, "--seed", 6)
-    works("stain", "train", "stain.h5", "--marker", "marker", "--block", 16, "--context", 8, "--width", 0.25, "--epochs", 1, "--per-epoch", 64, "--name", "st")
-    stain = "stain.h5:st@r000002 is a model of stains (made by `cyto5 stain train`) and no classifier of crops; use it with `cyto5 stain predict`, or make"
+    works("simulate", "stain.h5", "--channels", "phase,marker", "--differentiation", 1, "--efficiency-from", 0.5, "--fields", 2, "--frames", 1,
+          "--cells", 14, "--height", 96, "--width", 96, "--radius", 9, "--patch", 40, "--seed", 6)
+    works("stain", "train", "stain.h5", "--marker", "marker", "--block", 16, "--context", 8, "--width", 0.25, "--epochs", 1, "--per-epoch", 64,
+          "--name", "st")
+    stain = "stain.h5:st@r000002 is a model of stains (made by `cyto5 stain train`) and no classifier of crops; use it with `cyto5 stain predict`, or"
     sen = "learn.h5:sen is a classifier of crops (made by `cyto5 train`) and no "
-    for text, words in ((stain, ["validate", "stain.h5:st", "new.h5", "--label", "condition"]), (stain, ["score", "new.h5", "--model", "stain.h5:st"]),
-                        (stain, ["explain", "new.h5", "--model", "stain.h5:st"]), (sen + "model of stains", ["stain", "predict", "stain.h5", "--model", "learn.h5:sen"]),
+    for text, words in ((stain, ["validate", "stain.h5:st", "new.h5", "--label", "condition"]),
+                        (stain, ["score", "new.h5", "--model", "stain.h5:st"]), (stain, ["explain", "new.h5", "--model", "stain.h5:st"]),
+                        (sen + "model of stains", ["stain", "predict", "stain.h5", "--model", "learn.h5:sen"]),
                         (sen + "model that identifies images", ["identify", "stain.h5", "--model", "learn.h5:sen"])):
         r = run(*words)
         check(r.code == 3 and len(r.errors) == 1 and text in r.errors[0] and not r.out, f"{words}: wanted '{text}': {r}")
@@ -256,8 +271,8 @@ def not_there():
                         ("no layer none; `cyto5 model show` lists them", ["explain", "new.h5", "--model", "learn.h5:sen", "--layer", "none"])):
         r = run(*words)
         check(r.code == 3 and len(r.errors) == 1 and text in r.errors[0] and not r.warnings and not r.out, f"{words}: wanted '{text}' once: {r}")
-    same({k: v for k, v in before.items() if k.startswith("/experiments/")}, {k: v for k, v in content("new.h5").items() if k.startswith("/experiments/")},
-         "what was refused has left something")
+    same({k: v for k, v in before.items() if k.startswith("/experiments/")},
+         {k: v for k, v in content("new.h5").items() if k.startswith("/experiments/")}, "what was refused has left something")
     clean("new.h5")
 
 
@@ -302,7 +317,8 @@ with Folder():
     works("simulate", "three.h5", *SIM, "--fields", 1, "--seed", 4)
     works("objects", "three.h5")
     works("crop", "three.h5", "--size", 32)
-    works("train", "three.h5", *TRAIN[2:], "--label", "condition", "--classes", "young=control,old=senescent", "--epochs", 1, "--name", "sen", "--validation", 0)
+    works("train", "three.h5", *TRAIN[2:], "--label", "condition", "--classes", "young=control,old=senescent", "--epochs", 1, "--name", "sen",
+          "--validation", 0)
     container("large.h5", 5, 1, crop=40)
     container("coarse.h5", 5, 1, extra=("--pixel-size", 1.3))
     container("srs.h5", 5, 1, extra=("--channels", "srs"))

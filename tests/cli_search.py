@@ -1,4 +1,5 @@
-"""cli_search.py – cyto5 search: what it finds and keeps, objectives that fail, stop or report, resumption after signals and kills, and what it refuses."""
+"""cli_search.py – cyto5 search: what it finds and keeps, objectives that fail, stop or report, resumption after signals and kills, and what it
+refuses."""
 import csv
 import glob
 import json
@@ -183,7 +184,8 @@ def alive(pid):
 def leaves_nothing():
     """Killed while it cannot look: a run that ends meanwhile is kept, one that goes on is ended with all that it started."""
     write("deaf.py", "import os, sys, time\nopen('pids.txt', 'a').write(f'{os.getpid()}\\n')\n"
-          "if os.environ['C5_TRIAL'] == '2' and sys.argv[2] == 'stays' and not os.path.exists('stayed'):\n    open('stayed', 'w')\n    time.sleep(60)\n"
+          "if os.environ['C5_TRIAL'] == '2' and sys.argv[2] == 'stays' and not os.path.exists('stayed'):\n    open('stayed', 'w')\n    "
+          "time.sleep(60)\n"
           "open('ended.txt', 'a').write(os.environ['C5_TRIAL'] + ' ')\n"
           "print('report 1 7', flush=True)\nif sys.argv[2] == 'fails': sys.exit('no such luck')\nprint(sys.argv[1])\n")
     os.makedirs("scratch", exist_ok=True)
@@ -221,12 +223,14 @@ def leaves_nothing():
         check(sorted(reports["trial"]) == [1, 2, 3, 4] and set(reports["value"]) == {7}, f"{name}: reports {reports}")
         check(set(t["origin"]) == {b"even"}, f"{name}: origins {t['origin']}")
         check(not any(alive(pid) for pid in open("pids.txt").read().split()), f"{name}: runs outlive the search")
-        check(not os.listdir("scratch") and not glob.glob(f"{name}.h5.*"), f"{name}: left behind: {os.listdir('scratch')} {glob.glob(name + '.h5.*')}")
+        check(not os.listdir("scratch") and not glob.glob(f"{name}.h5.*"),
+              f"{name}: left behind: {os.listdir('scratch')} {glob.glob(name + '.h5.*')}")
 
 
 def fails():
     some = BOWL.replace("objective.py", "moody.py")
-    write("moody.py", "import sys\nx = float(sys.argv[1])\nif x < -1: sys.exit('x is\\ttoo small')\nif x > 1.5: print('nan')\nelse: exec(open('objective.py').read())\n")
+    write("moody.py", "import sys\nx = float(sys.argv[1])\nif x < -1: sys.exit('x is\\ttoo small')\nif x > 1.5: print('nan')\nelse: "
+                      "exec(open('objective.py').read())\n")
     write("moody.yml", "trials: 24\nseed: 1\n" + SPACE + some)
     works("search", "moody.yml", "moody.h5", "--quiet", "--plots", "moody")
     t = table("moody.h5", "moody")
@@ -249,7 +253,8 @@ def fails():
 
 def stops_early():
     write("epochs.py", "import sys, time\nx = float(sys.argv[1])\nopen('epochs.txt', 'a').write('.')\nfor k in range(1, 31):\n"
-          "    print('report', k, (x - 0.3) ** 2 + 1 / k, flush=True) if sys.argv[2] == 'line' else print('{\"epoch\": %d, \"loss\": %g, \"more\": null}' % (k, (x - 0.3) ** 2 + 1 / k), flush=True)\n"
+          "    print('report', k, (x - 0.3) ** 2 + 1 / k, flush=True) if sys.argv[2] == 'line' else print('{\"epoch\": %d, \"loss\": %g, \"more\": "
+          "null}' % (k, (x - 0.3) ** 2 + 1 / k), flush=True)\n"
           "    open('epochs.txt', 'a').write('.')\n    time.sleep(0.01)\nprint((x - 0.3) ** 2)\n")
     whole = 12 * 31
     for method, form in (("median", "line"), ("halving", "json")):
@@ -287,8 +292,10 @@ def repeats():
 def tunes_cyto5():
     r = run("simulate", "sim.h5", "--frames", "2", "--height", "96", "--width", "96", "--cells", "6")
     check(r.code == 0, f"simulate: {r}")
-    write("segment.yml", "goal: maximise\ntrials: 5\nseed: 1\nalgorithm: sobol\nspace:\n  sigma: {type: continuous, min: 0.5, max: 3}\n  min-area: {type: integer, min: 5, max: 200, scale: log}\n"
-          "  method: {type: choice, values: [otsu, deviation]}\nobjective:\n  work: sim.h5\n  steps:\n    - segment {work} --method {method} {parameters} --quiet\n"
+    write("segment.yml", "goal: maximise\ntrials: 5\nseed: 1\nalgorithm: sobol\nspace:\n  sigma: {type: continuous, min: 0.5, max: 3}\n  min-area: "
+                         "{type: integer, min: 5, max: 200, scale: log}\n"
+          "  method: {type: choice, values: [otsu, deviation]}\nobjective:\n  work: sim.h5\n  steps:\n    - segment {work} --method {method} "
+          "{parameters} --quiet\n"
           "  measure: segmentation {work} --gt r000001 --res latest\n  key: SEG\n")
     r = works("search", "segment.yml", "sim.h5", "--dry-run")
     check("segment DIR/work.h5 --method" in r.out and "--sigma=" in r.out and "--min-area=" in r.out and "measure segmentation DIR/work.h5" in r.out,
@@ -366,11 +373,14 @@ def examples():
     # What is no setting is refused.
     write("again.yml", open("stain-best.yml").read() + "epoch: 3\n")
     r = run("stain", "train", "stain.h5", "--config", "again.yml")
-    check(r.code == 2 and len(r.errors) == 1 and "epoch: unknown key; did you mean epochs?" in r.err and "again.yml:" in r.err, f"a bad configuration: {r}")
+    check(r.code == 2 and len(r.errors) == 1 and "epoch: unknown key; did you mean epochs?" in r.err and "again.yml:" in r.err,
+          f"a bad configuration: {r}")
 
     # Several steps with parameters: the best is a pipeline.
-    write("both.yml", "goal: maximise\ntrials: 2\nalgorithm: sobol\nspace:\n  sigma: {type: continuous, min: 0.5, max: 2}\n  far: {type: continuous, min: 5, max: 30}\n"
-          "objective:\n  work: cells.h5\n  steps: [\"segment {work} --sigma {sigma} --no-fill-holes --quiet\", \"objects {work} --quiet\", \"track {work} --max-distance={far} --quiet\"]\n"
+    write("both.yml", "goal: maximise\ntrials: 2\nalgorithm: sobol\nspace:\n  sigma: {type: continuous, min: 0.5, max: 2}\n  far: {type: "
+                      "continuous, min: 5, max: 30}\n"
+          "objective:\n  work: cells.h5\n  steps: [\"segment {work} --sigma {sigma} --no-fill-holes --quiet\", \"objects {work} --quiet\", \"track "
+          "{work} --max-distance={far} --quiet\"]\n"
           "  measure: tracking {work} --gt r000001 --res latest\n  key: TRA\n")
     works("search", "both.yml", "found.h5", "--quiet", "--best-config", "both-best.yml")
     best = open("both-best.yml").read()
@@ -417,7 +427,8 @@ def refuses():
         "an objective is a command, or steps and a measure; found neither": SPACE + "objective: {key: SEG}\n",
         "a measure wants a key": SPACE + "objective: {steps: [\"segment a.h5 {parameters}\"], measure: segmentation a.h5}\n",
         "parameter x goes nowhere": SPACE + "objective: {steps: [segment a.h5], measure: segmentation a.h5, key: SEG}\n",
-        "{work}: there is no container to be copied": SPACE + "objective: {steps: [\"segment {work} {parameters}\"], measure: segmentation a.h5, key: SEG}\n",
+        "{work}: there is no container to be copied": SPACE + "objective: {steps: [\"segment {work} {parameters}\"], measure: segmentation a.h5, "
+                "key: SEG}\n",
         "start: a map PARAMETER: VALUE is expected": good + "start: [3]\n",
         "n: cannot be 77; the space has 1 to 9, whole": good + "start: [{n: 77}]\n",
         "trials: 0 is out of range": "trials: 0\n" + good,
@@ -427,7 +438,8 @@ def refuses():
         r = run("search", "bad.yml", "bad.h5")
         check(r.code == 2 and len(r.errors) == 1 and says in r.err and not os.path.exists("bad.h5"), f"{says}: {r}")
     for says, text in {"no/such.h5: No such file or directory: the container that is copied": SPACE +
-                       "objective: {work: no/such.h5, steps: [\"segment {work} {parameters}\"], measure: \"segmentation {work}\", key: SEG}\n"}.items():
+                       "objective: {work: no/such.h5, steps: [\"segment {work} {parameters}\"], measure: \"segmentation {work}\", key: "
+                       "SEG}\n"}.items():
         write("bad.yml", text)
         r = run("search", "bad.yml", "bad.h5")
         check(r.code == 3 and len(r.errors) == 1 and says in r.err and not os.path.exists("bad.h5"), f"{says}: {r}")

@@ -63,7 +63,10 @@ static inline void copy_file(const char *from, const char *to)
 	if (fclose(out) != 0) abort();
 }
 
-#define MUST(call) do { int must_err = (call); if (must_err < 0) { fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, c5_error_last()); abort(); } } while (0)
+#define MUST(call) do { \
+	int must_err = (call); \
+	if (must_err < 0) { fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, c5_error_last()); abort(); } \
+} while (0)
 
 /* A pixel of the sample, made of its place alone. */
 static inline uint16_t sample_pixel(uint64_t seed, uint64_t t, uint64_t y, uint64_t x)

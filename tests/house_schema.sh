@@ -6,4 +6,5 @@ trap 'rm -f "$made"' EXIT
 "$CYTO5" schema --markdown >"$made" || exit 1
 diff -u "$source/docs/schema.md" "$made" || { echo "FAILED: docs/schema.md is old; run: cyto5 schema --markdown > docs/schema.md" >&2; exit 1; }
 "$CYTO5" schema >"$made" || exit 1
-diff -u "$source/h5schema/1.0/container.yml" "$made" || { echo "FAILED: the program holds another schema than h5schema/1.0/container.yml" >&2; exit 1; }
+diff -u "$source/h5schema/1.0/container.yml" "$made" ||
+	{ echo "FAILED: the program holds another schema than h5schema/1.0/container.yml" >&2; exit 1; }

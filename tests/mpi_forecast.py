@@ -1,5 +1,6 @@
-"""mpi_forecast.py – what is done around virtual stains: a marker that lies beside its place is found and moved, recorded, and left alone where nothing is
-certain; the last frame foretold from earlier ones, alike from any number of ranks; channels nothing can be learnt from are refused in one line."""
+"""mpi_forecast.py – what is done around virtual stains: a marker that lies beside its place is found and moved, recorded, and left alone where
+nothing is certain; the last frame foretold from earlier ones, alike from any number of ranks; channels nothing can be learnt from are refused in one
+line."""
 import json
 
 import numpy as np
@@ -7,7 +8,8 @@ import numpy as np
 from support import *
 
 SIM = ["--height", 160, "--width", 160, "--cells", 60, "--radius", 8, "--differentiation", 1, "--patch", 40, "--channels", "phase,marker"]
-TRAIN = ["stain", "train", "x.h5", "--marker", "marker", "--block", 16, "--context", 4, "--width", 0.125, "--frames", 1, "--epochs", 1, "--batch", 32, "--per-epoch", 64]
+TRAIN = ["stain", "train", "x.h5", "--marker", "marker", "--block", 16, "--context", 4, "--width", 0.125, "--frames", 1, "--epochs", 1, "--batch", 32,
+         "--per-epoch", 64]
 FORECAST = ["--marker", "marker", "--block", 16, "--context", 8, "--looks", 3, "--folds", 2, "--epochs", 3, "--per-epoch", 800, "--threads", 1]
 
 
@@ -43,8 +45,8 @@ def set_to(channel, value):
 
 
 with Folder():
-    works("simulate", "field.h5", "--height", 288, "--width", 320, "--cells", 130, "--radius", 8, "--channels", "phase,marker", "--frames", 1, "--fields", 1, "--efficiency-from", 0.9,
-          "--efficiency-to", 0.9, "--seed", 7)
+    works("simulate", "field.h5", "--height", 288, "--width", 320, "--cells", 130, "--radius", 8, "--channels", "phase,marker", "--frames", 1,
+          "--fields", 1, "--efficiency-from", 0.9, "--efficiency-to", 0.9, "--seed", 7)
 
     # Registration.
     changed(lambda raw: None)
@@ -96,7 +98,8 @@ with Folder():
     first, last = answer["frames"][0], answer["frames"][-1]
     check(last["pearson"] > 0.8 and last["mae"] < last["guess_mae"] and last["auc"] > 0.8, f"the last frame tells itself: {last}")
     check(first["pearson"] is None or first["pearson"] < last["pearson"], f"the first frame knows less: {first}")
-    check(sorted(os.listdir("out")) == ["forecast-fields.csv", "forecast.csv", "forecast.svg"] and len(open("out/forecast-fields.csv").readlines()) == 19, "files of the forecast")
+    check(sorted(os.listdir("out")) == ["forecast-fields.csv", "forecast.csv", "forecast.svg"]
+          and len(open("out/forecast-fields.csv").readlines()) == 19, "files of the forecast")
     with h5py.File("course0.h5", "r") as f:
         one = f["experiments"][sorted(f["experiments"])[1]]["forecast/latest/marker"]
         check(one.attrs["fold"] == 2 and one.attrs["fields"].decode().count(",") == 5, f"what a forecast says of itself: {dict(one.attrs)}")

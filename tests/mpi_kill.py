@@ -4,7 +4,8 @@
 
 A run on three ranks that commits all the time loses one of them (never mpirun). Afterwards stock h5py opens the container, all that `latest`
 leads to reads back as before the run, `cyto5 check` finds nothing, and --resume ends with the content of a run that nobody disturbed. Every
-second container is an old one, with two runs in it whose revisions must survive the third. Then some crash points at their first time, or all at each of their first K times."""
+second container is an old one, with two runs in it whose revisions must survive the third. Then some crash points at their first time, or all at each
+of their first K times."""
 import argparse
 import json
 import re

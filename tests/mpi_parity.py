@@ -30,9 +30,12 @@ def lineages_hold(t, name):
     """What nodes, tracks, links and candidates say of each other."""
     nodes, tracks, links, candidates = t["nodes"], t["tracks"], t["links"], t["candidates"]
     divisions = links[links["kind"] == 3]
-    check((np.diff(links["to"].astype(int)) > 0).all() and (nodes["frame"][links["from"]] < nodes["frame"][links["to"]]).all(), f"{name}: links are out of order")
-    check((tracks["parent"][nodes["track"][divisions["to"]] - 1] == nodes["track"][divisions["from"]]).all(), f"{name}: parents are not those of the links")
-    check(len(links) + len(tracks) == len(nodes) + len(divisions), f"{name}: {len(links)} links, {len(tracks)} tracks, {len(nodes)} nodes, {len(divisions)} daughters")
+    check((np.diff(links["to"].astype(int)) > 0).all() and (nodes["frame"][links["from"]] < nodes["frame"][links["to"]]).all(),
+          f"{name}: links are out of order")
+    check((tracks["parent"][nodes["track"][divisions["to"]] - 1] == nodes["track"][divisions["from"]]).all(),
+          f"{name}: parents are not those of the links")
+    check(len(links) + len(tracks) == len(nodes) + len(divisions),
+          f"{name}: {len(links)} links, {len(tracks)} tracks, {len(nodes)} nodes, {len(divisions)} daughters")
     taken = {(a, b): k for a, b, k in zip(links["from"], links["to"], links["kind"])}
     check(all(c["kind"] == taken.get((c["from"], c["to"]), 0) for c in candidates), f"{name}: candidates are told taken that are not, or otherwise")
 
@@ -56,7 +59,8 @@ def same_tracks(make, ranks, what):
 
 def long_movie():
     """Some 600 frames of small cells that divide, die and are missed at times: its frames are linked in dozens of blocks."""
-    works("simulate", "sim.h5", "--frames", 600, "--cells", 16, "--height", 96, "--width", 96, "--radius", 5, "--cycle", 60, "--death", 0.008, "--missed", 37, "--channels", "phase")
+    works("simulate", "sim.h5", "--frames", 600, "--cells", 16, "--height", 96, "--width", 96, "--radius", 5, "--cycle", 60, "--death", 0.008,
+          "--missed", 37, "--channels", "phase")
     works("objects", "sim.h5")
 
     def make(path, ranks):

@@ -3,8 +3,8 @@
     mpi_readers.py [--reads N] [--ranks N] [--readers N] [--seed N] [--folder F]
 
 Every reader must see a committed state: the file opens, every `latest` leads somewhere, what it leads to reads back the same as ever, nothing
-that was there is gone, and no run that had ended before the file was opened is missing. Any exception counts. Of the reads, those count that begin or end while
-a run has the container: 60, or N."""
+that was there is gone, and no run that had ended before the file was opened is missing. Any exception counts. Of the reads, those count that begin or
+end while a run has the container: 60, or N."""
 import argparse
 import multiprocessing as mp
 import traceback
@@ -76,7 +76,8 @@ def reader(path, reads, ended, stop, results):
             before = now
         except Exception as e:
             where = traceback.extract_tb(e.__traceback__)
-            bad.append(f"{type(e).__name__}: {e} (line {[t.lineno for t in where if t.filename == __file__]}, {time.time() - started:.4f} s into it, size {size})")
+            bad.append(f"{type(e).__name__}: {e} (line {[t.lineno for t in where if t.filename == __file__]}, {time.time() - started:.4f} s into "
+                       f"it, size {size})")
         if written or os.path.exists(path + ".lock"):  # only what a writer might have disturbed is counted
             with reads.get_lock():
                 reads.value += 1

@@ -1,5 +1,5 @@
-"""mpi_search.py – cyto5 search on ranks: the same trials for any number of them where the algorithm does not look at values, work shared without idling, groups of
-ranks with MPI programs as objectives, signals, and kills of single ranks."""
+"""mpi_search.py – cyto5 search on ranks: the same trials for any number of them where the algorithm does not look at values, work shared without
+idling, groups of ranks with MPI programs as objectives, signals, and kills of single ranks."""
 import os
 import random
 import signal
@@ -56,7 +56,8 @@ def same_points():
 
 def shares():
     """Trials of different length: nobody waits for the longest."""
-    write("mixed.yml", "trials: 18\nstartup: 5\n" + SPACE + "objective:\n  command: sleep $(/usr/bin/python3 -c \"print([0.1, 0.9][{trial} % 3 == 0])\"); /usr/bin/python3 objective.py {x} {y}\n")
+    write("mixed.yml", "trials: 18\nstartup: 5\n" + SPACE + "objective:\n  command: sleep $(/usr/bin/python3 -c \"print([0.1, 0.9][{trial} % 3 == "
+                                                            "0])\"); /usr/bin/python3 objective.py {x} {y}\n")
     works("search", "mixed.yml", "mixed.h5", "--quiet", ranks=3)
     t = trials("mixed.h5", "mixed")
     busy, span = t["seconds"].sum(), (t["begun_s"] + t["seconds"]).max()
@@ -66,13 +67,15 @@ def shares():
 
 def nests():
     """Objectives that start ranks of their own, as commands and as steps."""
-    write("ranks.yml", f"trials: 4\nalgorithm: sobol\n{SPACE}objective:\n  command: mpirun --oversubscribe -n {{ranks}} sh -c 'echo rank $OMPI_COMM_WORLD_RANK; "
+    write("ranks.yml", f"trials: 4\nalgorithm: sobol\n{SPACE}objective:\n  command: mpirun --oversubscribe -n {{ranks}} sh -c 'echo rank "
+                       f"$OMPI_COMM_WORLD_RANK; "
           "echo {x}'\n")
     works("search", "ranks.yml", "ranks.h5", "--quiet", "--ranks-per-trial", "2", ranks=4)
     t = trials("ranks.h5", "ranks")
     check(set(t["state"]) == {b"complete"} and np.allclose(t["value"], t["param_x"]) and set(t["group"]) == {0, 1}, f"nested mpirun: {t}")
     works("simulate", "sim.h5", "--frames", "2", "--height", "64", "--width", "64", "--cells", "4")
-    write("steps.yml", "trials: 3\nalgorithm: sobol\ngoal: maximise\nseed: 1\nspace:\n  sigma: {type: continuous, min: 0.5, max: 3}\nobjective:\n  work: sim.h5\n"
+    write("steps.yml", "trials: 3\nalgorithm: sobol\ngoal: maximise\nseed: 1\nspace:\n  sigma: {type: continuous, min: 0.5, max: 3}\nobjective:\n  "
+                       "work: sim.h5\n"
           "  steps: [\"segment {work} {parameters} --quiet\"]\n  measure: segmentation {work} --gt r000001 --res latest\n  key: SEG\n"
           "  launch: mpirun --oversubscribe -n {ranks} {hosts}\n")
     works("search", "steps.yml", "steps.h5", "--quiet", "--ranks-per-trial", "2", ranks=2)

@@ -1,18 +1,21 @@
-"""mpi_stain.py – virtual staining from end to end on simulated cells that differentiate: a model trained on some fields finds the marker in others; the same
-model and the same maps from any number of ranks; bad input is refused in one line and leaves nothing behind."""
+"""mpi_stain.py – virtual staining from end to end on simulated cells that differentiate: a model trained on some fields finds the marker in others;
+the same model and the same maps from any number of ranks; bad input is refused in one line and leaves nothing behind."""
 import json
 
 import numpy as np
 
 from support import *
 
-SIM = ["--frames", 1, "--height", 160, "--width", 160, "--cells", 34, "--radius", 9, "--differentiation", 1, "--patch", 40, "--channels", "phase,marker"]
-TRAIN = ["--marker", "marker", "--block", 16, "--context", 8, "--width", 0.25, "--frames", 1, "--epochs", 4, "--batch", 32, "--rate", 0.004, "--per-epoch", 1200]
+SIM = ["--frames", 1, "--height", 160, "--width", 160, "--cells", 34, "--radius", 9, "--differentiation", 1, "--patch", 40, "--channels",
+       "phase,marker"]
+TRAIN = ["--marker", "marker", "--block", 16, "--context", 8, "--width", 0.25, "--frames", 1, "--epochs", 4, "--batch", 32, "--rate", 0.004,
+         "--per-epoch", 1200]
 
 
 def refuses(code, said, *arguments):
     r = run(*arguments)
-    check(r.code == code and len(r.errors) == 1 and said in r.errors[0], f"{' '.join(str(a) for a in arguments)}: exit {code} and '{said}' in one line expected: {r}")
+    check(r.code == code and len(r.errors) == 1 and said in r.errors[0],
+          f"{' '.join(str(a) for a in arguments)}: exit {code} and '{said}' in one line expected: {r}")
 
 
 def figures(out, *words):
@@ -47,7 +50,8 @@ with Folder():
         with h5py.File(copy, "r") as f:
             maps.append({e: f[f"experiments/{e}/stain/latest/maps/marker"][()] for e in f["experiments"]})
     for e, one in maps[0].items():
-        check(one.shape == (1, 160, 160) and one.dtype == np.float32 and one.min() >= 0 and one.max() <= 1, f"{e}: the map is {one.shape} {one.dtype} {one.min()}..{one.max()}")
+        check(one.shape == (1, 160, 160) and one.dtype == np.float32 and one.min() >= 0 and one.max() <= 1,
+              f"{e}: the map is {one.shape} {one.dtype} {one.min()}..{one.max()}")
         check(all(np.array_equal(one, other[e]) for other in maps), f"{e}: maps differ between numbers of ranks")
     f = figures("new0.h5")
     check(f["block_roc_auc"] > 0.9, f"blocks of new fields: AUC {f['block_roc_auc']}")
@@ -68,8 +72,8 @@ with Folder():
         check(e["stain/latest/blocks/marker"].shape == (1, 37, 37), f"blocks: {e['stain/latest/blocks/marker'].shape}")
 
     # Dense: the marker's image pixel by pixel, whole and in tiles.
-    works("stain", "train", "learn.h5", "--method", "dense", "--marker", "marker", "--name", "d", "--patch", 64, "--depth", 2, "--width", 0.25, "--epochs", 6, "--batch", 8, "--rate", 0.004,
-          "--frames", 1, "--per-epoch", 160)
+    works("stain", "train", "learn.h5", "--method", "dense", "--marker", "marker", "--name", "d", "--patch", 64, "--depth", 2, "--width", 0.25,
+          "--epochs", 6, "--batch", 8, "--rate", 0.004, "--frames", 1, "--per-epoch", 160)
     dense = []
     for tile in (0, 96):
         works("stain", "predict", "new.h5", "--model", "learn.h5:d", "--tile", tile)
@@ -81,8 +85,8 @@ with Folder():
 
     # Where it is positive, pixel by pixel, by the overlap.
     if not sanitized():
-        works("stain", "train", "learn.h5", "--method", "dense", "--target", "mask", "--loss", "dice", "--marker", "marker", "--name", "dice", "--patch", 64, "--depth", 2, "--width", 0.25,
-              "--epochs", 4, "--batch", 8, "--rate", 0.004, "--frames", 1, "--per-epoch", 160)
+        works("stain", "train", "learn.h5", "--method", "dense", "--target", "mask", "--loss", "dice", "--marker", "marker", "--name", "dice",
+              "--patch", 64, "--depth", 2, "--width", 0.25, "--epochs", 4, "--batch", 8, "--rate", 0.004, "--frames", 1, "--per-epoch", 160)
         works("stain", "predict", "new.h5", "--model", "learn.h5:dice")
         f = figures("new.h5")
         check(f["block_roc_auc"] > 0.9, f"mask by dice: AUC of blocks {f['block_roc_auc']}")

@@ -1,5 +1,5 @@
-"""mpi_train.py – training gives the same weights, bit for bit, on 1, 2, 3 and 4 ranks (with batch norm, dropout, mixup and weight averaging), members of an
-ensemble side by side or one after another; and after SIGKILL or SIGTERM and --resume."""
+"""mpi_train.py – training gives the same weights, bit for bit, on 1, 2, 3 and 4 ranks (with batch norm, dropout, mixup and weight averaging), members
+of an ensemble side by side or one after another; and after SIGKILL or SIGTERM and --resume."""
 import signal
 
 from support import *
@@ -33,7 +33,12 @@ mixup: 0.2
 balance: sample
 device: cpu
 """
-SIM = "seed: 3\nsteps:\n  - simulate: {fields: 3, frames: 1, height: 160, width: 160, cells: 10, cycle: 0, conditions: \"control=0,senescent=1\"}\n  - objects\n  - crop: {size: 24}\n"
+SIM = """seed: 3
+steps:
+  - simulate: {fields: 3, frames: 1, height: 160, width: 160, cells: 10, cycle: 0, conditions: "control=0,senescent=1"}
+  - objects
+  - crop: {size: 24}
+"""
 
 
 def trained(path, *more, ranks=0, **how):
@@ -88,7 +93,8 @@ with Folder():
 
     # killed, stopped, and gone on with
     whole = {epochs: trained(f"whole{epochs}.h5", "--epochs", epochs, "--save-every", 0.0001) for epochs in (16, 66)}
-    for name, number, ranks, after, more, epochs in (("kill", signal.SIGKILL, 0, 0, 2, 66), ("term", signal.SIGTERM, 0, 75, 0, 16), ("kill2", signal.SIGKILL, 2, None, 3, 16)):
+    for name, number, ranks, after, more, epochs in (("kill", signal.SIGKILL, 0, 0, 2, 66), ("term", signal.SIGTERM, 0, 75, 0, 16),
+                                                     ("kill2", signal.SIGKILL, 2, None, 3, 16)):
         path = f"{name}.h5"
         command = ("train", path, "--config", "train.yml", "--epochs", epochs, "--save-every", 0.0001)
         shutil.copy("sim.h5", path)

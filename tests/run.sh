@@ -3,7 +3,8 @@
 #     sh tests/run.sh
 #
 # Two builds. `release` is the program people run, and does what depends on time: several ranks, kills, SLURM. `dev` (warnings are errors,
-# address and undefined-behaviour sanitizers) runs all tests but those of SLURM, kills and readers. Ends with ctest's closing line; exits 0 only if all passed.
+# address and undefined-behaviour sanitizers) runs all tests but those of SLURM, kills and readers. Ends with ctest's closing line; exits 0 only if
+# all passed.
 set -u
 root=$(cd "$(dirname "$0")/.." && pwd) || exit 1
 cd "$root" || exit 1

@@ -218,7 +218,8 @@ trials = json.load(open("e.json"))["trials"]
 assert len(trials) == 4 and {t["state"] for t in trials} == {"complete"} and {t["group"] for t in trials} == {0, 1}, trials
 END
 # A training on two ranks, warned in its midst.
-printf 'steps:\n  - simulate: {fields: 2, frames: 1, height: 96, width: 96, cells: 6, cycle: 0, conditions: "control=0,senescent=1"}\n  - objects\n  - crop: {size: 24}\n' >crops.yml
+printf '%s\n' 'steps:' '  - simulate: {fields: 2, frames: 1, height: 96, width: 96, cells: 6, cycle: 0, conditions: "control=0,senescent=1"}' \
+	'  - objects' '  - crop: {size: 24}' >crops.yml
 printf 'label: condition\nmodel: lenet\nsize: 32\nname: m\nepochs: 400\nbatch: 8\nsave-every: 0.01\ndevice: cpu\n' >train.yml
 "$CYTO5" run crops.yml f.h5 --quiet && cp f.h5 g.h5 && "$CYTO5" train g.h5 --config train.yml --threads 1 --quiet >g.log || fail "(f): $(cat g.log)"
 f=$(CONFIG=train.yml CONTAINER=f.h5 JOBS="$C5_SOURCE/jobs/slurm" submit f.log --ntasks-per-node=2 "$C5_SOURCE/jobs/slurm/train.sbatch") || exit 1

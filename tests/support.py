@@ -211,7 +211,8 @@ def write(path, text):
 
 # ---- content ----
 
-VOLATILE = {"uuid", "created", "hosts", "ranks", "threads", "restarts", "start", "end", "date", "user", "software", "version", "slurm_job", "REFERENCE_LIST"}
+VOLATILE = {"uuid", "created", "hosts", "ranks", "threads", "restarts", "start", "end", "date", "user", "software", "version", "slurm_job",
+            "REFERENCE_LIST"}
 VOLATILE_DATA = {"command_line", "libraries", "inputs"}
 
 
@@ -221,7 +222,8 @@ def plain(f, value):
     if isinstance(value, h5py.Reference):
         return f[value].name.encode()
     if a.dtype.hasobject:
-        return b"[" + b",".join(plain(f, v) for v in (a.flat if a.shape else [a.item()])) + b"]" if not isinstance(value, (str, bytes)) else str(value).encode()
+        return b"[" + b",".join(plain(f, v) for v in (a.flat if a.shape else [a.item()])) + b"]" if not isinstance(value,
+                (str, bytes)) else str(value).encode()
     return repr((a.dtype.descr if a.dtype.names else a.dtype.str, a.shape)).encode() + a.tobytes()
 
 

@@ -43,8 +43,8 @@ static inline void movie_add(movie *m, uint32_t t, uint32_t id, double y, double
 	uint32_t k = m->n[t]++;
 	if (t >= m->n_frames) m->n_frames = t + 1;
 	m->id[t][k] = id;
-	m->objects[t][k] = (c5_object){ .label = 0, .y0 = (uint32_t)fmax(0, y - r), .x0 = (uint32_t)fmax(0, x - r), .y1 = (uint32_t)fmax(0, y + r + 1), .x1 = (uint32_t)fmax(0, x + r + 1),
-		.y = y, .x = x, .area = area, .major_axis = major, .minor_axis = minor, .orientation = turn, .mean = NAN };
+	m->objects[t][k] = (c5_object){ .label = 0, .y0 = (uint32_t)fmax(0, y - r), .x0 = (uint32_t)fmax(0, x - r), .y1 = (uint32_t)fmax(0, y + r + 1),
+		.x1 = (uint32_t)fmax(0, x + r + 1), .y = y, .x = x, .area = area, .major_axis = major, .minor_axis = minor, .orientation = turn, .mean = NAN };
 	m->objects[t][k].label = k + 1;
 }
 
@@ -93,7 +93,8 @@ static inline bool movie_colony(movie *m)
 		size_t n = (size_t)s->height * s->width;
 		uint32_t ids = 0, fresh[1024] = { 0 };
 		m->height = s->height, m->width = s->width, m->n_frames = s->t;
-		good = c5_alloc(&m->labels[t], n, sizeof **m->labels) == C5_OK && (raw || c5_alloc(&raw, n, sizeof *raw) == C5_OK) && c5_frame_read(reader, s, t, 0, raw) == C5_OK;
+		good = c5_alloc(&m->labels[t], n, sizeof **m->labels) == C5_OK && (raw || c5_alloc(&raw, n, sizeof *raw) == C5_OK) &&
+			c5_frame_read(reader, s, t, 0, raw) == C5_OK;
 		for (size_t i = 0; good && i < n; i++) {
 			uint32_t id = raw[i] % 1024;
 			if (!id) continue;

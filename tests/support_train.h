@@ -36,7 +36,8 @@ static int held_read(c5_crops *c, uint64_t first, uint64_t n, void *out)
 static void held_close(c5_crops *c) { free(c->ctx); }
 
 /* An experiment of `n` crops of one class, in a group of its own unless one is named; its number among the sources. */
-static uint32_t add_experiment(c5_dataset *d, const char *name, const char *group, uint64_t seed, int label, uint64_t n, int side, const char *channels)
+static uint32_t add_experiment(c5_dataset *d, const char *name, const char *group, uint64_t seed, int label, uint64_t n, int side,
+	const char *channels)
 {
 	c5_crops c = { .dtype = C5_U8, .n = n, .n_channels = 1, .height = side, .width = side, .pixel_um = NAN, .read = held_read, .close = held_close };
 	held_crops *h = calloc(1, sizeof *h);

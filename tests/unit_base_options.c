@@ -95,8 +95,8 @@ static void command_line_fills_all_kinds(void **state)
 {
 	(void)state;
 	struct line l;
-	PARSE(&l, "--sigma", "2.25", "one.tif", "--min-area=7", "--fill", "--no-border", "--method=deviation", "--title", "-x y", "--input", "p", "--input=q,r",
-	      "--threads", "4", "-", "--", "--sigma", "two.tif");
+	PARSE(&l, "--sigma", "2.25", "one.tif", "--min-area=7", "--fill", "--no-border", "--method=deviation", "--title", "-x y", "--input", "p",
+	      "--input=q,r", "--threads", "4", "-", "--", "--sigma", "two.tif");
 	assert_int_equal(l.err, C5_OK);
 	assert_true(l.seg.sigma == 2.25 && l.seg.min_area == 7 && l.seg.fill && !l.seg.border && l.common.threads == 4);
 	assert_string_equal(l.seg.method, "deviation");

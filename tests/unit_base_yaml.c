@@ -239,7 +239,8 @@ static void written_options_read_back_the_same(void **state)
 	(void)state;
 	static const char *const titles[] = {
 		"plain", "two words", "", "null", "~", "yes", "5", "-1e3", "a: b", "#no", "- x", "[", "{a", "'", "\"q\"", "back\\slash", " lead", "trail ",
-		"line\nbreak\n", "tab\t", "caf\xc3\xa9", "\xf0\x9f\xa6\xa0", "\xc2\x85nel\xe2\x80\xa8ls", "\x01\x1b[2J\x7f", "\xef\xbb\xbf" "bom", "\xef\xbf\xbe", "!t", "&a", "*a", "%d", "@x", "`x", "/tmp/a b.tif", "a,b",
+		"line\nbreak\n", "tab\t", "caf\xc3\xa9", "\xf0\x9f\xa6\xa0", "\xc2\x85nel\xe2\x80\xa8ls", "\x01\x1b[2J\x7f", "\xef\xbb\xbf" "bom", "\xef\xbf\xbe",
+		"!t", "&a", "*a", "%d", "@x", "`x", "/tmp/a b.tif", "a,b",
 	};
 	struct seg s = { 0 };
 	assert_int_equal(c5_opt_defaults(seg_opts, &s), C5_OK);
@@ -258,7 +259,8 @@ static void written_options_read_back_the_same(void **state)
 	c5_buf b = { 0 };
 	c5_yaml_add_options(&b, 0, seg_opts, &s);
 	char *text = c5_text_take(&b);
-	assert_string_equal(text, "method: null\nsigma: 0.30000000000000004\nlimit: null # default\nmin-area: 1\nmost: 3\nfill: false\ntitle: \"bad \\uFFFD byte\"\n"
+	assert_string_equal(text,
+		"method: null\nsigma: 0.30000000000000004\nlimit: null # default\nmin-area: 1\nmost: 3\nfill: false\ntitle: \"bad \\uFFFD byte\"\n"
 	                          "input: []\npaths: [] # default\n");
 	free(text);
 	c5_opt_clear(seg_opts, &s);

@@ -26,7 +26,8 @@ static int set_up(void **state)
 	for (uint64_t i = 0; i < CROPS; i++) {
 		c5_random r;
 		c5_random_start(&r, 3, i);
-		for (size_t k = 0; k < CHANNELS * SIDE * SIDE; k++) (&crops[i][0][0][0])[k] = (uint16_t)(20000 + 100 * (k % 37) * (i % 5) + 3000 * c5_random_uniform(&r));
+		for (size_t k = 0; k < CHANNELS * SIDE * SIDE; k++)
+			(&crops[i][0][0][0])[k] = (uint16_t)(20000 + 100 * (k % 37) * (i % 5) + 3000 * c5_random_uniform(&r));
 	}
 	return c5_device_open(&device, "cpu");
 }
@@ -198,7 +199,8 @@ static void what_cannot_score_is_refused(void **state)
 {
 	(void)state;
 	static const char *const names[] = { "phase" };
-	c5_member two = member("two", "sesmo", 1, names, 50, 2, 1), three = member("three", "sesmo", 1, names, 50, 3, 1), map = member("map", "unet", 1, names, 32, 2, 1);
+	c5_member two = member("two", "sesmo", 1, names, 50, 2, 1), three = member("three", "sesmo", 1, names, 50, 3, 1),
+		map = member("map", "unet", 1, names, 32, 2, 1);
 	c5_member pair[2] = { two, three };
 	c5_scorer *s;
 	assert_int_equal(c5_scorer_open(&s, device, pair, 2, 8, C5_FP32), C5_EINPUT);

@@ -28,7 +28,8 @@ static c5_screen_params defaults(void)
 static void wells_have_places(void **state)
 {
 	(void)state;
-	const struct { const char *name; int row, column; } wells[] = { { "A1", 0, 0 }, { "b03", 1, 2 }, { "H12", 7, 11 }, { "AA01", 26, 0 }, { "AF48", 31, 47 }, { "12", -1, -1 },
+	const struct { const char *name; int row, column; } wells[] = { { "A1", 0, 0 }, { "b03", 1, 2 }, { "H12", 7, 11 }, { "AA01", 26, 0 },
+		{ "AF48", 31, 47 }, { "12", -1, -1 },
 		{ "A", -1, -1 }, { "A0", -1, -1 }, { "", -1, -1 }, { "A1x", -1, -1 }, { "ABC1", -1, -1 }, { "A99999999999", -1, -1 } };
 	for (size_t i = 0; i < sizeof wells / sizeof *wells; i++) {
 		int row, column;
@@ -130,7 +131,8 @@ static void the_order_of_fields_changes_nothing(void **state)
 	assert_int_equal(c5_screen_make(&b, turned, BY_HAND, &p), C5_OK);
 	assert_int_equal(a.n_wells, b.n_wells);
 	for (size_t i = 0; i < a.n_wells; i++) assert_true(a.wells[i].sum == b.wells[i].sum && !strcmp(a.wells[i].well, b.wells[i].well));
-	for (size_t i = 0; i < a.n_treatments; i++) assert_true(a.treatments[i].value == b.treatments[i].value && (a.treatments[i].low == b.treatments[i].low || isnan(a.treatments[i].low)));
+	for (size_t i = 0; i < a.n_treatments; i++)
+		assert_true(a.treatments[i].value == b.treatments[i].value && (a.treatments[i].low == b.treatments[i].low || isnan(a.treatments[i].low)));
 	c5_screen_free(&a);
 	c5_screen_free(&b);
 	c5_opt_clear(c5_screen_opts, &p);
@@ -171,7 +173,8 @@ static void simulate(c5_screen_field *fields, uint64_t seed, double effect)
 		snprintf(names[i][3], 32, "p%dw%d", plate, well);
 		bool acts = column > 2 && compound / 3 % 8 == 0;
 		double mean = 0.2 + 0.07 * plate + 0.02 * c5_random_normal(&r) + (column == 2 ? 0.4 : acts ? effect : 0);
-		fields[i] = (c5_screen_field){ names[i][3], names[i][0], names[i][1], "treated", names[i][2], NULL, 200, (uint64_t)(200 * mean), 200 * mean, mean, mean };
+		fields[i] = (c5_screen_field){ names[i][3], names[i][0], names[i][1], "treated", names[i][2], NULL, 200, (uint64_t)(200 * mean), 200 * mean, mean,
+			mean };
 	}
 }
 

@@ -46,7 +46,8 @@ static void tests_of_two_samples_are_those_of_scipy(void **state)
 			near(c.p, g->shuffle_p[tail], 1e-12, "p of permutations");
 		}
 	}
-	for (size_t i = 0; i < LENGTH(golden_student); i++) near(c5_student_above(golden_student[i][0], golden_student[i][1]), golden_student[i][2], 1e-11, "Student's t");
+	for (size_t i = 0; i < LENGTH(golden_student); i++)
+		near(c5_student_above(golden_student[i][0], golden_student[i][1]), golden_student[i][2], 1e-11, "Student's t");
 }
 
 static void drawn_permutations_repeat_and_come_near(void **state)
@@ -105,7 +106,8 @@ static void the_temperature_is_the_one_of_least_likelihood_lost(void **state)
 	near(c5_temperature_nll(prob, golden_truth, n, 3, 1), golden_nll_after, 1e-6, "likelihood of the new probabilities");
 	for (size_t i = 0; i < n; i++) {
 		near((double)prob[3 * i] + (double)prob[3 * i + 1] + (double)prob[3 * i + 2], 1, 1e-6, "sum");
-		for (int k = 1; k < 3; k++) assert_true((golden_prob[3 * i] < golden_prob[3 * i + k]) == (prob[3 * i] < prob[3 * i + k])); /* no class changes its rank */
+		/* no class changes its rank */
+		for (int k = 1; k < 3; k++) assert_true((golden_prob[3 * i] < golden_prob[3 * i + k]) == (prob[3 * i] < prob[3 * i + k]));
 	}
 	assert_int_equal(c5_temperature_fit(&t, prob, golden_truth, 0, 3), C5_EINPUT);
 }

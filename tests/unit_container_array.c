@@ -79,7 +79,8 @@ static void check_stack(c5_file *f, c5_codec *codec, const char *path, uint64_t 
 static void stacks_come_back_frame_by_frame(void **state)
 {
 	c5_codec *codec = *state;
-	static const struct { uint64_t t, z, h, w, ch, cw; } sizes[] = { { 3, 0, 20, 30, 20, 30 }, { 1, 0, 1, 1, 1, 1 }, { 3, 4, 5, 6, 5, 6 }, { 2, 0, 20, 30, 8, 8 },
+	static const struct { uint64_t t, z, h, w, ch, cw; } sizes[] = { { 3, 0, 20, 30, 20, 30 }, { 1, 0, 1, 1, 1, 1 }, { 3, 4, 5, 6, 5, 6 },
+		{ 2, 0, 20, 30, 8, 8 },
 		{ 2, 3, 17, 16, 8, 16 }, { 2, 0, 16, 24, 8, 8 }, { 1, 0, 9, 7, 4, 7 } };
 	c5_file *f = fresh("stacks.h5");
 	for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
@@ -407,7 +408,8 @@ static void scales_and_plot_marks_are_for_viewers(void **state)
 	assert_string_equal(text, "NXdata");
 	free(text);
 	MUST(c5_file_close(f));
-	hid_t h = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT), d = H5Dopen2(h, "/experiments/A01/raw/gfp", H5P_DEFAULT), s = H5Dopen2(h, "/experiments/A01/raw/time", H5P_DEFAULT);
+	hid_t h = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT), d = H5Dopen2(h, "/experiments/A01/raw/gfp", H5P_DEFAULT),
+		s = H5Dopen2(h, "/experiments/A01/raw/time", H5P_DEFAULT);
 	assert_int_equal(H5DSis_attached(d, s, 0), 1);
 	assert_int_equal(H5DSis_scale(s), 1);
 	assert_true(H5Dread(s, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, v) >= 0);

@@ -85,7 +85,8 @@ static void foreign_objects_are_left_alone(void **state)
 	const char *path = scratch("foreign.h5"), *text = "variable";
 	hsize_t dim = 3;
 	copy_file(*state, path);
-	hid_t h = H5Fopen(path, H5F_ACC_RDWR, H5P_DEFAULT), g = H5Gcreate2(h, "/mine", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT), space = H5Screate_simple(1, &dim, NULL);
+	hid_t h = H5Fopen(path, H5F_ACC_RDWR, H5P_DEFAULT), g = H5Gcreate2(h, "/mine", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT),
+		space = H5Screate_simple(1, &dim, NULL);
 	hid_t scalar = H5Screate(H5S_SCALAR), variable = H5Tcopy(H5T_C_S1);
 	H5Tset_size(variable, H5T_VARIABLE);
 	H5Dclose(H5Dcreate2(h, "/mine/plain", H5T_IEEE_F64BE, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT));
@@ -307,7 +308,8 @@ static void flip(const char *path, uint64_t at, uint8_t bits)
 
 static void a_flipped_byte_in_any_chunk_is_found(void **state)
 {
-	static const char *const arrays[] = { "/experiments/A01/raw/gfp", "/experiments/A02/masks/r000002", "/experiments/A01/objects/r000002", "/experiments/A01/crops/r000002/images" };
+	static const char *const arrays[] = { "/experiments/A01/raw/gfp", "/experiments/A02/masks/r000002", "/experiments/A01/objects/r000002",
+		"/experiments/A01/crops/r000002/images" };
 	const char *path = scratch("flipped.h5");
 	for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++) {
 		hid_t h = H5Fopen(*state, H5F_ACC_RDONLY, H5P_DEFAULT), d = H5Dopen2(h, arrays[i], H5P_DEFAULT);
@@ -338,7 +340,8 @@ static void a_flipped_byte_in_any_chunk_is_found(void **state)
 
 static void a_flipped_byte_in_metadata_is_found(void **state)
 {
-	static const char *const objects[] = { "/experiments/A01/raw/gfp", "/experiments/A02/masks", "/runs/r000001", "/experiments/A02", "/experiments/A01/masks/time" };
+	static const char *const objects[] = { "/experiments/A01/raw/gfp", "/experiments/A02/masks", "/runs/r000001", "/experiments/A02",
+		"/experiments/A01/masks/time" };
 	const char *path = scratch("metadata.h5");
 	for (size_t i = 0; i < sizeof objects / sizeof *objects; i++) {
 		c5_file *f;
@@ -352,7 +355,8 @@ static void a_flipped_byte_in_metadata_is_found(void **state)
 			copy_file(*state, path);
 			flip(path, address + k, 0x20);
 			found all = check(path, true);
-			if (!all.lines || !strstr(all.lines, objects[i])) fail_msg("%s: byte %d of its header: found %s", objects[i], (int)k, all.lines ? all.lines : "nothing");
+			if (!all.lines || !strstr(all.lines, objects[i]))
+				fail_msg("%s: byte %d of its header: found %s", objects[i], (int)k, all.lines ? all.lines : "nothing");
 			/* the rest was looked at all the same */
 			if (strcmp(objects[i], "/runs/r000001") != 0 && strstr(all.lines, "error /runs/")) fail_msg("%s", all.lines);
 			free(all.lines);

@@ -36,10 +36,12 @@ static void fill(uint8_t *p, size_t n, int kind)
 	if (kind >= BELL)
 		for (size_t i = 0; i < n; i++) {
 			int k = kind != PARTS ? kind : i < n / 2 ? BELL : i < n / 8 * 7 ? RANDOM : i % 1000 < 900 ? STEEP : ZERO;
-			p[i] = k == RANDOM ? random_byte() : k == STEEP ? steep() : k == ZERO ? 0 : (uint8_t)((random_byte() + random_byte() + random_byte() + random_byte()) / 12);
+			p[i] = k == RANDOM ? random_byte() : k == STEEP ? steep() : k == ZERO ? 0
+				: (uint8_t)((random_byte() + random_byte() + random_byte() + random_byte()) / 12);
 		}
 	else
-	for (size_t i = 0; i < n; i++) p[i] = kind == RANDOM ? random_byte() : kind == CONSTANT ? 0x5a : kind == RAMP ? (uint8_t)(i / 7) : kind == ONES ? 0xff : 0;
+	for (size_t i = 0; i < n; i++)
+		p[i] = kind == RANDOM ? random_byte() : kind == CONSTANT ? 0x5a : kind == RAMP ? (uint8_t)(i / 7) : kind == ONES ? 0xff : 0;
 }
 
 /* A dataset of one chunk of n elements in a file in memory. */
@@ -94,7 +96,8 @@ static void both_ways(c5_codec *codec, hid_t type, size_t element, size_t n, int
 	uint8_t *theirs = malloc(stored);
 	assert_true(H5Dread_chunk(d, H5P_DEFAULT, &at, &mask, theirs) >= 0);
 	memset(back, 0xee, bytes);
-	if (c5_chunk_decode(codec, theirs, stored, mask, back, bytes, element) < 0) fail_msg("element %zu, n %zu, kind %d, mask %u: %s", element, n, kind, mask, c5_error_last());
+	if (c5_chunk_decode(codec, theirs, stored, mask, back, bytes, element) < 0)
+		fail_msg("element %zu, n %zu, kind %d, mask %u: %s", element, n, kind, mask, c5_error_last());
 	assert_memory_equal(back, raw, bytes);
 	free(theirs);
 	H5Dclose(d);
@@ -165,7 +168,8 @@ static void planes_are_packed_as_well_as_by_searching(void **state)
 	for (int kind = 0; kind < KINDS; kind++) {
 		fill(raw, PLANE, RANDOM);
 		fill(raw + PLANE, PLANE, kind);
-		size_t ours = c5_deflate(d, raw, 2 * PLANE, PLANE, packed), theirs = libdeflate_zlib_compress(search, raw, 2 * PLANE, packed, c5_deflate_bound(2 * PLANE));
+		size_t ours = c5_deflate(d, raw, 2 * PLANE, PLANE, packed), theirs = libdeflate_zlib_compress(search, raw, 2 * PLANE, packed,
+			c5_deflate_bound(2 * PLANE));
 		assert_true(ours > 0 && ours <= theirs + theirs / 20);
 	}
 	c5_deflater_close(d);

@@ -190,7 +190,8 @@ static void foreign_objects_are_carried_over(void **state)
 	double values[1000];
 	sample_container(path);
 	for (int i = 0; i < 1000; i++) values[i] = i / 3.0;
-	hid_t h = H5Fopen(path, H5F_ACC_RDWR, H5P_DEFAULT), space = H5Screate_simple(1, &dim, NULL), scalar = H5Screate(H5S_SCALAR), variable = H5Tcopy(H5T_C_S1);
+	hid_t h = H5Fopen(path, H5F_ACC_RDWR, H5P_DEFAULT), space = H5Screate_simple(1, &dim, NULL), scalar = H5Screate(H5S_SCALAR),
+		variable = H5Tcopy(H5T_C_S1);
 	hid_t list = H5Pcreate(H5P_DATASET_CREATE), g = H5Gcreate2(h, "/mine", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT), d;
 	H5Tset_size(variable, H5T_VARIABLE);
 	H5Pset_chunk(list, 1, &chunk);

@@ -135,7 +135,8 @@ static void times_of_source_files_are_no_content(void **state)
 static void configurations_are_compared_without_their_places(void **state)
 {
 	(void)state;
-	char text[] = "title: x\ncontainer: a.h5\ninputs: [a, b]\ncommit-every-s: 60\ninputs:\n  - a\n- b\nsteps:\n  - segment: {sigma: 1}\n  inputs: kept\n";
+	char text[] = "title: x\ncontainer: a.h5\ninputs: [a, b]\ncommit-every-s: 60\ninputs:\n  - a\n- b\nsteps:\n  - segment: {sigma: 1}\n  inputs: "
+		"kept\n";
 	c5_neutral_configuration(text);
 	assert_string_equal(text, "title: x\nsteps:\n  - segment: {sigma: 1}\n  inputs: kept\n");
 }
@@ -270,7 +271,8 @@ static void chunks_make_no_difference(void **state)
 		H5Sclose(space);
 		H5Fclose(h);
 	}
-	lines l = compare(paths[0], paths[1], NULL), a = digests(paths[0], NULL), b = digests(paths[1], NULL), x = digests(paths[0], "/models/x"), flat = digests(paths[0], "/models/flat");
+	lines l = compare(paths[0], paths[1], NULL), a = digests(paths[0], NULL), b = digests(paths[1], NULL), x = digests(paths[0], "/models/x"),
+		flat = digests(paths[0], "/models/flat");
 	if (l.n) fail_msg("%s", l.text);
 	assert_string_equal(a.text, b.text);
 	assert_string_equal(strchr(x.text, ' '), strchr(flat.text, ' '));

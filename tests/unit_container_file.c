@@ -226,7 +226,8 @@ static void texts_of_other_programs_are_read(void **state)
 	H5Tset_size(type, H5T_VARIABLE);
 	H5Tset_size(fixed, 8);
 	H5Tset_strpad(fixed, H5T_STR_SPACEPAD);
-	hid_t d = H5Dcreate2(h, "/runs/v", type, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT), a = H5Acreate2(h, "v", type, space, H5P_DEFAULT, H5P_DEFAULT);
+	hid_t d = H5Dcreate2(h, "/runs/v", type, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT),
+		a = H5Acreate2(h, "v", type, space, H5P_DEFAULT, H5P_DEFAULT);
 	hid_t b = H5Acreate2(h, "f", fixed, space, H5P_DEFAULT, H5P_DEFAULT);
 	H5Dwrite(d, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, &p);
 	H5Awrite(a, type, &p);

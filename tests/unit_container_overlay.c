@@ -218,7 +218,8 @@ static void check_after(const char *scenario, const char *point, const char *pat
 static void inspection_tells_what_a_crash_left(void **state)
 {
 	const char *path = scratch("inspect.h5");
-	static const struct { const char *scenario, *point; int found; } cases[] = { { "run", "commit-begin", 2 }, { "run", "data-synced", 2 }, { "run", "journal-part", 2 },
+	static const struct { const char *scenario, *point; int found; } cases[] = { { "run", "commit-begin", 2 }, { "run", "data-synced", 2 },
+		{ "run", "journal-part", 2 },
 		{ "run", "journal-synced", 1 }, { "run", "apply-part", 1 }, { "run", "commit-end", 2 }, { "commit", "close-end", 0 } };
 	int found = -1;
 	assert_int_equal(c5_overlay_inspect(*state, &found), C5_OK);

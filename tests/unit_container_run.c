@@ -11,7 +11,8 @@
 static void revision_names_are_numbers_and_back(void **state)
 {
 	(void)state;
-	static const char *const bad[] = { "", "r", "r1", "r00001", "x000001", "r00000a", "latest", "r000000", "r-00001", "r+00001", "r 00001", "r99999999999" };
+	static const char *const bad[] = { "", "r", "r1", "r00001", "x000001", "r00000a", "latest", "r000000", "r-00001", "r+00001", "r 00001",
+		"r99999999999" };
 	assert_string_equal(c5_revision_name(3), "r000003");
 	assert_string_equal(c5_revision_name(1234567), "r1234567");
 	assert_int_equal(c5_revision_number("r000003"), 3);

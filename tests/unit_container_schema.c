@@ -56,7 +56,8 @@ static void paths_find_their_rules(void **state)
 	MUST(c5_schema_read(&s, "container.yml", c5_schema_text()));
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		const c5_rule *r = c5_schema_match(s, cases[i].path);
-		if (!cases[i].rule != !r || (r && strcmp(r->path, cases[i].rule) != 0)) fail_msg("%s: rule %s, expected %s", cases[i].path, r ? r->path : "none", cases[i].rule ? cases[i].rule : "none");
+		if (!cases[i].rule != !r || (r && strcmp(r->path, cases[i].rule) != 0))
+			fail_msg("%s: rule %s, expected %s", cases[i].path, r ? r->path : "none", cases[i].rule ? cases[i].rule : "none");
 	}
 	c5_schema_free(s);
 }
@@ -64,7 +65,8 @@ static void paths_find_their_rules(void **state)
 static void types_are_allowed_by_name_and_by_class(void **state)
 {
 	(void)state;
-	static const char *const whole[] = { "whole", NULL }, *const number[] = { "number", NULL }, *const some[] = { "uint8", "text", NULL }, *const real[] = { "real", NULL };
+	static const char *const whole[] = { "whole", NULL }, *const number[] = { "number", NULL }, *const some[] = { "uint8", "text", NULL },
+		*const real[] = { "real", NULL };
 	assert_true(c5_schema_allows(whole, "uint64") && c5_schema_allows(whole, "int8") && c5_schema_allows(whole, "whole"));
 	assert_false(c5_schema_allows(whole, "float32") || c5_schema_allows(whole, "text") || c5_schema_allows(whole, "real"));
 	assert_true(c5_schema_allows(number, "float64") && c5_schema_allows(number, "uint8"));

@@ -113,7 +113,8 @@ static void a_box_gets_its_context_and_the_shape_of_the_crop(void **state)
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		c5_crop_params p = settings("box", "zero", 64);
 		c5_crop_window w;
-		p.context = cases[i].context, p.context_share = cases[i].share, p.height = cases[i].height, p.width = cases[i].width, p.aspect = WORD(cases[i].aspect);
+		p.context = cases[i].context, p.context_share = cases[i].share, p.height = cases[i].height, p.width = cases[i].width,
+			p.aspect = WORD(cases[i].aspect);
 		assert_int_equal(c5_crop_place(&w, &p, 0, 0, cases[i].box), C5_OK);
 		if (memcmp(&w, &cases[i].want, sizeof w)) fail_msg("case %zu: (%d, %d) to (%d, %d)", i, w.y0, w.x0, w.y1, w.x1);
 	}

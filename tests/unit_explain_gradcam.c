@@ -99,7 +99,8 @@ static void teach(void)
 	c5_net *net;
 	double lost, norm, y, x;
 	taught = (c5_member){ .name = strdup("discs"), .temperature = 1 };
-	taught.prepare = (c5_prepare){ .channels = 1, .height = SIDE, .width = SIDE, .names = { "phase" }, .scaling = C5_SCALE_CHANNEL, .mean = { 1000 }, .sd = { 60 } };
+	taught.prepare = (c5_prepare){ .channels = 1, .height = SIDE, .width = SIDE, .names = { "phase" }, .scaling = C5_SCALE_CHANNEL, .mean = { 1000 },
+		.sd = { 60 } };
 	assert_int_equal(c5_model_parse(&taught.model, "discs", net_text, sizeof net_text - 1), C5_OK);
 	assert_int_equal(c5_weights_new(&taught.weights, taught.model), C5_OK);
 	c5_weights_init(taught.weights, taught.model, 4);
@@ -182,8 +183,8 @@ static void maps_point_at_what_was_learnt(void **state)
 		for (int k = 0; k < 4; k++) areas[k] += curves.areas[k];
 		better += curves.areas[0] < curves.areas[2];
 	}
-	print_message("right %d of %d, found %d of %d; areas: deletion %.3f random %.3f, insertion %.3f random %.3f\n", right, LOOK, found, seen, areas[0] / seen, areas[2] / seen,
-		areas[1] / seen, areas[3] / seen);
+	print_message("right %d of %d, found %d of %d; areas: deletion %.3f random %.3f, insertion %.3f random %.3f\n", right, LOOK, found, seen,
+		areas[0] / seen, areas[2] / seen, areas[1] / seen, areas[3] / seen);
 	assert_true(right >= LOOK * 9 / 10 && seen >= LOOK / 2 * 8 / 10);
 	assert_true(found >= seen * 8 / 10);
 	assert_true(areas[0] < 0.8 * areas[2] && better >= seen * 8 / 10); /* deletion: the map's are missed sooner */

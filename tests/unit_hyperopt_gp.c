@@ -53,7 +53,8 @@ static void the_gradient_is_that_of_differences(void **state)
 		logs[i] = middle - h;
 		assert_int_equal(c5_gp_judge(&data, logs, &down, NULL), C5_OK);
 		logs[i] = middle;
-		if (fabs((up - down) / (2 * h) - grad[i]) > 1e-5 * (1 + fabs(grad[i]))) fail_msg("gradient %d: %g, differences %g", i, grad[i], (up - down) / (2 * h));
+		if (fabs((up - down) / (2 * h) - grad[i]) > 1e-5 * (1 + fabs(grad[i])))
+			fail_msg("gradient %d: %g, differences %g", i, grad[i], (up - down) / (2 * h));
 	}
 }
 

@@ -1,4 +1,5 @@
-/* unit_hyperopt_left.c – what is left when a search is killed: keepers that end scripts and tell of those that had ended, marks of trials and back. */
+/* unit_hyperopt_left.c – what is left when a search is killed: keepers that end scripts and tell of those that had ended, marks of trials and back.
+ * */
 #include <math.h>
 #include <setjmp.h>
 #include <signal.h>

@@ -247,7 +247,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(even_points_fill_every_box), cmocka_unit_test(every_algorithm_gives_new_points_and_the_same_ones_again),
 		cmocka_unit_test(the_model_finds_the_best), cmocka_unit_test(failures_are_gone_round), cmocka_unit_test(running_trials_keep_their_distance),
-		cmocka_unit_test(a_small_space_is_tried_to_its_end), cmocka_unit_test(unknown_and_unfit_algorithms_are_refused), cmocka_unit_test(fixed_points_come_first),
+		cmocka_unit_test(a_small_space_is_tried_to_its_end), cmocka_unit_test(unknown_and_unfit_algorithms_are_refused),
+		cmocka_unit_test(fixed_points_come_first),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -95,7 +95,8 @@ static void children_are_no_ranks_and_end(void **state)
 	setenv("OMPI_COMM_WORLD_RANK", "3", 1);
 	setenv("PMIX_RANK", "3", 1);
 	setenv("OMPI_MCA_btl", "self", 1);
-	c5_child_setup setup = { .script = "env | grep -E '^(OMPI_COMM|PMIX_|OMPI_MCA_btl=|C5_X)' | sort; printf 'no end'; echo bad >&2; exit 4", .extra = extra, .dir = NULL };
+	c5_child_setup setup = { .script = "env | grep -E '^(OMPI_COMM|PMIX_|OMPI_MCA_btl=|C5_X)' | sort; printf 'no end'; echo bad >&2; exit 4",
+		.extra = extra, .dir = NULL };
 	static const char *const want[] = { "C5_X=seven", "OMPI_MCA_btl=self", "no end" };
 	MUST(c5_child_start(&c, &setup));
 	while (!c5_child_ended(c, &status))
@@ -192,7 +193,8 @@ static void halving_keeps_the_best_of_each_rung(void **state)
 
 static const char *const setup_text =
 	"name: my-search\ngoal: maximise\nalgorithm: GN_CRS2_LM\ntrials: 9\nrepeats: 2\nseed: 5\n"
-	"space:\n  sigma: {type: log, min: 0.1, max: 10}\n  mode: {type: choice, values: [a b, c]}\n  depth: {type: integer, min: 1, max: 5, when: {mode: c}}\n"
+	"space:\n  sigma: {type: log, min: 0.1, max: 10}\n  mode: {type: choice, values: [a b, c]}\n  depth: {type: integer, min: 1, max: 5, when: {mode: c}"
+	"}\n"
 	"start:\n  - {sigma: 2, mode: c}\n  - {mode: a b, depth: 3}\n"
 	"objective:\n  steps:\n    - segment {work} --sigma {sigma} {parameters}\n    - track {work}\n  measure: tracking {work} --gt r000001 --res latest\n"
 	"  key: TRA\n  work: in.h5\n  keep: true\nearly-stop: {method: halving, factor: 2}\n";
@@ -266,7 +268,8 @@ static void what_waits_comes_back_whole_or_not(void **state)
 	char path[512];
 	snprintf(path, sizeof path, "%s", scratch("waiting"));
 	assert_int_equal(records_in(path), 0);
-	const c5_waiting first = { (const uint8_t *)"first row   ", NULL, 12, 0, 0.5 }, second = { (const uint8_t *)"second row  ", (const uint8_t *)"three", 12, 5, 1.5 };
+	const c5_waiting first = { (const uint8_t *)"first row   ", NULL, 12, 0, 0.5 },
+		second = { (const uint8_t *)"second row  ", (const uint8_t *)"three", 12, 5, 1.5 };
 	c5_waiting_put(path, &first);
 	c5_waiting_put(path, &second);
 	assert_int_equal(records_in(path), 2);

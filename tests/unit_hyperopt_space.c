@@ -175,7 +175,8 @@ static void what_cannot_be_is_refused_with_its_place(void **state)
 		c5_space s;
 		int err = read_space(&s, bad[i].text);
 		if (err != C5_EUSAGE) fail_msg("%s: taken (%d)", bad[i].text, err);
-		if (i + 1 < sizeof bad / sizeof *bad && !strstr(c5_error_last(), bad[i].says)) fail_msg("%s:\n  %s\n  expected %s", bad[i].text, c5_error_last(), bad[i].says);
+		if (i + 1 < sizeof bad / sizeof *bad && !strstr(c5_error_last(), bad[i].says))
+			fail_msg("%s:\n  %s\n  expected %s", bad[i].text, c5_error_last(), bad[i].says);
 	}
 }
 

@@ -36,7 +36,8 @@ static void labels_equal_skimage_for_both_connectivities_and_filled(void **state
 {
 	(void)state;
 	const struct { c5_label_rules rules; const uint32_t *want; } cases[] = {
-		{ { 8, false, 0, 0, 0, -1 }, label_8 }, { { 0, false, 0, 0, 0, -1 }, label_8 }, { { 4, false, 0, 0, 0, -1 }, label_4 }, { { 8, true, 0, 0, 0, -1 }, label_filled } };
+		{ { 8, false, 0, 0, 0, -1 }, label_8 }, { { 0, false, 0, 0, 0, -1 }, label_8 }, { { 4, false, 0, 0, 0, -1 }, label_4 },
+			{ { 8, true, 0, 0, 0, -1 }, label_filled } };
 	uint32_t labels[N];
 	void *scratch = malloc(c5_label_bytes(LABEL_H, LABEL_W));
 	for (size_t c = 0; c < sizeof cases / sizeof *cases; c++) {
@@ -133,7 +134,8 @@ static void extreme_frames_are_labelled(void **state)
 	expect("####|####", "1111|1111", (c5_label_rules){ 8, true, 0, 0, 0, -1 });
 	expect("#.#.#.#.#", "1.2.3.4.5", (c5_label_rules){ 4, true, 0, 0, 0, -1 });
 	expect("#|.|#", "1|.|2", C5_LABEL_ALL);
-	enum { H = 64, W = 63 }; /* a chessboard fills the scratch memory to its end: one object with corners, 2016 without; filled, two corners stay alone */
+	/* a chessboard fills the scratch memory to its end: one object with corners, 2016 without; filled, two corners stay alone */
+	enum { H = 64, W = 63 };
 	uint8_t mask[H * W];
 	uint32_t labels[H * W];
 	void *scratch = malloc(c5_label_bytes(H, W));

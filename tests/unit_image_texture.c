@@ -34,7 +34,8 @@ static void textures_are_skimages(void **state)
 		const c5_texture *t = &got[k];
 		const double row[7] = { t->contrast, t->dissimilarity, t->homogeneity, t->second_moment, t->energy, t->correlation, t->entropy };
 		for (int i = 0; i < 7; i++)
-			if (fabs(row[i] - textures[7 * k + i]) > 1e-9 * (1 + fabs(row[i]))) fail_msg("label %d, measure %d: %.12g, expected %.12g", k + 1, i, row[i], textures[7 * k + i]);
+			if (fabs(row[i] - textures[7 * k + i]) > 1e-9 * (1 + fabs(row[i])))
+				fail_msg("label %d, measure %d: %.12g, expected %.12g", k + 1, i, row[i], textures[7 * k + i]);
 	}
 	omp_set_num_threads(3);
 	assert_int_equal(c5_texture_measure(again, labels, FIELD_H, FIELD_W, LABELS, C5_F32, map, 40, 220, 16), C5_OK);

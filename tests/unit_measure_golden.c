@@ -8,12 +8,14 @@
 
 static movie truth_of(const struct golden_case *c)
 {
-	return (movie){ GOLDEN_FRAMES, GOLDEN_HEIGHT, GOLDEN_WIDTH, c->gt_rects, c->n_gt_rects, (const c5_life *)(const void *)c->gt_lives, c->n_gt_lives, NULL };
+	return (movie){ GOLDEN_FRAMES, GOLDEN_HEIGHT, GOLDEN_WIDTH, c->gt_rects, c->n_gt_rects, (const c5_life *)(const void *)c->gt_lives, c->n_gt_lives,
+		NULL };
 }
 
 static movie result_of(const struct golden_case *c)
 {
-	return (movie){ GOLDEN_FRAMES, GOLDEN_HEIGHT, GOLDEN_WIDTH, c->res_rects, c->n_res_rects, (const c5_life *)(const void *)c->res_lives, c->n_res_lives, NULL };
+	return (movie){ GOLDEN_FRAMES, GOLDEN_HEIGHT, GOLDEN_WIDTH, c->res_rects, c->n_res_rects, (const c5_life *)(const void *)c->res_lives,
+		c->n_res_lives, NULL };
 }
 
 static void figures_are_those_of_py_ctcmetrics(void **state)
@@ -71,11 +73,11 @@ static void names_of_labels_do_not_matter(void **state)
 static void truth_against_itself_is_perfect(void **state)
 {
 	(void)state;
-	static const char *const ones[] = { "SEG", "DET", "TRA", "LNK", "OP_CSB", "OP_CTB", "CT", "TF", "BC(0)", "BC(1)", "BC(2)", "BC(3)", "CCA", "BIO(0)", "BIO(3)",
-		"OP_CLB(0)", "OP_CLB(3)", "MOTA", "HOTA", "CHOTA", "IDF1", "IDP", "IDR", "division_F1_strict(0)", "division_F1_excluded(3)", "division_recall_strict(2)",
-		"division_precision_excluded(1)" };
-	static const char *const zeros[] = { "AOGM", "AOGM_NS", "AOGM_FN", "AOGM_FP", "AOGM_ED", "AOGM_EA", "AOGM_EC", "MOT_switches", "ID_FP", "divisions_missed(0)",
-		"divisions_mismatched(3)", "divisions_invented(1)" };
+	static const char *const ones[] = { "SEG", "DET", "TRA", "LNK", "OP_CSB", "OP_CTB", "CT", "TF", "BC(0)", "BC(1)", "BC(2)", "BC(3)", "CCA", "BIO(0)",
+		"BIO(3)", "OP_CLB(0)", "OP_CLB(3)", "MOTA", "HOTA", "CHOTA", "IDF1", "IDP", "IDR", "division_F1_strict(0)", "division_F1_excluded(3)",
+		"division_recall_strict(2)", "division_precision_excluded(1)" };
+	static const char *const zeros[] = { "AOGM", "AOGM_NS", "AOGM_FN", "AOGM_FP", "AOGM_ED", "AOGM_EA", "AOGM_EC", "MOT_switches", "ID_FP",
+		"divisions_missed(0)", "divisions_mismatched(3)", "divisions_invented(1)" };
 	for (size_t i = 0; i < 2 * CASES; i++) {
 		movie gt = i % 2 ? truth_of(&golden_cases[i / 2]) : result_of(&golden_cases[i / 2]), res = gt;
 		res.relabel = shuffled;

@@ -102,7 +102,8 @@ static void segmentation_measures_by_hand(void **state)
 	SAME(figure(&o, "AP@0.50"), 0.4);
 	c5_objects_free(&o);
 	assert_int_equal(c5_objects_add(&o, none, none, 12), C5_OK);
-	assert_true(isnan(figure(&o, "AP@0.50")) && isnan(figure(&o, "SEG")) && isnan(figure(&o, "Dice")) && isnan(figure(&o, "AJI")) && isnan(figure(&o, "PQ")));
+	assert_true(isnan(figure(&o, "AP@0.50")) && isnan(figure(&o, "SEG")) && isnan(figure(&o, "Dice")) && isnan(figure(&o, "AJI")) &&
+		isnan(figure(&o, "PQ")));
 	c5_objects_free(&o);
 }
 

@@ -1,5 +1,5 @@
-/* unit_measure_property.c – measures of random label images and random lineages against the definitions of docs/measures.md written down as they stand,
- * pixel by pixel and edge by edge; and what must hold whatever is measured. */
+/* unit_measure_property.c – measures of random label images and random lineages against the definitions of docs/measures.md written down as they
+ * stand, pixel by pixel and edge by edge; and what must hold whatever is measured. */
 #include "support_measure.h"
 
 #include "measure/objects.h"
@@ -55,8 +55,8 @@ static brute by_definition(const uint32_t *gt, const uint32_t *res, size_t n)
 		if (!taken[s]) unions += size;
 	}
 	for (size_t i = 0; i < n; i++) both += gt[i] && res[i], in_gt += gt[i] != 0, in_res += res[i] != 0;
-	return (brute){ seg / truth, hits50 / (truth + found - hits50), hits75 / (truth + found - hits75), 2 * both / (in_gt + in_res), best_dice / truth, inter / unions,
-		iou_sum / (hits50 + (truth - hits50) / 2 + (found - hits50) / 2) };
+	return (brute){ seg / truth, hits50 / (truth + found - hits50), hits75 / (truth + found - hits75), 2 * both / (in_gt + in_res), best_dice / truth,
+		inter / unions, iou_sum / (hits50 + (truth - hits50) / 2 + (found - hits50) / 2) };
 }
 
 static double figure_of(const c5_objects *o, const char *name)
@@ -190,7 +190,10 @@ static void live(random_movie *m, uint32_t busy)
 	}
 }
 
-static movie as_movie(random_movie *m) { return (movie){ FRAMES, SIDE, (SLOTS + 1) * SIDE, &m->rects[0][0], m->n_rects, m->lives, m->n_lives, NULL }; }
+static movie as_movie(random_movie *m)
+{
+	return (movie){ FRAMES, SIDE, (SLOTS + 1) * SIDE, &m->rects[0][0], m->n_rects, m->lives, m->n_lives, NULL };
+}
 
 typedef struct edge { size_t from, to; bool parent; } edge;
 
@@ -275,9 +278,11 @@ static void technical_measures_are_their_definitions(void **state)
 		c5_figures f = { 0 };
 		c5_tracking_figures(&f, &t);
 		const double nodes = 5 * o.ns + 10 * o.fn + o.fp, edges = o.ed + 1.5 * o.ea + o.ec, none = 10 * o.nodes + 1.5 * o.edges;
-		const struct { const char *name; double value; } want[] = { { "AOGM_NS", o.ns }, { "AOGM_FN", o.fn }, { "AOGM_FP", o.fp }, { "AOGM_ED", o.ed }, { "AOGM_EA", o.ea },
+		const struct { const char *name; double value; } want[] = { { "AOGM_NS", o.ns }, { "AOGM_FN", o.fn }, { "AOGM_FP", o.fp }, { "AOGM_ED", o.ed },
+			{ "AOGM_EA", o.ea },
 			{ "AOGM_EC", o.ec }, { "AOGM", nodes + edges }, { "TRA", none > 0 ? 1 - fmin(nodes + edges, none) / none : NAN },
-			{ "DET", o.nodes > 0 ? 1 - fmin(nodes, 10 * o.nodes) / (10 * o.nodes) : NAN }, { "LNK", o.edges > 0 ? 1 - fmin(edges, 1.5 * o.edges) / (1.5 * o.edges) : NAN } };
+			{ "DET", o.nodes > 0 ? 1 - fmin(nodes, 10 * o.nodes) / (10 * o.nodes) : NAN },
+				{ "LNK", o.edges > 0 ? 1 - fmin(edges, 1.5 * o.edges) / (1.5 * o.edges) : NAN } };
 		for (size_t i = 0; i < sizeof want / sizeof *want; i++) {
 			const c5_figure *g = c5_figures_find(&f, want[i].name);
 			assert_non_null(g);
@@ -293,8 +298,8 @@ static void technical_measures_are_their_definitions(void **state)
 static void a_lineage_is_its_own_equal_and_no_figure_leaves_its_range(void **state)
 {
 	(void)state;
-	static const char *const shares[] = { "SEG", "DET", "TRA", "LNK", "CT", "TF", "BC(0)", "BC(3)", "CCA", "BIO(0)", "OP_CLB(0)", "HOTA", "CHOTA", "IDF1", "division_F1_strict(1)",
-		"division_F1_excluded(1)" };
+	static const char *const shares[] = { "SEG", "DET", "TRA", "LNK", "CT", "TF", "BC(0)", "BC(3)", "CCA", "BIO(0)", "OP_CLB(0)", "HOTA", "CHOTA",
+		"IDF1", "division_F1_strict(1)", "division_F1_excluded(1)" };
 	for (uint64_t k = 0; k < 400; k++) {
 		static random_movie gt, res;
 		seed = k;

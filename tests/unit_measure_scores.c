@@ -44,7 +44,8 @@ static void what_one_class_cannot_say_is_undefined(void **state)
 	c5_classify_params p = plain;
 	p.threshold = 2;
 	assert_int_equal(c5_classify_figures(&f, &positive, &p), C5_OK);
-	assert_true(isnan(figure(&f, "specificity")) && isnan(figure(&f, "balanced_accuracy")) && isnan(figure(&f, "ROC_AUC")) && isnan(figure(&f, "precision")));
+	assert_true(isnan(figure(&f, "specificity")) && isnan(figure(&f, "balanced_accuracy")) && isnan(figure(&f, "ROC_AUC")) &&
+		isnan(figure(&f, "precision")));
 	SAME(figure(&f, "recall"), 0);
 	SAME(figure(&f, "F1"), 0);
 	assert_true(isnan(figure(&f, "ECE")) && isnan(figure(&f, "Brier"))); /* a score of 1.5 is no share */
@@ -97,7 +98,8 @@ static void several_classes_are_those_of_scikit_learn(void **state)
 	c5_figures f = { 0 };
 	uint64_t table[9];
 	assert_int_equal(c5_classes_figures(&f, &c, &plain), C5_OK);
-	for (size_t k = 0; k < sizeof class_figures / sizeof *class_figures; k++) same_real(figure(&f, class_figures[k].name), class_figures[k].value, class_figures[k].name);
+	for (size_t k = 0; k < sizeof class_figures / sizeof *class_figures; k++)
+		same_real(figure(&f, class_figures[k].name), class_figures[k].value, class_figures[k].name);
 	c5_confusion(table, &c);
 	for (size_t k = 0; k < 9; k++) assert_int_equal(table[k], class_confusion[k]);
 	f.n = 0;
@@ -216,7 +218,8 @@ static void tables_are_read_and_bad_ones_named(void **state)
 {
 	(void)state;
 	static const struct { const char *text, *word; } bad[] = {
-		{ "", "no rows" }, { "a,b\n", "no rows" }, { "a,b\n1,2,3\n", ":2: 3 cells" }, { "a,b\n\n1,\"2\n", ":3: a quote" }, { "a,b\n\"1\"x,2\n", "behind a closing" },
+		{ "", "no rows" }, { "a,b\n", "no rows" }, { "a,b\n1,2,3\n", ":2: 3 cells" }, { "a,b\n\n1,\"2\n", ":3: a quote" },
+			{ "a,b\n\"1\"x,2\n", "behind a closing" },
 	};
 	c5_table t;
 	double v;

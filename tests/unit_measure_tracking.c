@@ -105,8 +105,10 @@ static void a_division_that_was_none(void **state)
 static void two_identities_swapped(void **state)
 {
 	(void)state;
-	static const uint32_t right[] = { CELL(0, 1, 0), CELL(1, 1, 0), CELL(2, 1, 0), CELL(3, 1, 0), CELL(0, 2, 2), CELL(1, 2, 2), CELL(2, 2, 2), CELL(3, 2, 2) };
-	static const uint32_t wrong[] = { CELL(0, 1, 0), CELL(1, 1, 0), CELL(2, 2, 0), CELL(3, 2, 0), CELL(0, 2, 2), CELL(1, 2, 2), CELL(2, 1, 2), CELL(3, 1, 2) };
+	static const uint32_t right[] = { CELL(0, 1, 0), CELL(1, 1, 0), CELL(2, 1, 0), CELL(3, 1, 0), CELL(0, 2, 2), CELL(1, 2, 2), CELL(2, 2, 2),
+		CELL(3, 2, 2) };
+	static const uint32_t wrong[] = { CELL(0, 1, 0), CELL(1, 1, 0), CELL(2, 2, 0), CELL(3, 2, 0), CELL(0, 2, 2), CELL(1, 2, 2), CELL(2, 1, 2),
+		CELL(3, 1, 2) };
 	static const c5_life lives[] = { { 1, 0, 3, 0 }, { 2, 0, 3, 0 } };
 	movie gt = MOVIE(4, right, lives), res = MOVIE(4, wrong, lives);
 	c5_tracking t = measure(&gt, &res);
@@ -151,9 +153,11 @@ static void a_link_over_a_gap(void **state)
 static void a_division_a_frame_late(void **state)
 {
 	(void)state;
-	static const uint32_t right[] = { CELL(0, 1, 0), CELL(1, 1, 0), CELL(2, 2, 0), CELL(2, 3, 1), CELL(3, 2, 0), CELL(3, 3, 1), CELL(4, 2, 0), CELL(4, 3, 1) };
+	static const uint32_t right[] = { CELL(0, 1, 0), CELL(1, 1, 0), CELL(2, 2, 0), CELL(2, 3, 1), CELL(3, 2, 0), CELL(3, 3, 1), CELL(4, 2, 0),
+		CELL(4, 3, 1) };
 	static const uint32_t late[] = { CELL(0, 1, 0), CELL(1, 1, 0), CELL(2, 1, 0), CELL(3, 2, 0), CELL(3, 3, 1), CELL(4, 2, 0), CELL(4, 3, 1) };
-	static const c5_life right_lives[] = { { 1, 0, 1, 0 }, { 2, 2, 4, 1 }, { 3, 2, 4, 1 } }, late_lives[] = { { 1, 0, 2, 0 }, { 2, 3, 4, 1 }, { 3, 3, 4, 1 } };
+	static const c5_life right_lives[] = { { 1, 0, 1, 0 }, { 2, 2, 4, 1 }, { 3, 2, 4, 1 } },
+		late_lives[] = { { 1, 0, 2, 0 }, { 2, 3, 4, 1 }, { 3, 3, 4, 1 } };
 	movie a = MOVIE(5, right, right_lives), b = MOVIE(5, late, late_lives);
 	for (int turn = 0; turn < 2; turn++) { /* late, and early */
 		c5_tracking t = turn ? measure(&b, &a) : measure(&a, &b);
@@ -171,7 +175,8 @@ static void a_division_a_frame_late(void **state)
 static void a_division_into_a_wrong_daughter(void **state)
 {
 	(void)state;
-	static const uint32_t rects[] = { CELL(0, 1, 0), CELL(1, 1, 0), CELL(2, 2, 0), CELL(2, 3, 1), CELL(2, 4, 5), CELL(3, 2, 0), CELL(3, 3, 1), CELL(3, 4, 5) };
+	static const uint32_t rects[] = { CELL(0, 1, 0), CELL(1, 1, 0), CELL(2, 2, 0), CELL(2, 3, 1), CELL(2, 4, 5), CELL(3, 2, 0), CELL(3, 3, 1),
+		CELL(3, 4, 5) };
 	static const c5_life lives[] = { { 1, 0, 1, 0 }, { 2, 2, 3, 1 }, { 3, 2, 3, 0 }, { 4, 2, 3, 1 } };
 	movie gt = MOVIE(4, family_rects, family_lives), res = MOVIE(4, rects, lives);
 	c5_tracking t = measure(&gt, &res);
@@ -189,13 +194,15 @@ static void whole_cycles_are_compared_by_length(void **state)
 {
 	(void)state;
 	/* 1 divides into 2 and 3; 2 and 3 divide: cycles of 2 and 3 frames in truth, of 2 and 2 in the result */
-	static const uint32_t truth[] = { CELL(0, 1, 0), CELL(1, 2, 0), CELL(1, 3, 4), CELL(2, 2, 0), CELL(2, 3, 4), CELL(3, 4, 0), CELL(3, 5, 1), CELL(3, 3, 4),
+	static const uint32_t truth[] = { CELL(0, 1, 0), CELL(1, 2, 0), CELL(1, 3, 4), CELL(2, 2, 0), CELL(2, 3, 4), CELL(3, 4, 0), CELL(3, 5, 1),
+		CELL(3, 3, 4), CELL(4, 4, 0), CELL(4, 5, 1), CELL(4, 6, 4), CELL(4, 7, 5) };
+	static const c5_life truth_lives[] = { { 1, 0, 0, 0 }, { 2, 1, 2, 1 }, { 3, 1, 3, 1 }, { 4, 3, 4, 2 }, { 5, 3, 4, 2 }, { 6, 4, 4, 3 },
+		{ 7, 4, 4, 3 } };
+	static const uint32_t other[] = { CELL(0, 1, 0), CELL(1, 2, 0), CELL(1, 3, 4), CELL(2, 2, 0), CELL(2, 3, 4), CELL(3, 4, 0), CELL(3, 5, 1),
+		CELL(3, 6, 4), CELL(3, 7, 5),
 		CELL(4, 4, 0), CELL(4, 5, 1), CELL(4, 6, 4), CELL(4, 7, 5) };
-	static const c5_life truth_lives[] = { { 1, 0, 0, 0 }, { 2, 1, 2, 1 }, { 3, 1, 3, 1 }, { 4, 3, 4, 2 }, { 5, 3, 4, 2 }, { 6, 4, 4, 3 }, { 7, 4, 4, 3 } };
-	static const uint32_t other[] = { CELL(0, 1, 0), CELL(1, 2, 0), CELL(1, 3, 4), CELL(2, 2, 0), CELL(2, 3, 4), CELL(3, 4, 0), CELL(3, 5, 1), CELL(3, 6, 4),
-		CELL(3, 7, 5),
-		CELL(4, 4, 0), CELL(4, 5, 1), CELL(4, 6, 4), CELL(4, 7, 5) };
-	static const c5_life other_lives[] = { { 1, 0, 0, 0 }, { 2, 1, 2, 1 }, { 3, 1, 2, 1 }, { 4, 3, 4, 2 }, { 5, 3, 4, 2 }, { 6, 3, 4, 3 }, { 7, 3, 4, 3 } };
+	static const c5_life other_lives[] = { { 1, 0, 0, 0 }, { 2, 1, 2, 1 }, { 3, 1, 2, 1 }, { 4, 3, 4, 2 }, { 5, 3, 4, 2 }, { 6, 3, 4, 3 },
+		{ 7, 3, 4, 3 } };
 	movie gt = MOVIE(5, truth, truth_lives), res = MOVIE(5, other, other_lives), none = MOVIE(5, truth, truth_lives);
 	c5_tracking t = measure(&gt, &res);
 	SAME(t.cca, 0.5);

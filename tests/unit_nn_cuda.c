@@ -1,6 +1,6 @@
-/* unit_nn_cuda.c – the GPU backend against the CPU's on the same nets: outputs, gradients, losses, updates, dropout in recorded passes; the same bits every time.
- * Without a GPU only how opening fails is looked at, and the rest skipped. tests/CMakeLists.txt builds it again over tests/emulated, where a GPU is always
- * there and its memory can be made small. */
+/* unit_nn_cuda.c – the GPU backend against the CPU's on the same nets: outputs, gradients, losses, updates, dropout in recorded passes; the same bits
+ * every time. Without a GPU only how opening fails is looked at, and the rest skipped. tests/CMakeLists.txt builds it again over tests/emulated,
+ * where a GPU is always there and its memory can be made small. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -28,19 +28,27 @@ static void must(int err)
 /* Enough of every kind, and nets as they ship. */
 static const struct { const char *name, *text; int loss; } nets[] = {
 	{ "kinds", "inputs: { image: [3, 13, 10] }\nlayers:\n"
-	  " - { name: a, conv: { filters: 20, kernel: 3, stride: 2, padding: same, activation: leaky_relu, slope: 0.2 } }\n - { name: x, dropout: { rate: 0.3 } }\n"
+	  " - { name: a, conv: { filters: 20, kernel: 3, stride: 2, padding: same, activation: leaky_relu, slope: 0.2 } }\n - { name: x, dropout: { rate: "
+	  "0.3 } }\n"
 	  " - { name: b, conv: { filters: 20, kernel: 3, groups: 20, padding: same, bias: false } }\n - { name: n, batch_norm: { activation: relu6 } }\n"
 	  " - { name: c, conv: { filters: 20, kernel: 3, groups: 2, dilation: 2, padding: same } }\n - { name: g, group_norm: { groups: 5 } }\n"
-	  " - { name: s, from: [g, n], add: { activation: relu } }\n - { name: p, average_pool: { size: 2, padding: same } }\n - { name: u, upsample: { factor: 2, mode: bilinear } }\n"
-	  " - { name: m, from: s, max_pool: { size: 3, stride: 1, padding: same } }\n - { name: t, conv_transpose: { filters: 7, kernel: 3, stride: 2, padding: same, activation: elu, slope: 1 } }\n"
-	  " - { name: w, max_pool: { size: 2, stride: 2 } }\n - { name: k, from: [w, s], concat: {} }\n - { name: f, flatten: {} }\n - { name: d, dense: { units: 9, activation: tanh } }\n"
-	  " - { name: y, dropout: { rate: 0.5 } }\n - { name: e, dense: { units: 4 } }\n - { name: z, softmax: {} }\noutputs: [z]\n", C5_LOSS_CROSS_ENTROPY },
+	  " - { name: s, from: [g, n], add: { activation: relu } }\n - { name: p, average_pool: { size: 2, padding: same } }\n - { name: u, upsample: { "
+	  "factor: 2, mode: bilinear } }\n"
+	  " - { name: m, from: s, max_pool: { size: 3, stride: 1, padding: same } }\n - { name: t, conv_transpose: { filters: 7, kernel: 3, stride: 2, "
+	  "padding: same, activation: elu, slope: 1 } }\n"
+	  " - { name: w, max_pool: { size: 2, stride: 2 } }\n - { name: k, from: [w, s], concat: {} }\n - { name: f, flatten: {} }\n - { name: d, dense: { "
+	  "units: 9, activation: tanh } }\n"
+	  " - { name: y, dropout: { rate: 0.5 } }\n - { name: e, dense: { units: 4 } }\n - { name: z, softmax: {} }\noutputs: [z]\n",
+	  C5_LOSS_CROSS_ENTROPY },
 	{ "pixels", "inputs: { image: [2, 12, 16] }\nlayers:\n"
-	  " - { name: a, conv: { filters: 8, kernel: 3, padding: same, bias: false } }\n - { name: n, batch_norm: { activation: relu } }\n - { name: p, max_pool: { size: 2 } }\n"
+	  " - { name: a, conv: { filters: 8, kernel: 3, padding: same, bias: false } }\n - { name: n, batch_norm: { activation: relu } }\n - { name: p, "
+	  "max_pool: { size: 2 } }\n"
 	  " - { name: b, conv: { filters: 16, kernel: 3, padding: same, bias: false } }\n - { name: m, batch_norm: { activation: relu } }\n"
 	  " - { name: t, conv_transpose: { filters: 8, kernel: 2, stride: 2 } }\n - { name: k, from: [t, n], concat: {} }\n"
-	  " - { name: c, conv: { filters: 8, kernel: 3, padding: same, activation: relu } }\n - { name: o, conv: { filters: 3, kernel: 1, activation: sigmoid } }\noutputs: [o]\n", C5_LOSS_DICE },
-	{ "steps", "inputs: { seq: [6, 5] }\nlayers:\n - { name: a, lstm: { units: 9, sequences: true } }\n - { name: x, dropout: { rate: 0.4 } }\n - { name: b, lstm: { units: 6 } }\n"
+	  " - { name: c, conv: { filters: 8, kernel: 3, padding: same, activation: relu } }\n - { name: o, conv: { filters: 3, kernel: 1, activation: "
+	  "sigmoid } }\noutputs: [o]\n", C5_LOSS_DICE },
+	{ "steps", "inputs: { seq: [6, 5] }\nlayers:\n - { name: a, lstm: { units: 9, sequences: true } }\n - { name: x, dropout: { rate: 0.4 } }\n - { "
+		"name: b, lstm: { units: 6 } }\n"
 	  " - { name: d, dense: { units: 3 } }\n - { name: s, softmax: {} }\noutputs: [s]\n", C5_LOSS_FOCAL },
 };
 #define N_NETS ((int)(sizeof nets / sizeof *nets))

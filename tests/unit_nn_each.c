@@ -1,5 +1,5 @@
-/* unit_nn_each.c – every kind of layer alone, forward and backward, in float32 and bfloat16, against the double-precision reference of support_nn.h and
- * its central differences. All numbers that go in are exact in bfloat16, none is at a kink, so that what is measured is the layer alone:
+/* unit_nn_each.c – every kind of layer alone, forward and backward, in float32 and bfloat16, against the double-precision reference of support_nn.h
+ * and its central differences. All numbers that go in are exact in bfloat16, none is at a kink, so that what is measured is the layer alone:
  * sum((a - b)^2) / sum(b^2) stays below 1e-10 in float32 and below 1e-4 in bfloat16, for the output, the gradient of each input and of each array. */
 #include <stdarg.h>
 #include <setjmp.h>
@@ -25,8 +25,10 @@ static const layer_case cases[] = {
 	{ "conv by Winograd", IMAGE(8, 8, 64) " - { name: y, conv: { filters: 64, kernel: 3, padding: same } }\n", false },
 	{ "conv by Winograd, inside", IMAGE(8, 8, 32)
 	  " - { name: c, conv: { filters: 48, kernel: 3, padding: same } }\n - { name: y, average_pool: { size: 2 } }\n", false },
-	{ "conv, stride 2, 7 x 7", IMAGE(15, 15, 1) " - { name: y, conv: { filters: 16, kernel: 7, stride: 2, padding: [3, 3, 3, 3], bias: false } }\n", false },
-	{ "conv, asymmetric", IMAGE(9, 8, 5) " - { name: y, conv: { filters: 6, kernel: [2, 5], stride: 2, padding: [1, 0, 2, 3], activation: tanh } }\n", false },
+	{ "conv, stride 2, 7 x 7", IMAGE(15, 15, 1) " - { name: y, conv: { filters: 16, kernel: 7, stride: 2, padding: [3, 3, 3, 3], bias: false } }\n",
+		false },
+	{ "conv, asymmetric", IMAGE(9, 8, 5) " - { name: y, conv: { filters: 6, kernel: [2, 5], stride: 2, padding: [1, 0, 2, 3], activation: tanh } }\n",
+		false },
 	{ "conv 1 x 1, stride 2", IMAGE(8, 8, 32) " - { name: y, conv: { filters: 48, kernel: 1, stride: 2 } }\n", false },
 	{ "conv, dilated, grouped", IMAGE(9, 9, 4) " - { name: y, conv: { filters: 6, kernel: 3, dilation: 2, groups: 2 } }\n", false },
 	{ "conv, depthwise", IMAGE(7, 7, 16) " - { name: y, conv: { filters: 16, kernel: 3, groups: 16, padding: same, activation: relu6 } }\n", false },
@@ -42,7 +44,8 @@ static const layer_case cases[] = {
 	{ "batch_norm", IMAGE(5, 6, 5) " - { name: y, batch_norm: {} }\n", false },
 	{ "batch_norm, relu", IMAGE(6, 6, 16) " - { name: y, batch_norm: { activation: relu } }\n", false },
 	{ "batch_norm of a vector", VECTOR(7) " - { name: y, batch_norm: {} }\n", false },
-	{ "batch_norm, addend", TWO(5, 5, 16, 16) " - { name: b, from: image, batch_norm: {} }\n - { name: y, from: [b, other], add: { activation: relu } }\n", true },
+	{ "batch_norm, addend",
+		TWO(5, 5, 16, 16) " - { name: b, from: image, batch_norm: {} }\n - { name: y, from: [b, other], add: { activation: relu } }\n", true },
 	{ "group_norm", IMAGE(5, 4, 6) " - { name: y, group_norm: { groups: 3 } }\n", false },
 	{ "group_norm, relu", IMAGE(4, 4, 20) " - { name: y, group_norm: { groups: 4, activation: relu } }\n", false },
 	{ "relu", IMAGE(5, 5, 3) " - { name: y, activation: { function: relu } }\n", false },

@@ -1,5 +1,5 @@
-/* unit_nn_engine.c – what the engine promises besides right numbers: the same bits again, the same answers on other threads, a memory plan in which nothing is
- * written over before it was read, too little memory as an error, and what does not fit refused in one line. */
+/* unit_nn_engine.c – what the engine promises besides right numbers: the same bits again, the same answers on other threads, a memory plan in which
+ * nothing is written over before it was read, too little memory as an error, and what does not fit refused in one line. */
 #include <stdarg.h>
 #include <setjmp.h>
 #include <stdio.h>
@@ -16,7 +16,8 @@
 typedef struct setting { const char *name; int channels, side, classes, batch; double width; } setting;
 
 static const setting settings[] = {
-	{ "sesmo", 1, 28, 2, 5, 0 }, { "lenet", 1, 32, 3, 4, 0 }, { "resnet18", 2, 32, 3, 4, 0 }, { "mobilenet_v2", 1, 32, 2, 3, 0.35 }, { "unet", 1, 32, 2, 2, 0.25 },
+	{ "sesmo", 1, 28, 2, 5, 0 }, { "lenet", 1, 32, 3, 4, 0 }, { "resnet18", 2, 32, 3, 4, 0 }, { "mobilenet_v2", 1, 32, 2, 3, 0.35 },
+		{ "unet", 1, 32, 2, 2, 0.25 },
 };
 #define N_SETTINGS (sizeof settings / sizeof *settings)
 
@@ -126,7 +127,8 @@ static void answers_are_the_same_again_and_near_on_other_threads(void **state)
 					d += ((double)y[k] - want[k]) * ((double)y[k] - want[k]);
 					all += (double)want[k] * want[k];
 				}
-				if (want && !(d <= 1e-12 * all)) fail_msg("%s, precision %d: other answers with %d threads: error %g", settings[i].name, precision, threads, d / all);
+				if (want && !(d <= 1e-12 * all))
+					fail_msg("%s, precision %d: other answers with %d threads: error %g", settings[i].name, precision, threads, d / all);
 				free(first);
 				if (!want) want = y;
 				else free(y);
@@ -169,7 +171,8 @@ static void answers_are_near_for_any_batch(void **state)
 
 /* ---- the memory plan ---- */
 
-/* What lies in the arena, 64 bytes at a time: who wrote there last. A pass is gone through without computing; whoever reads must find its own mark. */
+/* What lies in the arena, 64 bytes at a time: who wrote there last. A pass is gone through without computing; whoever reads must find its own mark.
+ * */
 typedef struct shadow {
 	const c5_net *n;
 	uint32_t *mark, last, *value, *grad, *workspace;
@@ -209,7 +212,8 @@ static void forward_node(shadow *s, size_t i)
 	for (int k = 0; k < a->n_in; k++) {
 		const c5_value *in = &g->values[a->in[k]];
 		reads(s, in->data, in->desc.bytes, s->value[a->in[k]], "an input", i);
-		if (a->op->out_over == C5_OVER_NO && !apart(in->data, in->desc.bytes, out->data, out->desc.bytes)) fail_msg("%s: node %zu writes where it reads", s->name, i);
+		if (a->op->out_over == C5_OVER_NO && !apart(in->data, in->desc.bytes, out->data, out->desc.bytes))
+			fail_msg("%s: node %zu writes where it reads", s->name, i);
 	}
 	wrote(s, out->data, out->desc.bytes, s->value[a->out] = ++s->last);
 	wrote(s, a->args.workspace, a->op->workspace, s->workspace[i] = ++s->last);
@@ -237,7 +241,8 @@ static void backward_node(shadow *s, size_t i)
 		else if (same) s->grad[a->in[k]] = given;
 		else wrote(s, in->grad, in->desc.bytes, s->grad[a->in[k]] = ++s->last);
 		s->written[a->in[k]] = true;
-		if (a->op->back_in && !add[k] && !apart(in->grad, in->desc.bytes, in->data, in->desc.bytes)) fail_msg("%s: node %zu writes a gradient over its input", s->name, i);
+		if (a->op->back_in && !add[k] && !apart(in->grad, in->desc.bytes, in->data, in->desc.bytes))
+			fail_msg("%s: node %zu writes a gradient over its input", s->name, i);
 	}
 	for (int k = 0; k < a->n_in; k++) {
 		if (!add[k]) continue;

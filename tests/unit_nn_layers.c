@@ -1,5 +1,5 @@
-/* unit_nn_layers.c – on every device there is: every layer, forward and backward, in training and inference, float32 and bfloat16, against the slow double-precision
- * reference of support_nn.h; gradients against its central differences. */
+/* unit_nn_layers.c – on every device there is: every layer, forward and backward, in training and inference, float32 and bfloat16, against the slow
+ * double-precision reference of support_nn.h; gradients against its central differences. */
 #include <stdarg.h>
 #include <setjmp.h>
 #include <stdio.h>
@@ -28,7 +28,8 @@ typedef struct sample_net {
 static const sample_net nets[] = {
 	{ "conv_dense", SIZE(7, 6, 1)
 	  " - { name: a, conv: { filters: 3, kernel: 3, activation: relu } }\n - { name: p, max_pool: { size: 2, stride: 2 } }\n"
-	  " - { name: f, flatten: {} }\n - { name: d, dense: { units: 3 } }\n - { name: s, softmax: {} }\noutputs: [s]\n", C5_LOSS_CROSS_ENTROPY, 1e-10, 3, 0 },
+	  " - { name: f, flatten: {} }\n - { name: d, dense: { units: 3 } }\n - { name: s, softmax: {} }\noutputs: [s]\n", C5_LOSS_CROSS_ENTROPY, 1e-10, 3,
+	  0 },
 	{ "conv_wide", SIZE(5, 5, 2)
 	  " - { name: a, conv: { filters: 17, kernel: 3, padding: same, activation: relu } }\n"
 	  " - { name: b, conv: { filters: 3, kernel: [3, 2], stride: 2, padding: same, activation: tanh } }\n"
@@ -41,24 +42,27 @@ static const sample_net nets[] = {
 	  " - { name: b, conv: { filters: 6, kernel: 3, groups: 6, padding: same, activation: relu6 } }\n - { name: c, conv: { filters: 2, kernel: 1 } }\n"
 	  " - { name: s, softmax: {} }\noutputs: [s]\n", C5_LOSS_CROSS_ENTROPY, 1e-10, 2, 0 },
 	{ "depthwise_wide", SIZE(4, 4, 1)
-	  " - { name: a, conv: { filters: 16, kernel: 3, padding: same } }\n - { name: b, conv: { filters: 16, kernel: 3, groups: 16, padding: same, bias: false } }\n"
+	  " - { name: a, conv: { filters: 16, kernel: 3, padding: same } }\n - { name: b, conv: { filters: 16, kernel: 3, groups: 16, padding: same, bias: "
+	  	"false } }\n"
 	  " - { name: n, batch_norm: { activation: relu6 } }\n - { name: c, conv: { filters: 2, kernel: 1 } }\noutputs: [c]\n", C5_LOSS_MSE, 1e-10, 2, 0 },
 	{ "transpose", SIZE(3, 4, 2)
 	  " - { name: a, conv_transpose: { filters: 3, kernel: 2, stride: 2 } }\n"
-	  " - { name: b, conv_transpose: { filters: 2, kernel: 3, stride: 2, padding: same, activation: relu } }\n - { name: c, conv: { filters: 1, kernel: 1 } }\n"
+	  " - { name: b, conv_transpose: { filters: 2, kernel: 3, stride: 2, padding: same, activation: relu } }\n - { name: c, conv: { filters: 1, kernel: "
+	  "1 } }\n"
 	  " - { name: s, activation: { function: sigmoid } }\noutputs: [s]\n", C5_LOSS_DICE, 1e-10, 2, 0 },
 	{ "pools", SIZE(7, 7, 2)
 	  " - { name: a, max_pool: { size: 3, stride: 2, padding: same } }\n - { name: b, average_pool: { size: 2, stride: 1, padding: same } }\n"
-	  " - { name: c, conv: { filters: 2, kernel: 3 } }\n - { name: f, flatten: {} }\n - { name: d, dense: { units: 3, activation: sigmoid } }\noutputs: [d]\n",
-	  C5_LOSS_BINARY, 1e-10, 3, 0 },
+	  " - { name: c, conv: { filters: 2, kernel: 3 } }\n - { name: f, flatten: {} }\n - { name: d, dense: { units: 3, activation: sigmoid } }\noutputs: "
+	  "[d]\n", C5_LOSS_BINARY, 1e-10, 3, 0 },
 	{ "batch_norms", SIZE(5, 5, 2)
 	  " - { name: a, conv: { filters: 5, kernel: 3, bias: false } }\n - { name: n, batch_norm: { activation: relu } }\n"
 	  " - { name: b, conv: { filters: 18, kernel: 1 } }\n - { name: m, batch_norm: {} }\n - { name: g, global_pool: {} }\n"
-	  " - { name: d, dense: { units: 4 } }\n - { name: o, batch_norm: {} }\n - { name: s, softmax: {} }\noutputs: [s]\n", C5_LOSS_CROSS_ENTROPY, 1e-10, 4, 0 },
+	  " - { name: d, dense: { units: 4 } }\n - { name: o, batch_norm: {} }\n - { name: s, softmax: {} }\noutputs: [s]\n", C5_LOSS_CROSS_ENTROPY, 1e-10,
+	  4, 0 },
 	{ "group_norms", SIZE(5, 4, 2)
 	  " - { name: a, conv: { filters: 6, kernel: 3, padding: same } }\n - { name: n, group_norm: { groups: 3, activation: relu } }\n"
-	  " - { name: b, conv: { filters: 20, kernel: 1 } }\n - { name: m, group_norm: { groups: 4 } }\n - { name: c, conv: { filters: 2, kernel: 3 } }\noutputs: [c]\n",
-	  C5_LOSS_MSE, 1e-10, 3, 0 },
+	  " - { name: b, conv: { filters: 20, kernel: 1 } }\n - { name: m, group_norm: { groups: 4 } }\n - { name: c, conv: { filters: 2, kernel: 3 } }"
+	  "\noutputs: [c]\n", C5_LOSS_MSE, 1e-10, 3, 0 },
 	{ "residual", SIZE(5, 5, 3)
 	  " - { name: a, conv: { filters: 16, kernel: 3, padding: same, bias: false } }\n - { name: an, batch_norm: { activation: relu } }\n"
 	  " - { name: b, conv: { filters: 16, kernel: 3, padding: same, bias: false } }\n - { name: bn, batch_norm: {} }\n"
@@ -66,10 +70,13 @@ static const sample_net nets[] = {
 	  " - { name: c, conv: { filters: 8, kernel: 1, bias: false } }\n - { name: cn, batch_norm: {} }\n"
 	  " - { name: e, from: plus, conv: { filters: 8, kernel: 1, bias: false } }\n - { name: en, batch_norm: {} }\n"
 	  " - { name: plus2, from: [cn, en], add: {} }\n - { name: r, activation: { function: relu } }\n"
-	  " - { name: g, global_pool: {} }\n - { name: d, dense: { units: 2 } }\n - { name: s, softmax: {} }\noutputs: [s]\n", C5_LOSS_CROSS_ENTROPY, 1e-10, 3, 0 },
+	  " - { name: g, global_pool: {} }\n - { name: d, dense: { units: 2 } }\n - { name: s, softmax: {} }\noutputs: [s]\n", C5_LOSS_CROSS_ENTROPY, 1e-10,
+	  3, 0 },
 	{ "sums", SIZE(4, 4, 2)
-	  " - { name: a, conv: { filters: 3, kernel: 1 } }\n - { name: b, conv: { filters: 3, kernel: 3, padding: same } }\n - { name: c, from: a, conv: { filters: 3, kernel: 1 } }\n"
-	  " - { name: p, from: [a, b, c], add: { activation: relu } }\n - { name: q, from: [p, p], add: {} }\n - { name: t, from: [q, a], add: { activation: sigmoid } }\n"
+	  " - { name: a, conv: { filters: 3, kernel: 1 } }\n - { name: b, conv: { filters: 3, kernel: 3, padding: same } }\n - { name: c, from: a, conv: { "
+	  	"filters: 3, kernel: 1 } }\n"
+	  " - { name: p, from: [a, b, c], add: { activation: relu } }\n - { name: q, from: [p, p], add: {} }\n - { name: t, from: [q, a], add: { "
+	  "activation: sigmoid } }\n"
 	  "outputs: [t]\n", C5_LOSS_MSE, 1e-10, 2, 0 },
 	{ "concat_up", SIZE(4, 4, 2)
 	  " - { name: a, conv: { filters: 16, kernel: 3, padding: same, activation: relu } }\n - { name: p, max_pool: { size: 2 } }\n"
@@ -83,18 +90,21 @@ static const sample_net nets[] = {
 	{ "dropouts", SIZE(6, 6, 1)
 	  " - { name: a, conv: { filters: 16, kernel: 3, activation: relu } }\n - { name: x, dropout: { rate: 0.5 } }\n"
 	  " - { name: b, conv: { filters: 5, kernel: 3, activation: relu } }\n - { name: y, dropout: { rate: 0.3 } }\n - { name: f, flatten: {} }\n"
-	  " - { name: d, dense: { units: 11, activation: relu } }\n - { name: z, dropout: { rate: 0.25 } }\n - { name: e, dense: { units: 2 } }\n - { name: s, softmax: {} }\n"
+	  " - { name: d, dense: { units: 11, activation: relu } }\n - { name: z, dropout: { rate: 0.25 } }\n - { name: e, dense: { units: 2 } }\n - { name: "
+	  "s, softmax: {} }\n"
 	  "outputs: [s]\n", C5_LOSS_CROSS_ENTROPY, 1e-10, 3, 0 },
 	{ "lstm", "inputs: { seq: [5, 3] }\nlayers:\n"
-	  " - { name: a, lstm: { units: 4, sequences: true } }\n - { name: b, lstm: { units: 3 } }\n - { name: d, dense: { units: 2 } }\n - { name: s, softmax: {} }\n"
+	  " - { name: a, lstm: { units: 4, sequences: true } }\n - { name: b, lstm: { units: 3 } }\n - { name: d, dense: { units: 2 } }\n - { name: s, "
+	  "softmax: {} }\n"
 	  "outputs: [s]\n", C5_LOSS_CROSS_ENTROPY, 1e-10, 3, 0 },
 	{ "sequences", "inputs: { seq: [4, 3] }\nlayers:\n"
 	  " - { name: a, lstm: { units: 4, sequences: true } }\n - { name: x, dropout: { rate: 0.5 } }\n - { name: k, from: [x, seq], concat: {} }\n"
 	  " - { name: b, lstm: { units: 3, sequences: true } }\n - { name: s, softmax: {} }\noutputs: [s]\n", C5_LOSS_CROSS_ENTROPY, 1e-10, 2, 0 },
 	{ "frozen", SIZE(5, 5, 2)
-	  " - { name: a, conv: { filters: 4, kernel: 3 } }\n - { name: n, batch_norm: { activation: relu } }\n - { name: b, conv: { filters: 3, kernel: 1, bias: false } }\n"
-	  " - { name: m, batch_norm: {} }\n - { name: g, global_pool: {} }\n - { name: d, dense: { units: 2 } }\n - { name: s, softmax: {} }\noutputs: [s]\n",
-	  C5_LOSS_CROSS_ENTROPY, 1e-10, 3, 3 },
+	  " - { name: a, conv: { filters: 4, kernel: 3 } }\n - { name: n, batch_norm: { activation: relu } }\n - { name: b, conv: { filters: 3, kernel: 1, "
+	  	"bias: false } }\n"
+	  " - { name: m, batch_norm: {} }\n - { name: g, global_pool: {} }\n - { name: d, dense: { units: 2 } }\n - { name: s, softmax: {} }\noutputs: "
+	  "[s]\n", C5_LOSS_CROSS_ENTROPY, 1e-10, 3, 3 },
 };
 #define N_NETS (sizeof nets / sizeof *nets)
 
@@ -239,7 +249,8 @@ static void backward_agrees(const sample_net *s, int precision, double limit)
 	const float *targets[1];
 	bed_make(&b, s, true);
 	targets[0] = b.target;
-	c5_net_how how = { .batch = s->batch, .training = true, .precision = precision, .freeze_upto = s->freeze, .input_gradient = true, .tap = (int[]){ 0 },
+	c5_net_how how = { .batch = s->batch, .training = true, .precision = precision, .freeze_upto = s->freeze, .input_gradient = true,
+		.tap = (int[]){ 0 },
 		.n_tap = 1 };
 	must(c5_net_make(&n, device, b.m, b.w, &how));
 	must(c5_weights_new(&got, b.m));
@@ -271,9 +282,11 @@ static void backward_agrees(const sample_net *s, int precision, double limit)
 				size += gw[i] * gw[i];
 			}
 			e = d / (size > 1e-3 * total ? size : 1e-3 * total + 1e-12); /* what is next to nothing (a bias before a norm) counts against all */
-			if (getenv("C5_PRINT_ERRORS")) print_message("%s precision %d: %s %s %.2g\n", s->name, precision, b.m->layers[l].name, b.m->layers[l].params[k].name, e);
+			if (getenv("C5_PRINT_ERRORS"))
+				print_message("%s precision %d: %s %s %.2g\n", s->name, precision, b.m->layers[l].name, b.m->layers[l].params[k].name, e);
 			if (!(e <= limit))
-				fail_msg("%s, precision %d: gradient of %s %s: error %g, limit %g", s->name, precision, b.m->layers[l].name, b.m->layers[l].params[k].name, e, limit);
+				fail_msg("%s, precision %d: gradient of %s %s: error %g, limit %g", s->name, precision, b.m->layers[l].name, b.m->layers[l].params[k].name, e,
+					limit);
 		}
 	free(gx);
 	free(gw);

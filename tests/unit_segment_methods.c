@@ -81,7 +81,8 @@ static void rods_are_parted_where_they_meet_and_nowhere_else(void **state)
 {
 	(void)state;
 	draw_rods();
-	const c5_segment_summary sum = segment((const char *const[]){ "method", "rods", "sigma", "1.5", "min-area", "150", NULL }, C5_U16, frame, labels, H, W);
+	const c5_segment_summary sum = segment((const char *const[]){ "method", "rods", "sigma", "1.5", "min-area", "150", NULL }, C5_U16, frame, labels, H,
+		W);
 	assert_int_equal(sum.objects, 5);
 	for (int k = 0; k < 5; k++) {
 		const int y0 = (int)rods[k][0], x0 = (int)rods[k][1], y1 = (int)rods[k][2], x1 = (int)rods[k][3];
@@ -89,8 +90,8 @@ static void rods_are_parted_where_they_meet_and_nowhere_else(void **state)
 		assert_int_equal(at(y0, x0), at(y1, x1)); /* one end to the other */
 		for (int j = 0; j < k; j++) assert_true(at(y0, x0) != at((int)rods[j][0], (int)rods[j][1]));
 	}
-	const c5_segment_summary whole = segment((const char *const[]){ "method", "rods", "sigma", "1.5", "min-area", "150", "split", "0", NULL }, C5_U16, frame,
-		labels, H, W);
+	const c5_segment_summary whole = segment((const char *const[]){ "method", "rods", "sigma", "1.5", "min-area", "150", "split", "0", NULL }, C5_U16,
+		frame, labels, H, W);
 	assert_true(whole.objects < 5);
 }
 

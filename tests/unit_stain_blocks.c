@@ -12,7 +12,8 @@
 #include "base/random.h"
 #include "stain/blocks.h"
 
-static const size_t cases[][4] = { { 64, 64, 16, 16 }, { 61, 47, 16, 16 }, { 61, 47, 16, 5 }, { 16, 16, 16, 8 }, { 17, 40, 16, 1 }, { 33, 90, 7, 3 }, { 5, 5, 1, 1 } };
+static const size_t cases[][4] = { { 64, 64, 16, 16 }, { 61, 47, 16, 16 }, { 61, 47, 16, 5 }, { 16, 16, 16, 8 }, { 17, 40, 16, 1 }, { 33, 90, 7, 3 },
+	{ 5, 5, 1, 1 } };
 #define CASES (sizeof cases / sizeof *cases)
 
 static c5_block_grid grid_of(size_t i)
@@ -83,7 +84,8 @@ static void a_map_is_the_windowed_mean_of_its_blocks(void **state)
 			c5_blocks_at(&g, i, &y, &x);
 			for (size_t a = 0; a < g.side; a++)
 				for (size_t b = 0; b < g.side; b++) {
-					double wa = 0.501 - 0.5 * cos(2 * M_PI * ((double)a + 0.5) / (double)g.side), wb = 0.501 - 0.5 * cos(2 * M_PI * ((double)b + 0.5) / (double)g.side);
+					double wa = 0.501 - 0.5 * cos(2 * M_PI * ((double)a + 0.5) / (double)g.side),
+						wb = 0.501 - 0.5 * cos(2 * M_PI * ((double)b + 0.5) / (double)g.side);
 					sum[(y + a) * g.width + x + b] += wa * wb * (double)p[i];
 					weight[(y + a) * g.width + x + b] += wa * wb;
 				}

@@ -34,7 +34,8 @@ static void paint(size_t width)
 
 static c5_stain_pair pair_of(const c5_block_grid *g, uint32_t group)
 {
-	return (c5_stain_pair){ .map = map, .level = level, .mask = mask, .height = S, .width = S, .part = { 0, 0, S, S }, .grid = g, .threshold = 0.5, .share = 0.5, .group = group };
+	return (c5_stain_pair){ .map = map, .level = level, .mask = mask, .height = S, .width = S, .part = { 0, 0, S, S }, .grid = g, .threshold = 0.5,
+		.share = 0.5, .group = group };
 }
 
 static void a_perfect_stain_has_perfect_figures(void **state)
@@ -50,7 +51,8 @@ static void a_perfect_stain_has_perfect_figures(void **state)
 		assert_int_equal(c5_stain_agreement_add(&a, &p), C5_OK);
 	}
 	assert_int_equal(c5_stain_agreement_figures(&f, &a, 1, 50), C5_OK);
-	static const char *const ones[] = { "block_accuracy", "block_precision", "block_recall", "block_f1", "block_roc_auc", "block_pr_auc", "efficiency_pearson" };
+	static const char *const ones[] = { "block_accuracy", "block_precision", "block_recall", "block_f1", "block_roc_auc", "block_pr_auc",
+		"efficiency_pearson" };
 	for (size_t i = 0; i < sizeof ones / sizeof *ones; i++) assert_true(fabs(figure(&f, ones[i]) - 1) < 1e-12);
 	assert_true(fabs(figure(&f, "efficiency_recorded") - 0.5) < 1e-12 && fabs(figure(&f, "efficiency_bias")) < 1e-12);
 	assert_true(figure(&f, "pixel_pearson") > 0.99);
@@ -71,7 +73,8 @@ static void a_stain_that_is_a_block_too_wide(void **state)
 	c5_stain_pair p = pair_of(&g, 0);
 	assert_int_equal(c5_stain_agreement_add(&a, &p), C5_OK);
 	assert_int_equal(c5_stain_agreement_figures(&f, &a, 1, 50), C5_OK);
-	assert_true(fabs(figure(&f, "block_precision") - 0.5) < 1e-12 && figure(&f, "block_recall") == 1 && fabs(figure(&f, "block_accuracy") - 0.75) < 1e-12);
+	assert_true(fabs(figure(&f, "block_precision") - 0.5) < 1e-12 && figure(&f, "block_recall") == 1 &&
+		fabs(figure(&f, "block_accuracy") - 0.75) < 1e-12);
 	assert_true(fabs(figure(&f, "efficiency_bias") - 0.25) < 1e-12);
 	assert_true(isnan(figure(&f, "efficiency_pearson"))); /* one frame has no correlation */
 	/* of 4 positive and 12 negative blocks 4 negative ones tie with all positive ones: AUC 1 - 0.5 * 4 / 12 */
@@ -121,7 +124,8 @@ static void what_is_all_negative_is_undefined_not_perfect(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_perfect_stain_has_perfect_figures), cmocka_unit_test(a_stain_that_is_a_block_too_wide), cmocka_unit_test(only_the_part_is_compared),
+		cmocka_unit_test(a_perfect_stain_has_perfect_figures), cmocka_unit_test(a_stain_that_is_a_block_too_wide),
+			cmocka_unit_test(only_the_part_is_compared),
 		cmocka_unit_test(what_is_all_negative_is_undefined_not_perfect),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -255,8 +255,10 @@ static void a_prepared_plane_forgets_its_lamp(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_field_splits_with_a_gap), cmocka_unit_test(blocks_hold_their_pixels_and_answers), cmocka_unit_test(what_is_drawn_depends_on_the_item_alone),
-		cmocka_unit_test(half_of_a_balanced_epoch_is_positive), cmocka_unit_test(patches_hold_the_scaled_marker), cmocka_unit_test(warped_patches_keep_to_their_rectangle), cmocka_unit_test(judged_by_what_is_known),
+		cmocka_unit_test(a_field_splits_with_a_gap), cmocka_unit_test(blocks_hold_their_pixels_and_answers),
+			cmocka_unit_test(what_is_drawn_depends_on_the_item_alone),
+		cmocka_unit_test(half_of_a_balanced_epoch_is_positive), cmocka_unit_test(patches_hold_the_scaled_marker),
+		cmocka_unit_test(warped_patches_keep_to_their_rectangle), cmocka_unit_test(judged_by_what_is_known),
 		cmocka_unit_test(what_cannot_be_learnt_is_refused), cmocka_unit_test(a_prepared_plane_forgets_its_lamp),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);

@@ -128,7 +128,8 @@ static void specks_are_dropped(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(otsu_splits_as_the_image_room_does), cmocka_unit_test(a_plate_judges_a_field_without_positive_cells), cmocka_unit_test(other_ways_to_a_threshold),
+		cmocka_unit_test(otsu_splits_as_the_image_room_does), cmocka_unit_test(a_plate_judges_a_field_without_positive_cells),
+			cmocka_unit_test(other_ways_to_a_threshold),
 		cmocka_unit_test(flat_empty_and_saturated_frames), cmocka_unit_test(real_values_split_too), cmocka_unit_test(specks_are_dropped),
 	};
 	return cmocka_run_group_tests(tests, setup, NULL);

@@ -13,7 +13,8 @@
 #include "stain/tiles.h"
 
 /* height, width, side, margin, align */
-static const size_t cases[][5] = { { 64, 64, 64, 8, 16 }, { 100, 130, 48, 5, 8 }, { 37, 53, 16, 4, 4 }, { 200, 31, 64, 9, 16 }, { 5, 7, 32, 3, 8 }, { 90, 90, 1, 7, 1 } };
+static const size_t cases[][5] = { { 64, 64, 64, 8, 16 }, { 100, 130, 48, 5, 8 }, { 37, 53, 16, 4, 4 }, { 200, 31, 64, 9, 16 }, { 5, 7, 32, 3, 8 },
+	{ 90, 90, 1, 7, 1 } };
 #define CASES (sizeof cases / sizeof *cases)
 
 /* Mean of the (2 reach + 1)^2 window, with zeros beyond the edges: a convolution as networks have it. */

@@ -141,7 +141,8 @@ static double dense(uint32_t rows, uint32_t cols)
 static void larger_ones_cost_what_the_dense_solver_finds(void **state)
 {
 	(void)state;
-	static const struct { uint32_t rows, cols, percent, range; } cases[] = { { 150, 150, 4, 2000 }, { 100, 180, 8, 50 }, { 180, 90, 3, 6 }, { 120, 120, 60, 400 },
+	static const struct { uint32_t rows, cols, percent, range; } cases[] = { { 150, 150, 4, 2000 }, { 100, 180, 8, 50 }, { 180, 90, 3, 6 },
+		{ 120, 120, 60, 400 },
 		{ 200, 1, 50, 9 }, { 1, 200, 50, 9 }, { 160, 160, 1, 100 } };
 	static uint32_t answer[NODES];
 	for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
@@ -219,7 +220,8 @@ static void nothing_is_assigned_to_nothing(void **state)
 	const double alone[] = { 1, 2 };
 	uint32_t answer[2] = { 0, 0 };
 	c5_assign_summary sum;
-	c5_assign_graph none = { 0, 0, start, NULL, NULL, NULL, NULL }, rows = { 2, 0, start, NULL, NULL, alone, NULL }, cols = { 0, 2, start, NULL, NULL, NULL, alone };
+	c5_assign_graph none = { 0, 0, start, NULL, NULL, NULL, NULL }, rows = { 2, 0, start, NULL, NULL, alone, NULL },
+		cols = { 0, 2, start, NULL, NULL, NULL, alone };
 	assert_int_equal(c5_assign_solve(&none, NULL, &sum), C5_OK);
 	assert_float_equal(sum.cost, 0, 0);
 	assert_int_equal(c5_assign_solve(&rows, answer, &sum), C5_OK);

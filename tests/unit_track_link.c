@@ -102,7 +102,8 @@ static void each_finds_itself_whatever_the_order_and_the_labels(void **state)
 	uint64_t seed = 3;
 	for (uint32_t i = 0; i < 100; i++)
 		for (uint32_t t = 0; t < 3; t++)
-			movie_add(&m, t, i + 1, 50 * (i / 10) + 3.0 * movie_dice(&seed, 4), 50 * (i % 10) + 3.0 * movie_dice(&seed, 4), 400 + movie_dice(&seed, 40), 1.5, 0);
+			movie_add(&m, t, i + 1, 50 * (i / 10) + 3.0 * movie_dice(&seed, 4), 50 * (i % 10) + 3.0 * movie_dice(&seed, 4), 400 + movie_dice(&seed, 40), 1.5,
+				0);
 	c5_pair *one = pair_at(0, 2);
 	assert_int_equal(one->n_links, 100);
 	assert_int_equal(one->n_births, 0);

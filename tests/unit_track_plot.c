@@ -100,7 +100,8 @@ static void no_tracks_and_deep_trees_can_be_drawn(void **state)
 	free(text);
 	for (uint32_t k = 0; k < DEEP; k++) { /* each second track divides again */
 		uint32_t g = (k + 1) / 2;
-		deep[k] = (c5_track){ k + 1, g, g, k ? (k % 2 ? k == 1 ? 1 : k - 1 : k == 2 ? 1 : k - 2) : 0, g, 1, k % 2 == 0 && k + 2 < DEEP ? 2 : 0, 1, k % 2, k % 2 };
+		deep[k] = (c5_track){ k + 1, g, g, k ? (k % 2 ? k == 1 ? 1 : k - 1 : k == 2 ? 1 : k - 2) : 0, g, 1, k % 2 == 0 && k + 2 < DEEP ? 2 : 0, 1, k % 2,
+			k % 2 };
 		if (k > 2) deep[k].parent = k % 2 ? k : k - 1;
 	}
 	text = draw(&(c5_tracks){ .tracks = deep, .n_tracks = DEEP, .last_frame = DEEP / 2 }, &(c5_lineage_plot){ 0 });

@@ -185,7 +185,8 @@ static void add_division(double area_after)
 	for (uint32_t t = 0; t < 16; t++) {
 		double s = 8 + 1.5 * ((double)t - 8);
 		if (t < 8) movie_add(&m, t, 200, 560, 300 + t, 600 + 30.0 * t, 1.5, 0);
-		else movie_add(&m, t, 201, 560 - s, 300 + t, area_after + 10.0 * t, 1.2, 0), movie_add(&m, t, 202, 560 + s, 300 + t, 0.95 * area_after + 10.0 * t, 1.2, 0);
+		else movie_add(&m, t, 201, 560 - s, 300 + t, area_after + 10.0 * t, 1.2, 0),
+			movie_add(&m, t, 202, 560 + s, 300 + t, 0.95 * area_after + 10.0 * t, 1.2, 0);
 	}
 }
 
@@ -296,7 +297,8 @@ static void alternatives_are_told_with_their_share(void **state)
 static void the_colony_is_tracked_without_a_mistake(void **state)
 {
 	(void)state;
-	static const uint32_t parents[][3] = { { 20, 30, 561 }, { 24, 33, 34 }, { 16, 35, 36 }, { 560, 37, 38 }, { 22, 39, 40 }, { 19, 41, 42 }, { 21, 43, 44 }, { 23, 45, 46 },
+	static const uint32_t parents[][3] = { { 20, 30, 561 }, { 24, 33, 34 }, { 16, 35, 36 }, { 560, 37, 38 }, { 22, 39, 40 }, { 19, 41, 42 },
+		{ 21, 43, 44 }, { 23, 45, 46 },
 		{ 18, 47, 48 }, { 26, 49, 50 }, { 25, 51, 52 }, { 27, 53, 54 } };
 	if (!movie_colony(&m)) skip();
 	assert_int_equal(m.n_frames, 6);

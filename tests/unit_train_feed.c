@@ -11,7 +11,8 @@
 #include "train/feed_crops.h"
 
 enum { SIDE = 8, PIXELS = SIDE * SIDE, ROOM = 64 };
-static c5_prepare prepare = { .channels = 1, .height = SIDE, .width = SIDE, .names = { "phase" }, .scaling = C5_SCALE_CHANNEL, .mean = { 100 }, .sd = { 20 } };
+static c5_prepare prepare = { .channels = 1, .height = SIDE, .width = SIDE, .names = { "phase" }, .scaling = C5_SCALE_CHANNEL, .mean = { 100 },
+	.sd = { 20 } };
 static c5_augment strong;
 static c5_dataset *data; /* three experiments: 30 of control, 10 of senescent; the third is kept back */
 static uint8_t part[64];
@@ -106,7 +107,8 @@ static void rare_classes_weigh_more_or_come_more_often(void **state)
 	assert_null(f->draw);
 	c5_feed_crops_free(f);
 	const float twice[2] = { 1, 2 };
-	c5_crop_feed how = { .prepare = &prepare, .augment = &none, .balance = C5_BALANCE_WEIGHT, .n_inputs = 1, .input_channels = { 1 }, .class_weight = twice };
+	c5_crop_feed how = { .prepare = &prepare, .augment = &none, .balance = C5_BALANCE_WEIGHT, .n_inputs = 1, .input_channels = { 1 },
+		.class_weight = twice };
 	assert_int_equal(c5_feed_crops(&f, &how, data, part, false), C5_OK);
 	of[0] = of[1] = 0;
 	fill(f, &b, items, NULL, 40, 1);
@@ -161,7 +163,8 @@ static void mixtures_mix_crops_classes_and_weights(void **state)
 		fill(f, &mixed, &item, &d, 1, 1);
 		for (int k = 0; k < PIXELS; k++)
 			assert_true(fabsf(mixed.x[k] - (share * plain.x[item * PIXELS + (size_t)k] + (1 - share) * plain.x[partner * PIXELS + (size_t)k])) < 1e-5f);
-		for (int k = 0; k < 2; k++) assert_true(fabsf(mixed.y[k] - (share * plain.y[2 * item + (size_t)k] + (1 - share) * plain.y[2 * partner + (size_t)k])) < 1e-6f);
+		for (int k = 0; k < 2; k++)
+			assert_true(fabsf(mixed.y[k] - (share * plain.y[2 * item + (size_t)k] + (1 - share) * plain.y[2 * partner + (size_t)k])) < 1e-6f);
 		assert_true(fabsf(mixed.w[0] - (share * plain.w[item] + (1 - share) * plain.w[partner])) < 1e-6f);
 	}
 	c5_feed_crops_free(f);
@@ -176,7 +179,8 @@ static void what_does_not_fit_is_refused(void **state)
 	c5_feed *f;
 	other.width = 12;
 	assert_int_equal(c5_feed_crops(&f, &how, data, part, false), C5_EINPUT);
-	assert_string_equal(c5_error_last(), "/experiments/a/crops/r000001/images: crops of 8x8 px, the model takes 8x12; resize them with --resize, or cut others");
+	assert_string_equal(c5_error_last(),
+		"/experiments/a/crops/r000001/images: crops of 8x8 px, the model takes 8x12; resize them with --resize, or cut others");
 	assert_int_equal(c5_feed_crops(&f, &how, data, part, true), C5_OK);
 	assert_int_equal(f->input_count[0], 96);
 	c5_feed_crops_free(f);

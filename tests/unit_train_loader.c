@@ -11,7 +11,8 @@
 #include "train/loader.h"
 
 /* Item i gives 3 i, 3 i + 1, 3 i + 2, the target -i and the weight of its draw; item 1000 cannot be had. */
-static int fill(c5_feed *f, const size_t *items, const uint64_t *draws, size_t n, uint64_t seed, float *const *inputs, float *const *targets, float *weight)
+static int fill(c5_feed *f, const size_t *items, const uint64_t *draws, size_t n, uint64_t seed, float *const *inputs, float *const *targets,
+	float *weight)
 {
 	(void)f;
 	for (size_t i = 0; i < n; i++) {

@@ -95,7 +95,8 @@ static void every_scaling_does_what_it_says(void **state)
 				if (p.scaling == C5_SCALE_RANGE) assert_true(fabs(y[i] - (x[i] / 255.0 - 0.5) * 2) < 1e-6);
 			}
 			if (p.scaling == C5_SCALE_CROP) assert_true(fabs(mean) < 1e-5 && fabs(sd - 1) < 1e-5);
-			if (p.scaling == C5_SCALE_PERCENTILE) assert_true(above <= 10 && above >= 5 && below <= 10 && below >= 5); /* not clipped; equal pixels lie on the border */
+			/* not clipped; equal pixels lie on the border */
+			if (p.scaling == C5_SCALE_PERCENTILE) assert_true(above <= 10 && above >= 5 && below <= 10 && below >= 5);
 		}
 	}
 	memset(pixels, 9, sizeof pixels); /* nothing to scale by: zeros, no infinities */
@@ -185,7 +186,8 @@ static void means_are_of_the_training_crops(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(channels_are_found_by_name), cmocka_unit_test(sizes_change_by_a_triangle_filter), cmocka_unit_test(every_scaling_does_what_it_says),
+		cmocka_unit_test(channels_are_found_by_name), cmocka_unit_test(sizes_change_by_a_triangle_filter),
+			cmocka_unit_test(every_scaling_does_what_it_says),
 		cmocka_unit_test(pixels_that_are_no_numbers_count_as_the_least), cmocka_unit_test(the_text_says_all), cmocka_unit_test(wrong_texts_are_refused),
 		cmocka_unit_test(means_are_of_the_training_crops),
 	};

@@ -40,11 +40,11 @@ def graph(layers, weights):
             out[i] = "image"
             continue
         if kind == "conv":
-            node("Conv", ins + [constant(f"{y}_{k}", w) for k, w in enumerate(arrays)], kernel_shape=a["kernel"], strides=a["stride"], group=a["groups"],
-                 pads=[top, left, bottom, right])
+            node("Conv", ins + [constant(f"{y}_{k}", w) for k, w in enumerate(arrays)], kernel_shape=a["kernel"], strides=a["stride"],
+                 group=a["groups"], pads=[top, left, bottom, right])
         elif kind == "conv_transpose":
-            node("ConvTranspose", ins + [constant(y + "_0", arrays[0].transpose(1, 0, 2, 3)), constant(y + "_1", arrays[1])], kernel_shape=a["kernel"],
-                 strides=a["stride"])
+            node("ConvTranspose", ins + [constant(y + "_0", arrays[0].transpose(1, 0, 2, 3)), constant(y + "_1", arrays[1])],
+                 kernel_shape=a["kernel"], strides=a["stride"])
         elif kind == "dense":
             node("Gemm", ins + [constant(y + "_0", arrays[0]), constant(y + "_1", arrays[1])], transB=1)
         elif kind == "batch_norm":
@@ -82,7 +82,8 @@ def main():
     x = read("input").reshape([-1] + layers[0]["shape"])
     nodes, constants, last = graph(layers, read("weights"))
     model = helper.make_model(helper.make_graph(nodes, "net", [helper.make_tensor_value_info("image", TensorProto.FLOAT, list(x.shape))],
-                                                [helper.make_tensor_value_info(last, TensorProto.FLOAT, [x.shape[0]] + layers[-1]["shape"])], constants),
+                                                [helper.make_tensor_value_info(last, TensorProto.FLOAT, [x.shape[0]] + layers[-1]["shape"])],
+                                                constants),
                               opset_imports=[helper.make_opsetid("", 17)])
     model.ir_version = 9
     options = ort.SessionOptions()

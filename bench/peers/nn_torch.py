@@ -43,7 +43,8 @@ class Net(nn.Module):
         if a["kind"] == "conv":
             top, bottom, left, right = a["pad"]
             same = top == bottom and left == right
-            conv = nn.Conv2d(w[0].shape[1] * a["groups"], a["filters"], a["kernel"], a["stride"], (top, left) if same else 0, 1, a["groups"], len(w) > 1)
+            conv = nn.Conv2d(w[0].shape[1] * a["groups"], a["filters"], a["kernel"], a["stride"], (top, left) if same else 0, 1, a["groups"],
+                             len(w) > 1)
             conv.weight.data = w[0]
             if len(w) > 1:
                 conv.bias.data = w[1]

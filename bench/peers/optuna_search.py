@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""optuna_search.py – one Optuna study of a function of bench/bench_search.c a seed; for bench/search.py, in an environment that has optuna, and for its
-Gaussian process sampler scipy and torch.
+"""optuna_search.py – one Optuna study of a function of bench/bench_search.c a seed; for bench/search.py, in an environment that has optuna, and for
+its Gaussian process sampler scipy and torch.
 
     optuna_search.py FUNCTION SAMPLER TRIALS SEED [SEED ...]      one JSON line a seed: the regret of what it would recommend after each trial
     optuna_search.py FUNCTION value NUMBER ...                    the function's value at a point, to hold against ours

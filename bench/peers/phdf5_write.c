@@ -52,7 +52,8 @@ int main(int argc, char **argv)
 		fprintf(stderr, "usage: phdf5_write OUT.h5 FRAMES.raw HEIGHT WIDTH DISTINCT FRAMES BATCH CHECKSUM\n");
 		return 2;
 	}
-	hsize_t h = strtoull(argv[3], NULL, 10), w = strtoull(argv[4], NULL, 10), distinct = strtoull(argv[5], NULL, 10), frames = strtoull(argv[6], NULL, 10);
+	hsize_t h = strtoull(argv[3], NULL, 10), w = strtoull(argv[4], NULL, 10), distinct = strtoull(argv[5], NULL, 10),
+		frames = strtoull(argv[6], NULL, 10);
 	hsize_t batch = strtoull(argv[7], NULL, 10), n = h * w;
 	uint16_t *pixels = malloc(distinct * n * 2), *slab = malloc(batch * n * 2);
 	FILE *f = fopen(argv[2], "rb");

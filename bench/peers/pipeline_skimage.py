@@ -20,8 +20,8 @@ from skimage import measure, morphology, segmentation
 from skimage.feature import peak_local_max
 
 RADIUS, LOW, HIGH, CLOSING, HALO, HOLE, AREA, EXCESS = 4, 1.5, 7, 4, 5, 1500, 300, 3  # the settings of the method
-PROPERTIES = ("label", "area", "centroid", "bbox", "perimeter", "axis_major_length", "axis_minor_length", "eccentricity", "orientation", "solidity", "extent",
-              "equivalent_diameter_area", "intensity_mean", "intensity_min", "intensity_max")
+PROPERTIES = ("label", "area", "centroid", "bbox", "perimeter", "axis_major_length", "axis_minor_length", "eccentricity", "orientation", "solidity",
+              "extent", "equivalent_diameter_area", "intensity_mean", "intensity_min", "intensity_max")
 STACK = {"compression": "gzip", "compression_opts": 1, "shuffle": True}
 
 
@@ -88,7 +88,8 @@ def main():
         store(f, "objects", objects)
         lap("objects")
         tracker = LapTrack(cutoff=40 ** 2, gap_closing_cutoff=40 ** 2, gap_closing_max_frame_count=2, splitting_cutoff=40 ** 2)
-        tracked, splits, _ = tracker.predict_dataframe(objects, coordinate_cols=["centroid-0", "centroid-1"], frame_col="frame", only_coordinate_cols=False)
+        tracked, splits, _ = tracker.predict_dataframe(objects, coordinate_cols=["centroid-0", "centroid-1"], frame_col="frame",
+                                                       only_coordinate_cols=False)
         store(f, "tracks", tracked.reset_index(drop=True)[["frame", "label", "track_id", "tree_id"]])
         if len(splits):
             store(f, "splits", splits)

@@ -122,7 +122,8 @@ def main():
                     out = frame(net, layout)
                     times.append(time.perf_counter() - start)
                 apart = float(np.abs(out.numpy() - ours).max() / np.abs(ours).max())
-                one = {"seconds": statistics.median(times), "least": min(times), "how": f"{layout_name}, {how}", "apart": apart, "torch": torch.__version__}
+                one = {"seconds": statistics.median(times), "least": min(times), "how": f"{layout_name}, {how}", "apart": apart,
+                       "torch": torch.__version__}
                 if best is None or one["seconds"] < best["seconds"]:
                     best = one
     print(json.dumps(best))

@@ -69,13 +69,13 @@ shown $ranks cyto5 track "$out/demo.h5" --experiments ecoli
 picked 'AP@0.50|SEG|Dice' cyto5 measure segmentation "$out/demo.h5" --experiment ecoli --gt r000003 --res r000002
 picked 'TRA|AOGM  |divisions_true|division_F1_strict.0' cyto5 measure tracking "$out/demo.h5" --experiment ecoli --gt r000003 --res r000004
 
-say "5. Which settings would have outlined the colony best? Trials on both ranks, each held against people's outlines; a model of the trials chooses the next"
+say "5. Which settings would have outlined the colony best? Trials on both ranks, each held against people's outlines; a model chooses the next"
 shown $ranks cyto5 search jobs/local/demo-search.yml "$out/demo.h5" --quiet --plots "$out/search" --best-config "$out/best.yml"
 
-say "6. A stain nobody put on: from transmitted light of living neurons, both ranks learn where the dendrites' MAP2 is; the right quarter is kept to check with"
+say "6. A stain nobody put on: from transmitted light of living neurons, both ranks learn where MAP2 is; the right quarter is kept to check with"
 shown cyto5 ingest "$out/stain.h5" --sheet tests/data/neurons-transmitted-fluorescence/sheet.csv
-shown $ranks cyto5 stain train "$out/stain.h5" --marker map2 --method dense --keep-back 0.25 --gap 8 --patch 64 --width 0.25 --epochs 15 --per-epoch 96 --batch 8 --micro 2 \
-	--rate 0.003 --averaging 0.98 --watch pearson
+shown $ranks cyto5 stain train "$out/stain.h5" --marker map2 --method dense --keep-back 0.25 --gap 8 --patch 64 --width 0.25 --epochs 15 \
+	--per-epoch 96 --batch 8 --micro 2 --rate 0.003 --averaging 0.98 --watch pearson
 shown cyto5 stain predict "$out/stain.h5" --model map2
 picked 'pixel_|lies|registration' cyto5 stain evaluate "$out/stain.h5" --region 240:320 --pictures "$out"
 mv "$out/neurons_map2_t000.png" "$out/stain.png"
@@ -91,9 +91,10 @@ shown cyto5 preview "$out/demo.h5" ecoli --frame 5 --revision r000002 --out "$ou
 shown cyto5 preview "$out/demo.h5" t98g --crops --most 64 --out "$out/t98g-crops.png"
 shown cyto5 lineage "$out/demo.h5" ecoli --out "$out/ecoli-lineage.svg"
 
-say "9. Learning: two cell lines told apart by a small ensemble, a member a rank, that starts from photographs; whole fields are kept back to judge it by"
+say "9. Learning: two cell lines told apart by a small ensemble, a member a rank, that starts from photographs; whole fields kept back to judge by"
 shown cyto5 import crops "$out/cells.h5" tests/data/hek293a-vs-ht1080
-picked 'crops by|layers taken|epoch (1|10|20)/|validation,|  (balanced_acc|auc|  member)' $ranks cyto5 train "$out/cells.h5" --config jobs/local/demo-train.yml
+picked 'crops by|layers taken|epoch (1|10|20)/|validation,|  (balanced_acc|auc|  member)' $ranks \
+	cyto5 train "$out/cells.h5" --config jobs/local/demo-train.yml
 picked 'crops in|  (accuracy|ROC_AUC|293A|HT1080) ' cyto5 validate "$out/cells.h5:cell-line-*" "$out/cells.h5" --kept-back --resize
 shown $ranks cyto5 score "$out/cells.h5" --model 'cell-line-*' --no-screen
 shown $ranks cyto5 explain "$out/cells.h5" --model 'cell-line-*' --layer Conv2d_11_pointwise --together --out "$out" --quiet

@@ -4,7 +4,8 @@
 
 #include <stddef.h>
 
-enum c5_dtype { C5_U8 = 1, C5_U16, C5_U32, C5_I8, C5_I16, C5_I32, C5_F32, C5_F64, C5_I64, C5_U64, C5_DTYPE_END }; /* 64-bit integers: in tables only */
+/* 64-bit integers: in tables only */
+enum c5_dtype { C5_U8 = 1, C5_U16, C5_U32, C5_I8, C5_I16, C5_I32, C5_F32, C5_F64, C5_I64, C5_U64, C5_DTYPE_END };
 
 /* Bytes of one element; 0 for a value that is no type. */
 static inline size_t c5_dtype_size(int t)

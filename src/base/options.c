@@ -505,7 +505,8 @@ static char *right_text(const c5_opt *row)
 	bool ranged = (row->type == C5_OPT_INT || row->type == C5_OPT_REAL) && row->max > row->min;
 	bool valued = row->value && row->value[0] && !(row->type == C5_OPT_BOOL && strcmp(row->value, "false") == 0);
 	if (valued && row->type == C5_OPT_BOOL) c5_text_add(&b, " (default on)");
-	else if (valued && ranged) c5_text_addf(&b, " (default %s%s%s, %s..%s)", row->value, gap, unit, c5_text_real(lo, row->min), c5_text_real(hi, row->max));
+	else if (valued && ranged)
+		c5_text_addf(&b, " (default %s%s%s, %s..%s)", row->value, gap, unit, c5_text_real(lo, row->min), c5_text_real(hi, row->max));
 	else if (valued) c5_text_addf(&b, " (default %s%s%s)", row->value, gap, unit);
 	else if (ranged) c5_text_addf(&b, " (%s..%s%s%s)", c5_text_real(lo, row->min), c5_text_real(hi, row->max), gap, unit);
 	else if (row->unit) c5_text_addf(&b, " (%s)", unit);

@@ -47,7 +47,8 @@ void c5_opt_unset(const c5_opt *row, void *settings);
 /* Parses argv[1..]: "--name value", "--name=value", "--flag", "--no-flag"; "--" ends options; the rest are operands.
  * `groups` ends with a NULL table; its tables are tried in order. operands: NULL-ended, caller frees the array (not the strings);
  * with a NULL `operands` every operand is refused. The first use of a LIST on the command line replaces what the list held, later
- * ones add to it. A value that begins with two dashes is written --name=VALUE. -h and --help set *help and stop. A word that is no option of any table is C5_EUSAGE with the nearest name. */
+ * ones add to it. A value that begins with two dashes is written --name=VALUE. -h and --help set *help and stop. A word that is no option of any
+ * table is C5_EUSAGE with the nearest name. */
 typedef struct c5_opt_group { const char *title; const c5_opt *table; void *settings; } c5_opt_group;
 int c5_opt_parse(const c5_opt_group *groups, int argc, char **argv, int *n_operands, char ***operands, bool *help);
 

@@ -19,7 +19,8 @@ static char *real_text(double v)
 char *c5_record_cell(const c5_record_field *f, const void *record)
 {
 	const char *at = (const char *)record + f->offset;
-	union { const char *text; bool yes; int word; size_t size; uint8_t u8; uint16_t u16; uint32_t u32; uint64_t u64; int32_t i32; int64_t i64; float f32; double f64; } v;
+	union { const char *text; bool yes; int word; size_t size; uint8_t u8; uint16_t u16; uint32_t u32; uint64_t u64; int32_t i32; int64_t i64; float f32;
+		double f64; } v;
 	memset(&v, 0, sizeof v);
 	switch (f->type) {
 	case C5_RECORD_TEXT:

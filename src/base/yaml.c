@@ -160,7 +160,8 @@ static int read_entries(c5_yaml_node *node, struct walk *w, int end, int depth)
 		if (!done) err = read_node(node->kind == C5_YAML_MAP ? &key : &item, w, &e, depth + 1);
 		yaml_event_delete(&e);
 		if (!done && err == C5_OK && key) {
-			if (key->kind == C5_YAML_LIST || key->kind == C5_YAML_MAP) err = c5_yaml_fail(C5_EUSAGE, key, "a key must be a plain word, found %s", c5_yaml_kind_name(key));
+			if (key->kind == C5_YAML_LIST || key->kind == C5_YAML_MAP)
+				err = c5_yaml_fail(C5_EUSAGE, key, "a key must be a plain word, found %s", c5_yaml_kind_name(key));
 			if (err == C5_OK && (err = next_event(w, &e)) == C5_OK) {
 				err = read_node(&item, w, &e, depth + 1);
 				yaml_event_delete(&e);

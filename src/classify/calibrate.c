@@ -178,15 +178,17 @@ int c5_temperature_fit_mean(double *t, const c5_answers *a, const uint32_t *trut
 	return C5_OK;
 }
 
-int c5_temperature_cross(float *mean, double *temperatures, const c5_answers *a, const uint32_t *truth, const uint32_t *group, uint32_t groups, uint32_t folds, uint64_t seed)
+int c5_temperature_cross(float *mean, double *temperatures, const c5_answers *a, const uint32_t *truth, const uint32_t *group, uint32_t groups,
+	uint32_t folds, uint64_t seed)
 {
 	uint32_t *fold = NULL;
 	uint8_t *keep = NULL;
 	int err;
 	if (folds < 2 || groups < folds)
-		return c5_fail(C5_EINPUT, "calibration cannot be judged: %u group%s, at least %u are expected, as it is fitted to some and judged on others", groups,
-			groups == 1 ? "" : "s", folds < 2 ? 2 : folds);
-	if ((err = c5_alloc(&fold, groups, sizeof *fold)) < 0 || (err = c5_alloc(&keep, a->n + 1, 1)) < 0 || (err = deal(fold, groups, folds, seed)) < 0) goto done;
+		return c5_fail(C5_EINPUT, "calibration cannot be judged: %u group%s, at least %u are expected, as it is fitted to some and judged on others",
+			groups, groups == 1 ? "" : "s", folds < 2 ? 2 : folds);
+	if ((err = c5_alloc(&fold, groups, sizeof *fold)) < 0 || (err = c5_alloc(&keep, a->n + 1, 1)) < 0 || (err = deal(fold, groups, folds, seed)) < 0)
+		goto done;
 	for (uint32_t f = 0; f < folds; f++) {
 		for (size_t i = 0; i < a->n; i++) keep[i] = fold[group[i]] != f;
 		if ((err = c5_temperature_fit_mean(&temperatures[f], a, truth, keep)) < 0) goto done;

@@ -31,11 +31,12 @@ int c5_temperature_fit_mean(double *t, const c5_answers *a, const uint32_t *trut
 
 /* What calibration is worth, judged on groups (experiments, wells, plates) it was not fitted to: groups are dealt into `folds` by a seed, each fold's
  * answers get the T of all others. mean: (n, classes); temperatures: (folds). C5_EINPUT when there are fewer groups than folds. */
-int c5_temperature_cross(float *mean, double *temperatures, const c5_answers *a, const uint32_t *truth, const uint32_t *group, uint32_t groups, uint32_t folds,
-	uint64_t seed);
+int c5_temperature_cross(float *mean, double *temperatures, const c5_answers *a, const uint32_t *truth, const uint32_t *group, uint32_t groups,
+	uint32_t folds, uint64_t seed);
 
 /* How often those are right who say they are so sure: items by their score, in equal bins over [0, 1]. */
-typedef struct c5_reliability { uint64_t n; double score, share, low, high; } c5_reliability; /* means; 95 % interval of the share (Wilson); NAN for n = 0 */
+/* means; 95 % interval of the share (Wilson); NAN for n = 0 */
+typedef struct c5_reliability { uint64_t n; double score, share, low, high; } c5_reliability;
 void c5_reliability_bins(c5_reliability *bins, size_t n_bins, const double *score, const bool *truth, size_t n);
 /* Expected calibration error of such bins. */
 double c5_reliability_error(const c5_reliability *bins, size_t n_bins);

@@ -15,7 +15,10 @@ static const c5_compared undefined = { NAN, NAN, NAN, false };
 
 static double of_both(double above, double below) { return fmin(1, 2 * fmin(above, below)); }
 
-static double of_tail(int tail, double above, double below) { return tail == C5_TAIL_GREATER ? above : tail == C5_TAIL_LESS ? below : of_both(above, below); }
+static double of_tail(int tail, double above, double below)
+{
+	return tail == C5_TAIL_GREATER ? above : tail == C5_TAIL_LESS ? below : of_both(above, below);
+}
 
 /* ---- ranks ---- */
 
@@ -194,7 +197,8 @@ int c5_compare_shuffled(c5_compared *out, const double *a, size_t n, const doubl
 	int err;
 	*out = undefined;
 	if (n == 0 || m == 0) return C5_OK;
-	if ((err = c5_alloc(&all, total, sizeof *all)) < 0 || (err = c5_alloc(&mixed, total, sizeof *mixed)) < 0 || (err = c5_alloc(&choice, n, sizeof *choice)) < 0) goto done;
+	if ((err = c5_alloc(&all, total, sizeof *all)) < 0 || (err = c5_alloc(&mixed, total, sizeof *mixed)) < 0 ||
+	    (err = c5_alloc(&choice, n, sizeof *choice)) < 0) goto done;
 	memcpy(all, a, n * sizeof *a);
 	memcpy(all + n, b, m * sizeof *b);
 	double sum = 0, whole = 0, size = 0;

@@ -26,7 +26,8 @@ int c5_compare_means(c5_compared *out, const double *a, size_t n, const double *
  * (1 + as far) / (1 + resamples). */
 int c5_compare_shuffled(c5_compared *out, const double *a, size_t n, const double *b, size_t m, int tail, int64_t resamples, uint64_t seed);
 
-/* q[i] of p[i]: Benjamini & Hochberg 1995, the share of false ones among all whose q is as small. NAN stays NAN and is no test. May be the same array. */
+/* q[i] of p[i]: Benjamini & Hochberg 1995, the share of false ones among all whose q is as small. NAN stays NAN and is no test. May be the same
+ * array. */
 int c5_false_discovery(double *q, const double *p, size_t n);
 
 /* P(T > t) of Student's t with df degrees of freedom. */

@@ -65,7 +65,8 @@ int c5_score_frames(c5_score_frame *frames, size_t n_frames, const c5_scored_obj
 		size_t from = i;
 		while (i < n && e[i].key == t) i++;
 		summary s = sum_up(e + from, i - from, threshold, values);
-		frames[t] = (c5_score_frame){ (uint32_t)t, (uint32_t)(i - from), s.positive, s.mean, s.sd, s.median, i > from ? s.positive / (double)(i - from) : NAN };
+		frames[t] = (c5_score_frame){ (uint32_t)t, (uint32_t)(i - from), s.positive, s.mean, s.sd, s.median,
+			i > from ? s.positive / (double)(i - from) : NAN };
 		if (t + 1 == n_frames && i < n) err = c5_fail(C5_EINPUT, "a scored object is of frame %u, %zu frames are expected", e[i].key, n_frames);
 	}
 	free(e);
@@ -88,8 +89,8 @@ static double slope_of(const struct entry *e, size_t n)
 static void follow(c5_score_track *to, const struct entry *e, size_t n, double threshold, double *values)
 {
 	summary s = sum_up(e, n, threshold, values); /* leaves the values sorted */
-	*to = (c5_score_track){ e->key, (uint32_t)n, e[0].frame, e[n - 1].frame, s.mean, s.sd, s.median, values[0], values[n - 1], (double)e[0].score, (double)e[n - 1].score,
-		slope_of(e, n), s.positive / (double)n, 0, -1 };
+	*to = (c5_score_track){ e->key, (uint32_t)n, e[0].frame, e[n - 1].frame, s.mean, s.sd, s.median, values[0], values[n - 1], (double)e[0].score,
+		(double)e[n - 1].score, slope_of(e, n), s.positive / (double)n, 0, -1 };
 	for (size_t i = 0; i < n; i++) {
 		bool called = (double)e[i].score >= threshold, before = i && (double)e[i - 1].score >= threshold;
 		to->changes += i && called != before;
@@ -104,8 +105,8 @@ int c5_score_tracks(c5_score_track *tracks, size_t n_tracks, const c5_scored_obj
 	double *values = NULL;
 	int err = sort_entries(&e, &values, objects, n, true);
 	for (size_t k = 0; err == C5_OK && k < n_tracks; k++)
-		tracks[k] = (c5_score_track){ .track = (uint32_t)k + 1, .mean = NAN, .sd = NAN, .median = NAN, .least = NAN, .most = NAN, .at_first = NAN, .at_last = NAN, .slope = NAN,
-			.share = NAN, .onset = -1 };
+		tracks[k] = (c5_score_track){ .track = (uint32_t)k + 1, .mean = NAN, .sd = NAN, .median = NAN, .least = NAN, .most = NAN, .at_first = NAN,
+			.at_last = NAN, .slope = NAN, .share = NAN, .onset = -1 };
 	for (size_t i = 0, k; err == C5_OK && i < n; i = k) {
 		for (k = i + 1; k < n && e[k].key == e[i].key;) k++;
 		if (e[i].key > n_tracks) err = c5_fail(C5_EINPUT, "an object is on track %u, %zu tracks are expected", e[i].key, n_tracks);

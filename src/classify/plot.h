@@ -15,6 +15,7 @@ int c5_plot_volcano(c5_buf *to, const c5_screen *s, const c5_screen_params *p, c
 /* Treatments from the lowest to the highest mean value, with their intervals and their wells. */
 int c5_plot_ranks(c5_buf *to, const c5_screen *s, const c5_screen_params *p, const char *title);
 /* Share of positives over score, before and (may be NULL) after calibration, with how many objects each point stands for. */
-int c5_plot_reliability(c5_buf *to, const c5_reliability *before, const c5_reliability *after, size_t n_bins, const char *title, const char *positive);
+int c5_plot_reliability(c5_buf *to, const c5_reliability *before, const c5_reliability *after, size_t n_bins, const char *title,
+	const char *positive);
 
 #endif

@@ -36,7 +36,8 @@ static void legend(c5_buf *to, double x, double y)
 		{ C5_ROLE_NEGATIVE, false, 0, "negative control" }, { C5_ROLE_POSITIVE, false, 0, "positive control" },
 	};
 	for (size_t k = 0; k < sizeof keys / sizeof *keys; k++) {
-		const c5_screen_treatment t = { .condition = "", .compound = "", .dose = "", .role = keys[k].role, .hit = keys[k].hit, .normalised = keys[k].normalised };
+		const c5_screen_treatment t = { .condition = "", .compound = "", .dose = "", .role = keys[k].role, .hit = keys[k].hit,
+			.normalised = keys[k].normalised };
 		dot(to, x, y + 20 * (double)k - 4, 5, &t);
 		c5_svg_text(to, x + 12, y + 20 * (double)k, "start", "a", keys[k].text);
 	}
@@ -44,7 +45,8 @@ static void legend(c5_buf *to, double x, double y)
 
 int c5_plot_volcano(c5_buf *to, const c5_screen *s, const c5_screen_params *p, const char *title)
 {
-	static const char *const names[][2] = { { "z", "z of the wells, by their plate's negative controls" }, { "robust-z", "robust z of the wells, by their plate's negative controls" },
+	static const char *const names[][2] = { { "z", "z of the wells, by their plate's negative controls" },
+		{ "robust-z", "robust z of the wells, by their plate's negative controls" },
 		{ "percent", "percent of the way from negative to positive controls" }, { "difference", "difference from the plate's negative controls" } };
 	double most = 0, high = 1.5, at_fdr = NAN;
 	const char *x_name = "normalised";
@@ -130,11 +132,12 @@ int c5_plot_ranks(c5_buf *to, const c5_screen *s, const c5_screen_params *p, con
 		double x = c5_svg_x(&frame, (double)k + 0.5);
 		char name[96];
 		if (isnan(t->value)) continue;
-		if (!isnan(t->low)) c5_text_addf(to, "<path d=\"M%.2f %.2fV%.2f\" stroke=\"%s\" stroke-width=\"%.1f\" stroke-opacity=\"0.6\"/>\n", x, c5_svg_y(&frame, t->low), c5_svg_y(&frame, t->high),
-			colour_of(t), step > 12 ? 3.0 : 1.0);
+		if (!isnan(t->low)) c5_text_addf(to, "<path d=\"M%.2f %.2fV%.2f\" stroke=\"%s\" stroke-width=\"%.1f\" stroke-opacity=\"0.6\"/>\n", x,
+			c5_svg_y(&frame, t->low), c5_svg_y(&frame, t->high), colour_of(t), step > 12 ? 3.0 : 1.0);
 		for (size_t i = 0; i < s->n_wells && step > 12; i++)
 			if (s->wells[i].treatment == order[k] && !isnan(s->wells[i].value))
-				c5_text_addf(to, "<circle cx=\"%.2f\" cy=\"%.2f\" r=\"2\" fill=\"#555\" fill-opacity=\"0.55\"/>\n", x + step * 0.25, c5_svg_y(&frame, s->wells[i].value));
+				c5_text_addf(to, "<circle cx=\"%.2f\" cy=\"%.2f\" r=\"2\" fill=\"#555\" fill-opacity=\"0.55\"/>\n", x + step * 0.25,
+					c5_svg_y(&frame, s->wells[i].value));
 		dot(to, x, c5_svg_y(&frame, t->value), step > 12 ? 5 : 2.5, t);
 		name_of(name, sizeof name, t);
 		if (n <= 60) c5_svg_text_up(to, x + 4, frame.y + frame.h + 8, "end", "a", name);
@@ -158,8 +161,9 @@ static void draw_curve(c5_buf *to, const c5_svg_plot *f, const c5_reliability *b
 	for (size_t k = 0; k < n; k++) {
 		if (!bins[k].n) continue;
 		double x = c5_svg_x(f, bins[k].score);
-		c5_text_addf(to, "<path d=\"M%.2f %.2fV%.2f\" stroke=\"%s\" stroke-width=\"1.5\" stroke-opacity=\"0.6\"/>\n<circle cx=\"%.2f\" cy=\"%.2f\" r=\"4\" fill=\"%s\"/>\n", x + shift,
-			c5_svg_y(f, bins[k].low), c5_svg_y(f, bins[k].high), c5_svg_colour(colour), x, c5_svg_y(f, bins[k].share), c5_svg_colour(colour));
+		c5_text_addf(to, "<path d=\"M%.2f %.2fV%.2f\" stroke=\"%s\" stroke-width=\"1.5\" stroke-opacity=\"0.6\"/>\n<circle cx=\"%.2f\" cy=\"%.2f\" r=\"4\" "
+			"fill=\"%s\"/>\n", x + shift, c5_svg_y(f, bins[k].low), c5_svg_y(f, bins[k].high), c5_svg_colour(colour), x, c5_svg_y(f, bins[k].share),
+			c5_svg_colour(colour));
 	}
 }
 
@@ -168,8 +172,8 @@ static void draw_counts(c5_buf *to, const c5_svg_plot *f, const c5_reliability *
 	double cell = f->w / (double)n, width = cell * 0.8 / parts;
 	for (size_t k = 0; k < n; k++) {
 		double h = most > 0 ? f->h * (double)bins[k].n / most : 0;
-		c5_text_addf(to, "<rect x=\"%.2f\" y=\"%.2f\" width=\"%.2f\" height=\"%.2f\" fill=\"%s\" fill-opacity=\"0.75\"/>\n", f->x + cell * ((double)k + 0.1) + width * of, f->y + f->h - h, width, h,
-			c5_svg_colour(colour));
+		c5_text_addf(to, "<rect x=\"%.2f\" y=\"%.2f\" width=\"%.2f\" height=\"%.2f\" fill=\"%s\" fill-opacity=\"0.75\"/>\n",
+			f->x + cell * ((double)k + 0.1) + width * of, f->y + f->h - h, width, h, c5_svg_colour(colour));
 	}
 }
 
@@ -187,7 +191,8 @@ int c5_plot_reliability(c5_buf *to, const c5_reliability *before, const c5_relia
 	c5_svg_axes(to, &frame, "", NULL);
 	snprintf(text, sizeof text, "share that is %.100s", positive);
 	c5_svg_axes(to, &frame, NULL, text);
-	c5_text_addf(to, "<path d=\"M%.2f %.2fL%.2f %.2f\" stroke=\"#888\" stroke-dasharray=\"5 4\"/>\n", frame.x, frame.y + frame.h, frame.x + frame.w, frame.y);
+	c5_text_addf(to, "<path d=\"M%.2f %.2fL%.2f %.2f\" stroke=\"#888\" stroke-dasharray=\"5 4\"/>\n", frame.x, frame.y + frame.h, frame.x + frame.w,
+		frame.y);
 	snprintf(text, sizeof text, "score: probability of %.100s", positive);
 	c5_svg_axes(to, &counts, text, NULL);
 	c5_svg_text_up(to, counts.x - 48, counts.y + counts.h / 2, "middle", "a", "objects");

@@ -14,7 +14,8 @@
 #define LEFT 34.0
 
 /* Formats plates come in; the smallest that holds the wells is drawn. */
-static const struct { int rows, columns; double cell; } formats[] = { { 2, 3, 64 }, { 4, 6, 56 }, { 6, 8, 50 }, { 8, 12, 44 }, { 16, 24, 26 }, { 32, 48, 14 }, { 52, 999, 8 } };
+static const struct { int rows, columns; double cell; } formats[] = { { 2, 3, 64 }, { 4, 6, 56 }, { 6, 8, 50 }, { 8, 12, 44 }, { 16, 24, 26 },
+	{ 32, 48, 14 }, { 52, 999, 8 } };
 
 /* Colour-blind safe: dark blue over green to yellow, and blue over white to red. */
 static const double rising[][3] = { { 68, 1, 84 }, { 59, 82, 139 }, { 33, 145, 140 }, { 94, 201, 98 }, { 253, 231, 37 } };
@@ -98,14 +99,16 @@ static void draw_names(c5_buf *to, const map *m, double x, double y)
 	}
 	for (int r = 0; r < m->rows; r++)
 		for (int c = 0; c < m->columns; c++)
-			c5_text_addf(to, "<rect x=\"%.2f\" y=\"%.2f\" width=\"%.2f\" height=\"%.2f\" fill=\"#f4f4f4\"/>\n", x + c * m->cell + 0.5, y + r * m->cell + 0.5, m->cell - 1, m->cell - 1);
+			c5_text_addf(to, "<rect x=\"%.2f\" y=\"%.2f\" width=\"%.2f\" height=\"%.2f\" fill=\"#f4f4f4\"/>\n", x + c * m->cell + 0.5, y + r * m->cell + 0.5,
+				m->cell - 1, m->cell - 1);
 }
 
 static void well_title(c5_buf *to, const c5_screen_well *w, double v)
 {
 	char text[512], number[C5_REAL_TEXT] = "no value";
 	if (isfinite(v)) snprintf(number, sizeof number, "%.4g", v);
-	snprintf(text, sizeof text, "%.60s %.60s %.60s %.60s: %s, %llu objects", w->well, w->condition, w->compound, w->dose, number, (unsigned long long)w->objects);
+	snprintf(text, sizeof text, "%.60s %.60s %.60s %.60s: %s, %llu objects", w->well, w->condition, w->compound, w->dose, number,
+		(unsigned long long)w->objects);
 	c5_text_add(to, "<title>");
 	for (const char *p = text; *p; p++)
 		if (*p == '<' || *p == '&') c5_text_addf(to, "&#%d;", *p);
@@ -119,14 +122,16 @@ static void draw_well(c5_buf *to, const map *m, const c5_screen_well *w, double 
 	bool dark = false;
 	double v = value_of(m, w), line = w->role == C5_ROLE_SAMPLE ? 0 : m->cell < 18 ? 1 : 2;
 	if (isfinite(v)) colour_at(fill, m, v, &dark);
-	c5_text_addf(to, "<rect x=\"%.2f\" y=\"%.2f\" width=\"%.2f\" height=\"%.2f\" fill=\"%s\"", x + 0.5 + line / 2, y + 0.5 + line / 2, m->cell - 1 - line, m->cell - 1 - line, fill);
+	c5_text_addf(to, "<rect x=\"%.2f\" y=\"%.2f\" width=\"%.2f\" height=\"%.2f\" fill=\"%s\"", x + 0.5 + line / 2, y + 0.5 + line / 2,
+		m->cell - 1 - line, m->cell - 1 - line, fill);
 	if (line > 0) c5_text_addf(to, " stroke=\"#111\" stroke-width=\"%.0f\"%s", line, w->role == C5_ROLE_POSITIVE ? " stroke-dasharray=\"4 2\"" : "");
 	c5_text_add(to, ">");
 	well_title(to, w, v);
 	c5_text_add(to, "</rect>\n");
 	if (m->cell < 40 || !isfinite(v)) return;
 	snprintf(text, sizeof text, fabs(v) < 10 ? "%.2f" : "%.0f", v);
-	c5_text_addf(to, "<text x=\"%.2f\" y=\"%.2f\" text-anchor=\"middle\" style=\"font-size:11px;fill:%s\">%s</text>\n", x + m->cell / 2, y + m->cell / 2 + 4, dark ? "#fff" : "#222", text);
+	c5_text_addf(to, "<text x=\"%.2f\" y=\"%.2f\" text-anchor=\"middle\" style=\"font-size:11px;fill:%s\">%s</text>\n", x + m->cell / 2,
+		y + m->cell / 2 + 4, dark ? "#fff" : "#222", text);
 }
 
 static void draw_bar(c5_buf *to, const map *m, double x, double y)
@@ -147,7 +152,8 @@ static void draw_bar(c5_buf *to, const map *m, double x, double y)
 	static const char *const legend[][2] = { { "", "negative" }, { " stroke-dasharray=\"4 2\"", "positive" } };
 	for (int k = 0; k < 2; k++) {
 		double at = y + h + 22 + 20 * k;
-		c5_text_addf(to, "<rect x=\"%.2f\" y=\"%.2f\" width=\"13\" height=\"13\" fill=\"#fff\" stroke=\"#111\" stroke-width=\"2\"%s/>\n", x, at - 11, legend[k][0]);
+		c5_text_addf(to, "<rect x=\"%.2f\" y=\"%.2f\" width=\"13\" height=\"13\" fill=\"#fff\" stroke=\"#111\" stroke-width=\"2\"%s/>\n", x, at - 11,
+			legend[k][0]);
 		c5_svg_text(to, x + 20, at, "start", "a", legend[k][1]);
 	}
 }

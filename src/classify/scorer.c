@@ -55,8 +55,8 @@ static int check_member(const c5_member *m, int *outputs, bool *sigmoid)
 		const c5_layer *l = &m->model->layers[i];
 		if (l->kind != C5_LAYER_INPUT) continue;
 		if (l->rank != 3 || l->shape[1] != m->prepare.height || l->shape[2] != m->prepare.width)
-			return c5_fail(C5_EINPUT, "%s: its input %s takes %d x %d px, its preparation makes %d x %d", m->name, l->name, l->shape[1], l->shape[2], m->prepare.height,
-				m->prepare.width);
+			return c5_fail(C5_EINPUT, "%s: its input %s takes %d x %d px, its preparation makes %d x %d", m->name, l->name, l->shape[1], l->shape[2],
+				m->prepare.height, m->prepare.width);
 		channels += l->shape[0];
 	}
 	if (channels != m->prepare.channels)
@@ -104,7 +104,8 @@ int c5_scorer_open(c5_scorer **out, c5_device *device, const c5_member *members,
 		if ((err = check_member(&members[k], &outputs, &sigmoid)) < 0) break;
 		int classes = sigmoid ? 2 : outputs;
 		if (k && (classes != s->classes || sigmoid != s->sigmoid))
-			err = c5_fail(C5_EINPUT, "%s gives %d classes, %s gives %d: an ensemble's members must agree", members[0].name, s->classes, members[k].name, classes);
+			err = c5_fail(C5_EINPUT, "%s gives %d classes, %s gives %d: an ensemble's members must agree", members[0].name, s->classes, members[k].name,
+				classes);
 		s->classes = classes;
 		s->sigmoid = sigmoid;
 		if (input_count(&members[k].prepare) > s->input_most) s->input_most = input_count(&members[k].prepare);
@@ -184,7 +185,8 @@ static int bind_member(c5_scorer *s, size_t k, const char *channels)
 		s->from[k][c] = from[0];
 		there += !s->lacks[k][c];
 	}
-	return there ? C5_OK : c5_fail(C5_ENOTFOUND, "%s: the crops have none of its channels, but %s", m->name, channels && *channels ? channels : "none that are named");
+	return there ? C5_OK : c5_fail(C5_ENOTFOUND, "%s: the crops have none of its channels, but %s", m->name, channels &&
+		*channels ? channels : "none that are named");
 }
 
 int c5_scorer_bind(c5_scorer *s, const char *channels, int n_channels, int dtype, int height, int width)
@@ -332,7 +334,8 @@ int c5_scorer_run(c5_scorer *s, uint64_t first, uint64_t n, c5_scorer_read *read
 	const size_t batch = (size_t)s->batch, classes = (size_t)s->classes;
 	size_t here = n < batch ? (size_t)n : batch, next = 0;
 	int err = n ? read(ctx, first, here, s->pixels[0]) : C5_OK;
-	if (err == C5_OK && first % batch) return c5_fail(C5_EFAIL, "crops are scored in batches of %zu, crop %llu begins none", batch, (unsigned long long)first);
+	if (err == C5_OK && first % batch)
+		return c5_fail(C5_EFAIL, "crops are scored in batches of %zu, crop %llu begins none", batch, (unsigned long long)first);
 	for (uint64_t at = 0, turn = 0; err == C5_OK && at < n; at += here, here = next, turn++) {
 		if (poll && (err = poll(ctx)) < 0) break;
 		next = n - at - here < batch ? (size_t)(n - at - here) : batch;

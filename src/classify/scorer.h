@@ -49,13 +49,14 @@ int c5_scorer_bind(c5_scorer *s, const char *channels, int n_channels, int dtype
 int c5_scorer_lacks(const c5_scorer *s, size_t member);
 
 /* Scores crops first .. first+n-1 of those bound; `first` is a multiple of the batch. read: fills pixels of crops [at, at + count).
- * prob: (members, n, classes), each member the mean of its views, calibrated by its temperature. poll: between batches, may be NULL; an error ends it. */
+ * prob: (members, n, classes), each member the mean of its views, calibrated by its temperature. poll: between batches, may be NULL; an error ends
+ * it. */
 typedef int c5_scorer_read(void *ctx, uint64_t at, uint64_t count, void *pixels);
 typedef int c5_scorer_poll(void *ctx);
 int c5_scorer_run(c5_scorer *s, uint64_t first, uint64_t n, c5_scorer_read *read, c5_scorer_poll *poll, void *ctx, float *prob);
 
-/* The two halves of it, for who changes crops in between (explain/): what member `k` takes of n crops, (n, channels, height, width) as its preparation
- * says; and its answers to n <= batch of these, (n, classes). */
+/* The two halves of it, for who changes crops in between (explain/): what member `k` takes of n crops, (n, channels, height, width) as its
+ * preparation says; and its answers to n <= batch of these, (n, classes). */
 int c5_scorer_prepare(c5_scorer *s, size_t k, const void *pixels, size_t n, float *inputs);
 int c5_scorer_answer(c5_scorer *s, size_t k, const float *inputs, size_t n, float *prob);
 /* Sets the inputs of a net of this member from prepared crops; split: scratch, n * channels * height * width. */

@@ -54,7 +54,8 @@ static int role_of(const c5_screen_params *p, const char *condition, const char 
 	return listed(p->negative, condition) || listed(p->negative, compound) ? C5_ROLE_NEGATIVE : C5_ROLE_SAMPLE;
 }
 
-static int compare_treatments(const char *condition_a, const char *compound_a, const char *dose_a, const char *condition_b, const char *compound_b, const char *dose_b)
+static int compare_treatments(const char *condition_a, const char *compound_a, const char *dose_a, const char *condition_b, const char *compound_b,
+	const char *dose_b)
 {
 	int c = strverscmp(condition_a, condition_b);
 	if (!c) c = strverscmp(compound_a, compound_b);
@@ -89,8 +90,9 @@ static int make_wells(c5_screen *s, const c5_screen_field *fields, size_t n, con
 		const c5_screen_field *f = &fields[i];
 		bool named = f->well && *f->well;
 		c5_screen_well *w = &s->wells[i];
-		*w = (c5_screen_well){ .experiment = f->experiment, .plate = text_of(f->plate), .well = named ? f->well : f->experiment, .condition = text_of(f->condition), .compound = text_of(f->compound),
-			.dose = text_of(f->dose), .row = -1, .column = -1, .experiments = 1, .objects = f->objects, .positive = f->positive, .sum = f->sum };
+		*w = (c5_screen_well){ .experiment = f->experiment, .plate = text_of(f->plate), .well = named ? f->well : f->experiment,
+			.condition = text_of(f->condition), .compound = text_of(f->compound), .dose = text_of(f->dose), .row = -1, .column = -1, .experiments = 1,
+			.objects = f->objects, .positive = f->positive, .sum = f->sum };
 		if (named) c5_well_place(w->well, &w->row, &w->column);
 		w->role = role_of(p, w->condition, w->compound);
 	}
@@ -180,7 +182,8 @@ static int find_treatments(c5_screen *s)
 	int err = c5_alloc(&s->treatments, s->n_wells, sizeof *s->treatments);
 	if (err < 0) return err;
 	for (size_t i = 0; i < s->n_wells; i++)
-		s->treatments[i] = (c5_screen_treatment){ .condition = s->wells[i].condition, .compound = s->wells[i].compound, .dose = s->wells[i].dose, .role = s->wells[i].role };
+		s->treatments[i] = (c5_screen_treatment){ .condition = s->wells[i].condition, .compound = s->wells[i].compound, .dose = s->wells[i].dose,
+			.role = s->wells[i].role };
 	if (s->n_wells) qsort(s->treatments, s->n_wells, sizeof *s->treatments, by_treatment);
 	for (size_t i = 0; i < s->n_wells; i++)
 		if (n == 0 || by_treatment(&s->treatments[n - 1], &s->treatments[i])) s->treatments[n++] = s->treatments[i];

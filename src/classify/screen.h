@@ -1,8 +1,8 @@
 /* screen.h – from the scores of experiments to wells, plates, conditions and hits.
  *
  * A well's value is the mean score of all its objects (Kusumoto et al. 2021 score a condition so), or the share of them called positive. Each plate
- * is measured by its own negative controls, as light, density and passage differ from plate to plate. A treatment (compound and dose, or condition) is
- * compared with the negative controls of the plates it is on, well against well: objects of one well are no independent evidence. */
+ * is measured by its own negative controls, as light, density and passage differ from plate to plate. A treatment (compound and dose, or condition)
+ * is compared with the negative controls of the plates it is on, well against well: objects of one well are no independent evidence. */
 #ifndef C5_CLASSIFY_SCREEN_H
 #define C5_CLASSIFY_SCREEN_H
 
@@ -25,16 +25,21 @@ typedef struct c5_screen_params {
 
 /* Rows of an option table for a settings struct `type` that holds a c5_screen_params `member`. */
 #define C5_SCREEN_OPTS(type, member) \
-	{ "negative-controls", C5_OPT_TEXT, offsetof(type, member.negative), "control,DMSO,vehicle,untreated", 0, 0, NULL, "A,B", "conditions or compounds that are negative controls" }, \
-	{ "positive-controls", C5_OPT_TEXT, offsetof(type, member.positive), NULL, 0, 0, NULL, "A,B", "conditions or compounds that are positive controls" }, \
-	{ "value", C5_OPT_CHOICE, offsetof(type, member.value), "mean", 0, 0, NULL, "mean|share", "a well's value: mean score of its objects, or share called positive" }, \
+	{ "negative-controls", C5_OPT_TEXT, offsetof(type, member.negative), "control,DMSO,vehicle,untreated", 0, 0, NULL, "A,B", \
+		"conditions or compounds that are negative controls" }, \
+	{ "positive-controls", C5_OPT_TEXT, offsetof(type, member.positive), NULL, 0, 0, NULL, "A,B", \
+		"conditions or compounds that are positive controls" }, \
+	{ "value", C5_OPT_CHOICE, offsetof(type, member.value), "mean", 0, 0, NULL, "mean|share", \
+		"a well's value: mean score of its objects, or share called positive" }, \
 	{ "normalise", C5_OPT_CHOICE, offsetof(type, member.normalise), "z", 0, 0, NULL, "z|robust-z|difference|percent", \
 	  "by each plate's negative controls: sd, MAD, difference, or percent of the way to the positive ones" }, \
-	{ "test", C5_OPT_CHOICE, offsetof(type, member.test), "rank", 0, 0, NULL, "rank|welch|permutation", "wells against negative controls: Mann-Whitney, Welch's t, permutation" }, \
+	{ "test", C5_OPT_CHOICE, offsetof(type, member.test), "rank", 0, 0, NULL, "rank|welch|permutation", \
+		"wells against negative controls: Mann-Whitney, Welch's t, permutation" }, \
 	{ "direction", C5_OPT_CHOICE, offsetof(type, member.direction), "both", 0, 0, NULL, "both|up|down", "what a hit does to the score" }, \
 	{ "fdr", C5_OPT_REAL, offsetof(type, member.fdr), "0.05", 0, 1, NULL, NULL, "false-discovery rate of the hits (Benjamini-Hochberg)" }, \
 	{ "least-effect", C5_OPT_REAL, offsetof(type, member.least_effect), "0", 0, 1e9, NULL, NULL, "a hit's normalised mean is at least so far from 0" }, \
-	{ "resamples", C5_OPT_INT, offsetof(type, member.resamples), "2000", 0, 10000000, NULL, NULL, "bootstrap samples of intervals, and most permutations" }, \
+	{ "resamples", C5_OPT_INT, offsetof(type, member.resamples), "2000", 0, 10000000, NULL, NULL, \
+		"bootstrap samples of intervals, and most permutations" }, \
 	{ "seed", C5_OPT_INT, offsetof(type, member.seed), "1", 0, 1e15, NULL, NULL, "of the resamples" }
 
 extern const c5_opt c5_screen_opts[];

@@ -11,10 +11,12 @@
 #include "base/threads.h"
 
 const c5_opt c5_cli_common_opts[] = {
-	{ "json", C5_OPT_TEXT, offsetof(c5_cli_common, json), NULL, 0, 0, NULL, "FILE", "append every event to FILE, one JSON object a line; - is standard output" },
+	{ "json", C5_OPT_TEXT, offsetof(c5_cli_common, json), NULL, 0, 0, NULL, "FILE",
+		"append every event to FILE, one JSON object a line; - is standard output" },
 	{ "quiet", C5_OPT_BOOL, offsetof(c5_cli_common, quiet), NULL, 0, 0, NULL, NULL, "say nothing but warnings and errors" },
 	{ "verbose", C5_OPT_BOOL, offsetof(c5_cli_common, verbose), NULL, 0, 0, NULL, NULL, "say more" },
-	{ "threads", C5_OPT_INT, offsetof(c5_cli_common, threads), "0", 0, 4096, NULL, NULL, "threads of this process; 0 takes OMP_NUM_THREADS or its share of the cores" },
+	{ "threads", C5_OPT_INT, offsetof(c5_cli_common, threads), "0", 0, 4096, NULL, NULL,
+		"threads of this process; 0 takes OMP_NUM_THREADS or its share of the cores" },
 	{ 0 },
 };
 

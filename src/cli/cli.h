@@ -45,13 +45,15 @@ extern const c5_command c5_cmd_help;
 extern const c5_command c5_cmd_version;
 extern const c5_command c5_cmd_measure;
 extern const c5_command c5_cmd_validate, c5_cmd_score, c5_cmd_screen, c5_cmd_explain;
-extern const c5_command c5_cmd_ingest, c5_cmd_run, c5_cmd_segment, c5_cmd_objects, c5_cmd_crop, c5_cmd_preview, c5_cmd_simulate, c5_cmd_drift, c5_cmd_track, c5_cmd_lineage, c5_cmd_compare, c5_cmd_stain;
+extern const c5_command c5_cmd_ingest, c5_cmd_run, c5_cmd_segment, c5_cmd_objects, c5_cmd_crop, c5_cmd_preview, c5_cmd_simulate, c5_cmd_drift,
+	c5_cmd_track, c5_cmd_lineage, c5_cmd_compare, c5_cmd_stain;
 extern const c5_command c5_cmd_model;
 extern const c5_command c5_cmd_export, c5_cmd_import;
 extern const c5_command c5_cmd_train, c5_cmd_import_crops;
 extern const c5_command c5_cmd_search;
 extern const c5_command c5_cmd_identify;
-extern const c5_command c5_cmd_show, c5_cmd_log, c5_cmd_schema, c5_cmd_check, c5_cmd_diff, c5_cmd_digest, c5_cmd_recover, c5_cmd_compact, c5_cmd_migrate;
+extern const c5_command c5_cmd_show, c5_cmd_log, c5_cmd_schema, c5_cmd_check, c5_cmd_diff, c5_cmd_digest, c5_cmd_recover, c5_cmd_compact,
+	c5_cmd_migrate;
 
 const c5_command *c5_command_find(const char *name);
 /* C5_EUSAGE with the nearest command's name. */

@@ -33,7 +33,8 @@ static void tell(void *to, int severity, const char *path, const char *text)
 		c5_json_str(all->json, "path", path);
 		c5_json_str(all->json, "text", text);
 		c5_text_add(all->json, "}");
-	} else c5_text_addf(&all->lines, "%s%s%s  %s: %s\n", c5_ink(severity == C5_ERROR ? C5_RED : C5_YELLOW), severity == C5_ERROR ? "error  " : "warning", c5_ink(C5_PLAIN), path, text);
+	} else c5_text_addf(&all->lines, "%s%s%s  %s: %s\n", c5_ink(severity == C5_ERROR ? C5_RED : C5_YELLOW), severity == C5_ERROR ? "error  " : "warning",
+		c5_ink(C5_PLAIN), path, text);
 }
 
 /* The program's schema; that of the file when it is of a newer minor version, of which we know less than the file says. */
@@ -42,7 +43,8 @@ static int schema_for(c5_schema **schema, c5_file *f, findings *all)
 	char *version = NULL, *text = NULL, *name = c5_format("%s:/schema", c5_file_path(f));
 	int major = 0, minor = 0, err = name ? C5_OK : C5_ENOMEM;
 	*schema = NULL;
-	if (err == C5_OK && c5_attr_get_str(f, "/", "schema_version", &version) == C5_OK && sscanf(version, "%d.%d", &major, &minor) == 2 && minor > C5_SCHEMA_MINOR) {
+	if (err == C5_OK && c5_attr_get_str(f, "/", "schema_version", &version) == C5_OK && sscanf(version, "%d.%d", &major, &minor) == 2 &&
+	    minor > C5_SCHEMA_MINOR) {
 		if (c5_text_get(f, "/schema", &text) < 0 || c5_schema_read(schema, name, text) < 0)
 			tell(all, C5_WARNING, "/schema", "is of a newer version and cannot be read; held against the schema of this program");
 	}
@@ -110,7 +112,8 @@ static int check_file(const char *path, const struct check *set, c5_buf *json, u
 		c5_json_int(json, "bytes", (int64_t)sum.bytes);
 		c5_text_add(json, "}");
 	} else if (err == C5_OK) {
-		printf("%s: %s%s%s; ", path, c5_ink(all.errors ? C5_RED : C5_GREEN), all.errors ? c5_counted(count, all.errors, "error", "errors") : "clean", c5_ink(C5_PLAIN));
+		printf("%s: %s%s%s; ", path, c5_ink(all.errors ? C5_RED : C5_GREEN), all.errors ? c5_counted(count, all.errors, "error", "errors") : "clean",
+			c5_ink(C5_PLAIN));
 		if (sum.warnings) printf("%s; ", c5_counted(count, sum.warnings, "warning", "warnings"));
 		printf("%s looked at, ", c5_counted(count, sum.objects, "object", "objects"));
 		if (set->fast) printf("data not decoded\n");

@@ -31,7 +31,8 @@ static int run(int argc, char **argv)
 	char word[] = "dropped", would[] = "would go";
 	if ((err = c5_compact(cli.words[0], &how, tell, set.dry_run ? would : word, &sum)) < 0) goto done;
 	c5_counted(count, sum.dropped, "revision", "revisions");
-	if (set.dry_run) printf("%s: %s would go, %s of %s\n", cli.words[0], count, c5_size_text(after, sum.dropped_bytes), c5_size_text(before, sum.before));
+	if (set.dry_run)
+		printf("%s: %s would go, %s of %s\n", cli.words[0], count, c5_size_text(after, sum.dropped_bytes), c5_size_text(before, sum.before));
 	else printf("%s: %s dropped, %s before, %s after\n", cli.words[0], count, c5_size_text(before, sum.before), c5_size_text(after, sum.after));
 done:
 	c5_cli_close(&cli, groups);

@@ -96,8 +96,9 @@ static int read_nodes(c5_file *f, c5_codec *codec, const char *experiment, side 
 	uint32_t at_track = 0, at_parent = 0, at_first = 0, at_last = 0, at_id = 0;
 	int err = C5_OK;
 	if (!s->tracks) return C5_OK;
-	if ((err = read_table(f, codec, experiment, s->tracks, "nodes", &node_rows, &node)) < 0 || (err = read_table(f, codec, experiment, s->tracks, "tracks", &track_rows, &track)) < 0 ||
-	    (err = column(&node, "track", &at_track)) < 0 || (err = column(&track, "parent", &at_parent)) < 0 || (err = column(&track, "first", &at_first)) < 0 ||
+	if ((err = read_table(f, codec, experiment, s->tracks, "nodes", &node_rows, &node)) < 0 ||
+	    (err = read_table(f, codec, experiment, s->tracks, "tracks", &track_rows, &track)) < 0 || (err = column(&node, "track", &at_track)) < 0 ||
+	    (err = column(&track, "parent", &at_parent)) < 0 || (err = column(&track, "first", &at_first)) < 0 ||
 	    (err = column(&track, "last", &at_last)) < 0 || (err = column(&track, "track", &at_id)) < 0)
 		goto done;
 	uint64_t n = s->nodes.n = node.dims[0], m = s->tracks_n = track.dims[0];
@@ -107,7 +108,11 @@ static int read_nodes(c5_file *f, c5_codec *codec, const char *experiment, side 
 	for (uint64_t i = 0; i <= m; i++) last[i] = UINT64_MAX;
 	for (uint64_t i = 0; i < n; i++) {
 		uint32_t t = value(node_rows, &node, i, at_track);
-		if (t == 0 || t > m) { err = c5_fail(C5_EINPUT, "%s: tracks %s: node %llu names track %u of %llu", experiment, c5_revision_name(s->tracks), (unsigned long long)i, t, (unsigned long long)m); goto done; }
+		if (t == 0 || t > m) {
+			err = c5_fail(C5_EINPUT, "%s: tracks %s: node %llu names track %u of %llu", experiment, c5_revision_name(s->tracks), (unsigned long long)i, t,
+				(unsigned long long)m);
+			goto done;
+		}
 		uint32_t parent = value(track_rows, &track, t - 1, at_parent);
 		s->nodes.track[i] = t;
 		s->nodes.previous[i] = last[t] != UINT64_MAX ? last[t] : parent && parent <= m ? last[parent] : UINT64_MAX;
@@ -200,7 +205,10 @@ static int compare_masks(c5_file *f, c5_codec *codec, change *c, c5_overlap *o)
 	int err = open_masks(f, c->name, c->a.masks, &a);
 	if (err < 0 || (err = open_masks(f, c->name, c->b.masks, &b)) < 0) goto done;
 	const c5_array_spec *s = c5_array_spec_of(a), *q = c5_array_spec_of(b);
-	if (s->rank != 3 || q->rank != 3 || memcmp(s->dims, q->dims, 3 * sizeof *s->dims) != 0) { err = c5_fail(C5_EINPUT, "%s: masks of %s and %s differ in size", c->name, "A", "B"); goto done; }
+	if (s->rank != 3 || q->rank != 3 || memcmp(s->dims, q->dims, 3 * sizeof *s->dims) != 0) {
+		err = c5_fail(C5_EINPUT, "%s: masks of %s and %s differ in size", c->name, "A", "B");
+		goto done;
+	}
 	size_t n = s->dims[1] * s->dims[2];
 	c->frames = s->dims[0];
 	if ((err = c5_alloc(&labels_a, n, sizeof *labels_a)) < 0 || (err = c5_alloc(&labels_b, n, sizeof *labels_b)) < 0 ||
@@ -210,7 +218,8 @@ static int compare_masks(c5_file *f, c5_codec *codec, change *c, c5_overlap *o)
 	if (follow && (err = c5_alloc(&other, c->a.nodes.n, sizeof *other)) < 0) goto done;
 	for (uint64_t i = 0; follow && i < c->a.nodes.n; i++) other[i] = UINT64_MAX;
 	for (uint64_t t = 0; t < c->frames; t++)
-		if ((err = read_labels(a, codec, t, labels_a, n)) < 0 || (err = read_labels(b, codec, t, labels_b, n)) < 0 || (err = compare_frame(c, t, labels_a, labels_b, n, o, other)) < 0) goto done;
+		if ((err = read_labels(a, codec, t, labels_a, n)) < 0 || (err = read_labels(b, codec, t, labels_b, n)) < 0 ||
+		    (err = compare_frame(c, t, labels_a, labels_b, n, o, other)) < 0) goto done;
 	c->a.objects = c->a.before[c->frames], c->b.objects = c->b.before[c->frames];
 	if (follow) compare_links(c, other);
 done:
@@ -242,9 +251,10 @@ static void tell(const change *c)
 	printf("%s%s%s\n", c5_ink(C5_BOLD), c->name, c5_ink(C5_PLAIN));
 	if (c->a.masks == c->b.masks) printf("  masks    %s on both sides\n", c5_revision_name(c->a.masks));
 	else {
-		printf("  cells    %12s -> %12s   %s%llu gained%s, %s%llu lost%s, %llu as before (mean overlap %.3f), %llu of %llu frames changed\n", c5_count_text(a, c->a.objects),
-			c5_count_text(b, c->b.objects), c5_ink(C5_GREEN), (unsigned long long)c->gained, c5_ink(C5_PLAIN), c5_ink(C5_RED), (unsigned long long)c->lost, c5_ink(C5_PLAIN),
-			(unsigned long long)c->same, c->same ? c->iou / (double)c->same : NAN, (unsigned long long)c->frames_changed, (unsigned long long)c->frames);
+		printf("  cells    %12s -> %12s   %s%llu gained%s, %s%llu lost%s, %llu as before (mean overlap %.3f), %llu of %llu frames changed\n",
+			c5_count_text(a, c->a.objects), c5_count_text(b, c->b.objects), c5_ink(C5_GREEN), (unsigned long long)c->gained, c5_ink(C5_PLAIN), c5_ink(C5_RED),
+			(unsigned long long)c->lost, c5_ink(C5_PLAIN), (unsigned long long)c->same, c->same ? c->iou / (double)c->same : NAN,
+			(unsigned long long)c->frames_changed, (unsigned long long)c->frames);
 		printf("  area     %9.1f px -> %9.1f px   a cell, on average\n", mean_area(&c->a), mean_area(&c->b));
 	}
 	if (!c->a.tracks && !c->b.tracks) return;
@@ -256,8 +266,8 @@ static void tell(const change *c)
 	printf("  division %12s -> %12s\n", c5_count_text(a, c->a.divisions), c5_count_text(b, c->b.divisions));
 	printf("  lifetime %9.1f fr -> %9.1f fr   a track, on average\n", c->a.lifetime, c->b.lifetime);
 	if (c->a.tracks && c->b.tracks)
-		printf("  links    %llu as before, %s%llu gained%s, %s%llu lost%s\n", (unsigned long long)c->links_kept, c5_ink(C5_GREEN), (unsigned long long)c->links_gained, c5_ink(C5_PLAIN),
-			c5_ink(C5_RED), (unsigned long long)c->links_lost, c5_ink(C5_PLAIN));
+		printf("  links    %llu as before, %s%llu gained%s, %s%llu lost%s\n", (unsigned long long)c->links_kept, c5_ink(C5_GREEN),
+			(unsigned long long)c->links_gained, c5_ink(C5_PLAIN), c5_ink(C5_RED), (unsigned long long)c->links_lost, c5_ink(C5_PLAIN));
 }
 
 static void side_json(c5_buf *b, const char *key, const side *s)
@@ -328,8 +338,8 @@ static int run(int argc, char **argv)
 	uint32_t a = 0, b = 0;
 	int err = c5_cli_open(&cli, &c5_cmd_compare, groups, argc, argv, 3, 3);
 	if (err < 0 || cli.helped) goto done;
-	if ((err = c5_file_open(&f, cli.words[0], C5_READ, NULL)) < 0 || (err = find_run(f, cli.words[1], &a)) < 0 || (err = find_run(f, cli.words[2], &b)) < 0 ||
-	    (err = c5_codec_open(&codec)) < 0 || (err = c5_list(f, "/experiments", &names, &n)) < 0)
+	if ((err = c5_file_open(&f, cli.words[0], C5_READ, NULL)) < 0 || (err = find_run(f, cli.words[1], &a)) < 0 ||
+	    (err = find_run(f, cli.words[2], &b)) < 0 || (err = c5_codec_open(&codec)) < 0 || (err = c5_list(f, "/experiments", &names, &n)) < 0)
 		goto done;
 	if (set.json) c5_buf_put(&json, "{", 1);
 	for (size_t i = 0; err == C5_OK && i < n; i++) {
@@ -342,7 +352,9 @@ static int run(int argc, char **argv)
 		}
 		free_change(&c);
 	}
-	if (err == C5_OK && shown == 0) err = c5_fail(C5_ENOTFOUND, "%s: no experiment%s%s has masks as of these runs", cli.words[0], set.experiments ? " matching " : "", set.experiments ? set.experiments : "");
+	if (err == C5_OK && shown == 0)
+		err = c5_fail(C5_ENOTFOUND, "%s: no experiment%s%s has masks as of these runs", cli.words[0], set.experiments ? " matching " : "",
+			set.experiments ? set.experiments : "");
 	if (err == C5_OK && set.json) {
 		c5_buf_put(&json, "}", 1);
 		err = c5_json_print(&json);

@@ -9,7 +9,8 @@
 
 struct diff { bool json; char *experiments; };
 static const c5_opt diff_opts[] = {
-	{ "experiments", C5_OPT_TEXT, offsetof(struct diff, experiments), NULL, 0, 0, NULL, "GLOB", "only experiments of these names, and nothing beside them" },
+	{ "experiments", C5_OPT_TEXT, offsetof(struct diff, experiments), NULL, 0, 0, NULL, "GLOB",
+		"only experiments of these names, and nothing beside them" },
 	{ "json", C5_OPT_BOOL, offsetof(struct diff, json), NULL, 0, 0, NULL, NULL, "answer in JSON" },
 	{ 0 },
 };
@@ -44,7 +45,8 @@ static int run(int argc, char **argv)
 		c5_text_add(&json, "]");
 		err = c5_json_print(&json);
 	}
-	if (err == C5_OK && n) err = c5_fail(C5_EFAIL, "%s and %s differ: %s", cli.words[0], cli.words[1], c5_counted(count, n, "difference", "differences"));
+	if (err == C5_OK && n)
+		err = c5_fail(C5_EFAIL, "%s and %s differ: %s", cli.words[0], cli.words[1], c5_counted(count, n, "difference", "differences"));
 done:
 	c5_buf_free(&json);
 	c5_file_close(a);

@@ -1,5 +1,5 @@
-/* cmd_explain.c – `cyto5 explain`: the step explain of the pipeline; and its maps as pictures, a sheet an experiment. Without --model the maps that are
- * there are drawn. */
+/* cmd_explain.c – `cyto5 explain`: the step explain of the pipeline; and its maps as pictures, a sheet an experiment. Without --model the maps that
+ * are there are drawn. */
 #include <fnmatch.h>
 #include <math.h>
 #include <stdlib.h>
@@ -74,9 +74,10 @@ static int read_drawing(drawing *d, c5_worker *w, const char *group, const expla
 		goto done;
 	size_t n = most && most < index.n ? most : index.n, plane = s->dims[2] * s->dims[3], element = c5_dtype_size(s->dtype), channels = s->dims[1];
 	d->e = (c5_explained){ .n = n, .height = s->dims[2], .width = s->dims[3], .dtype = s->dtype };
-	if ((err = c5_alloc(&d->crops, n * plane, element)) < 0 || (err = c5_alloc(&d->maps, n, plane)) < 0 || (err = c5_alloc(&d->of, n, sizeof *d->of)) < 0 ||
-	    (err = c5_alloc(&d->probability, n, sizeof *d->probability)) < 0 || (err = c5_alloc(&d->frame, n, sizeof *d->frame)) < 0 ||
-	    (err = c5_alloc(&d->label, n, sizeof *d->label)) < 0 || (err = c5_alloc(&row, channels * plane, element)) < 0)
+	if ((err = c5_alloc(&d->crops, n * plane, element)) < 0 || (err = c5_alloc(&d->maps, n, plane)) < 0 ||
+	    (err = c5_alloc(&d->of, n, sizeof *d->of)) < 0 || (err = c5_alloc(&d->probability, n, sizeof *d->probability)) < 0 ||
+	    (err = c5_alloc(&d->frame, n, sizeof *d->frame)) < 0 || (err = c5_alloc(&d->label, n, sizeof *d->label)) < 0 ||
+	    (err = c5_alloc(&row, channels * plane, element)) < 0)
 		goto done;
 	for (size_t i = 0; err == C5_OK && i < n; i++) {
 		uint64_t at = i * index.n / n;
@@ -158,8 +159,8 @@ static int keep_drawing(drawings *all, drawing *d, const char *name)
 {
 	const c5_explained *first = all->n ? &all->at[0].e : &d->e;
 	if (first->height != d->e.height || first->width != d->e.width || first->dtype != d->e.dtype)
-		return c5_fail(C5_EINPUT, "%s: crops of %zux%zu px, those before are of %zux%zu: they fit on no sheet --together", name, d->e.height, d->e.width, first->height,
-			first->width);
+		return c5_fail(C5_EINPUT, "%s: crops of %zux%zu px, those before are of %zux%zu: they fit on no sheet --together", name, d->e.height, d->e.width,
+			first->height, first->width);
 	int err = c5_grow(&all->at, &all->cap, all->n + 1, sizeof *all->at);
 	if (err < 0) return err;
 	all->at[all->n++] = *d;
@@ -262,7 +263,8 @@ static int run(int argc, char **argv)
 	c5_cli cli = { 0 };
 	int err = c5_pipeline_init(&pipeline);
 	if (err < 0 || (err = c5_pipeline_add(&pipeline, ops->kind, &step)) < 0) goto done;
-	const c5_opt_group groups[] = { { "Settings", ops->kind->opts, step->params }, { "Pictures", picture_opts, &set }, { "Run", c5_job_opts, &job }, { NULL, NULL, NULL } };
+	const c5_opt_group groups[] = { { "Settings", ops->kind->opts, step->params }, { "Pictures", picture_opts, &set }, { "Run", c5_job_opts, &job },
+		{ NULL, NULL, NULL } };
 	c5_opt_clear(ops->kind->opts, step->params); /* the parser sets the defaults anew */
 	err = c5_cli_open(&cli, &c5_cmd_explain, groups, argc, argv, 1, 1);
 	if (err == C5_OK && !cli.helped) {

@@ -1,5 +1,5 @@
-/* cmd_identify.c – `cyto5 identify FILE.h5|IMAGE ...`: what kind of images these are, and how large what they show is; compared with what the container says
- * of them and with what a model was trained on. */
+/* cmd_identify.c – `cyto5 identify FILE.h5|IMAGE ...`: what kind of images these are, and how large what they show is; compared with what the
+ * container says of them and with what a model was trained on. */
 #include <fnmatch.h>
 #include <math.h>
 #include <stdio.h>
@@ -24,7 +24,8 @@ typedef struct settings { char *model, *against, *like, *experiments, *channel, 
 #define F(member) offsetof(settings, member)
 static const c5_opt identify_opts[] = {
 	{ "model", C5_OPT_TEXT, F(model), NULL, 0, 0, NULL, "FILE.h5:NAME", "network that looks; unset: the one that ships with cyto5" },
-	{ "for", C5_OPT_TEXT, F(against), NULL, 0, 0, NULL, "FILE.h5:NAME", "compare with what this model was trained on: is it fit for these images, and at which scale?" },
+	{ "for", C5_OPT_TEXT, F(against), NULL, 0, 0, NULL, "FILE.h5:NAME",
+		"compare with what this model was trained on: is it fit for these images, and at which scale?" },
 	{ "like", C5_OPT_TEXT, F(like), NULL, 0, 0, NULL, "PATH,...", "compare scales with these images or containers instead" },
 	{ "experiments", C5_OPT_TEXT, F(experiments), NULL, 0, 0, NULL, "GLOB", "of these names only" },
 	{ "channel", C5_OPT_TEXT, F(channel), NULL, 0, 0, NULL, "NAME", "this channel only" },
@@ -90,12 +91,13 @@ static void tell(looker *l, const char *file, const char *experiment, const c5_c
 	}
 	l->told++;
 	if (!c5_identify_agrees(i->best, c->modality))
-		c5_log(C5_LOG_WARN, "%s: %s/%s is recorded as %s, but looks like %s (%.0f %%)", file, experiment, c->name, c->modality, modality, 100 * i->probability);
+		c5_log(C5_LOG_WARN, "%s: %s/%s is recorded as %s, but looks like %s (%.0f %%)", file, experiment, c->name, c->modality, modality,
+			100 * i->probability);
 	if (!c5_identify_agrees(i->best, trained_on))
 		c5_log(C5_LOG_WARN, "%s: %s/%s looks like %s; model %s was trained on %s", file, experiment, c->name, modality, l->set->against, trained_on);
 	if (ratio > C5_FIT_NEAR || ratio < 1 / C5_FIT_NEAR)
-		c5_log(C5_LOG_WARN, "%s: %s/%s is %.2g x as large as %s%s; rescale the images by %.2f", file, experiment, c->name, ratio, l->set->like ? "" : "the images behind model ",
-			l->set->like ? l->set->like : l->set->against, 1 / ratio);
+		c5_log(C5_LOG_WARN, "%s: %s/%s is %.2g x as large as %s%s; rescale the images by %.2f", file, experiment, c->name, ratio,
+			l->set->like ? "" : "the images behind model ", l->set->like ? l->set->like : l->set->against, 1 / ratio);
 }
 
 static int look(looker *l, const char *file, const char *experiment, const c5_channel *c, const c5_few_frames *few)
@@ -140,8 +142,8 @@ static int look_at_container(looker *l, const char *file)
 	if (err == C5_OK) err = c5_list(f, "/experiments", &names, &n);
 	for (size_t i = 0; i < n && err == C5_OK; i++)
 		if (!l->set->experiments || !fnmatch(l->set->experiments, names[i], 0)) err = look_at_experiment(l, f, file, names[i], &found);
-	if (err == C5_OK && !found) err = c5_fail(C5_ENOTFOUND, "%s: no channel%s%s%s%s to look at", file, l->set->channel ? " " : "", l->set->channel ? l->set->channel : "",
-		l->set->experiments ? " in " : "", l->set->experiments ? l->set->experiments : "");
+	if (err == C5_OK && !found) err = c5_fail(C5_ENOTFOUND, "%s: no channel%s%s%s%s to look at", file, l->set->channel ? " " : "",
+		l->set->channel ? l->set->channel : "", l->set->experiments ? " in " : "", l->set->experiments ? l->set->experiments : "");
 	c5_names_free(names, n);
 	c5_file_close(f);
 	return err;
@@ -186,7 +188,8 @@ static int look_at_images(looker *l, const char *path)
 		if (err == C5_OK) err = look(l, path, s->experiment, &c, &few);
 		c5_few_frames_clear(&few);
 	}
-	if (err == C5_OK && !found) err = c5_fail(C5_ENOTFOUND, "%s: no image%s%s to look at", path, l->set->channel ? " of channel " : "", l->set->channel ? l->set->channel : "");
+	if (err == C5_OK && !found)
+		err = c5_fail(C5_ENOTFOUND, "%s: no image%s%s to look at", path, l->set->channel ? " of channel " : "", l->set->channel ? l->set->channel : "");
 	c5_frame_reader_close(reader);
 	c5_scan_free(scan);
 	c5_opt_clear(c5_scan_opts, &params);
@@ -234,7 +237,8 @@ static int run_identify(int argc, char **argv)
 	if (err < 0 || cli.helped) goto done;
 	if (set.against && set.like) { err = c5_fail(C5_EUSAGE, "--for and --like: one of them is compared with"); goto done; }
 	if (set.against && (err = read_against(&l)) < 0) goto done;
-	if ((err = c5_device_open(&device, set.device)) < 0 || (err = c5_identify_open(&l.id, device, set.model, l.digest)) < 0 || (err = c5_codec_open(&l.codec)) < 0) goto done;
+	if ((err = c5_device_open(&device, set.device)) < 0 || (err = c5_identify_open(&l.id, device, set.model, l.digest)) < 0 ||
+	    (err = c5_codec_open(&l.codec)) < 0) goto done;
 	if (set.json) c5_text_add(&l.json, "[");
 	if (set.like && (err = look_at_likes(&l)) < 0) goto done;
 	for (int i = 0; i < cli.n && err == C5_OK; i++) err = look_at(&l, cli.words[i]);

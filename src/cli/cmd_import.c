@@ -36,7 +36,8 @@ static int tell_changes(const char *container, const char *experiment)
 	uint32_t number = 0;
 	int err = c5_file_open(&f, container, C5_READ, NULL);
 	if (err == C5_OK) err = c5_revision_latest(f, experiment, "changes", &number);
-	if (err == C5_OK && !(path = c5_format("/experiments/%s/changes/%s", experiment, c5_revision_name(number)))) err = c5_fail(C5_ENOMEM, "out of memory");
+	if (err == C5_OK && !(path = c5_format("/experiments/%s/changes/%s", experiment, c5_revision_name(number))))
+		err = c5_fail(C5_ENOMEM, "out of memory");
 	if (err == C5_OK) err = c5_attr_get_str(f, path, "summary", &summary);
 	if (err == C5_OK) printf("%s %s: %s\n", experiment, c5_revision_name(number), summary);
 	free(summary);

@@ -27,7 +27,8 @@ static int write_run(c5_import_crops *c, const char *container, const char *line
 	info.ranks = 1;
 	info.threads = c5_threads();
 	c5_record_describe(&info);
-	if ((err = c5_run_begin(f, &info)) == C5_OK && (err = c5_import_crops_write(c, f, info.number)) == C5_OK && (err = c5_run_end(f, &info, "complete")) == C5_OK)
+	if ((err = c5_run_begin(f, &info)) == C5_OK && (err = c5_import_crops_write(c, f, info.number)) == C5_OK &&
+	    (err = c5_run_end(f, &info, "complete")) == C5_OK)
 		err = c5_file_commit(f, false);
 	*number = info.number;
 	c5_run_info_free(&info);
@@ -52,7 +53,8 @@ static int run(int argc, char **argv)
 	if (!(line = c5_cli_line("import", argc + 1, argv - 1))) err = c5_fail(C5_ENOMEM, "out of memory"); /* with the word crops */
 	c5_yaml_add_options(&b, 0, c5_import_crops_opts, &set);
 	c5_buf_put(&b, "", 1);
-	if (err < 0 || (err = b.err) < 0 || (err = c5_import_crops_open(&c, cli.words[1], &set)) < 0 || (err = write_run(c, cli.words[0], line, (const char *)b.data, &number)) < 0) goto done;
+	if (err < 0 || (err = b.err) < 0 || (err = c5_import_crops_open(&c, cli.words[1], &set)) < 0 ||
+	    (err = write_run(c, cli.words[0], line, (const char *)b.data, &number)) < 0) goto done;
 	size_t n = c5_import_crops_count(c, &experiments, &classes);
 	c5_log(C5_LOG_INFO, "%s: %s: %zu crops of %zu classes in %zu experiments", cli.words[0], c5_revision_name(number), n, classes, experiments);
 done:

@@ -39,18 +39,26 @@ static int read_tracks(c5_file *f, c5_codec *codec, const char *path, c5_tracks 
 	if (err < 0) return err;
 	const c5_array_spec *s = c5_array_spec_of(a);
 	size_t n = s->dims[0];
-	if ((err = c5_alloc(&rows, n, s->row_size)) < 0 || (err = c5_alloc(&out->tracks, n, sizeof *out->tracks)) < 0 || (err = c5_array_read_rows(a, codec, 0, n, rows)) < 0) goto done;
+	if ((err = c5_alloc(&rows, n, s->row_size)) < 0 || (err = c5_alloc(&out->tracks, n, sizeof *out->tracks)) < 0 ||
+	    (err = c5_array_read_rows(a, codec, 0, n, rows)) < 0) goto done;
 	for (size_t k = 0; k < sizeof want / sizeof *want; k++) {
 		const c5_column *c;
 		if ((err = c5_spec_find_column(s, want[k].name, &c)) < 0 && want[k].must) goto done;
-		if (err == C5_OK && c->dtype != C5_U32) { err = c5_fail(C5_ESCHEMA, "%s: column %s is %s, expected uint32", path, c->name, c5_dtype_name(c->dtype)); goto done; }
-		for (size_t i = 0; err == C5_OK && i < n; i++) memcpy((char *)&out->tracks[i] + want[k].field, rows + i * s->row_size + c->offset, sizeof(uint32_t));
+		if (err == C5_OK && c->dtype != C5_U32) {
+			err = c5_fail(C5_ESCHEMA, "%s: column %s is %s, expected uint32", path, c->name, c5_dtype_name(c->dtype));
+			goto done;
+		}
+		for (size_t i = 0; err == C5_OK && i < n; i++)
+			memcpy((char *)&out->tracks[i] + want[k].field, rows + i * s->row_size + c->offset, sizeof(uint32_t));
 		err = C5_OK;
 	}
 	out->n_tracks = n;
 	for (size_t i = 0; i < n; i++) { /* what the table did not say follows from the parents, which come first */
 		c5_track *t = &out->tracks[i];
-		if (t->id != i + 1 || t->parent > i) { err = c5_fail(C5_EINPUT, "%s: row %zu: tracks are not numbered 1, 2, ... with parents first", path, i); goto done; }
+		if (t->id != i + 1 || t->parent > i) {
+			err = c5_fail(C5_EINPUT, "%s: row %zu: tracks are not numbered 1, 2, ... with parents first", path, i);
+			goto done;
+		}
 		c5_track *mother = t->parent ? &out->tracks[t->parent - 1] : NULL;
 		t->generation = mother ? mother->generation + 1 : 0;
 		t->founder = mother ? mother->founder : t->id;

@@ -95,7 +95,9 @@ static int print_all(c5_file *f, bool held, bool json)
 		bool now = held || c5_run_alive(c5_file_path(f), n);
 		if (json) add_json(&b, &r, now, false);
 		else {
-			if (shown++ == 0) printf("%srun      state        start (UTC)        duration  command    user      host          ranks  failed%s\n", c5_ink(C5_DIM), c5_ink(C5_PLAIN));
+			if (shown++ == 0)
+				printf("%srun      state        start (UTC)        duration  command    user      host          ranks  failed%s\n", c5_ink(C5_DIM),
+					c5_ink(C5_PLAIN));
 			print_row(&r, now);
 		}
 		c5_run_info_free(&r);

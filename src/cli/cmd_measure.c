@@ -17,9 +17,11 @@ static const c5_opt answer_opts[] = {
 };
 
 static const c5_opt image_opts[] = {
-	{ "gt", C5_OPT_TEXT, offsetof(c5_measure_set, gt), NULL, 0, 0, NULL, "PATH", "the truth: a folder, a file, or with FILE.h5 a revision of masks or tracks" },
+	{ "gt", C5_OPT_TEXT, offsetof(c5_measure_set, gt), NULL, 0, 0, NULL, "PATH",
+		"the truth: a folder, a file, or with FILE.h5 a revision of masks or tracks" },
 	{ "res", C5_OPT_TEXT, offsetof(c5_measure_set, res), NULL, 0, 0, NULL, "PATH", "the result, likewise" },
-	{ "experiment", C5_OPT_TEXT, offsetof(c5_measure_set, experiment), NULL, 0, 0, NULL, "NAME", "of FILE.h5; unset: all that have both revisions, for tracking the only one" },
+	{ "experiment", C5_OPT_TEXT, offsetof(c5_measure_set, experiment), NULL, 0, 0, NULL, "NAME",
+		"of FILE.h5; unset: all that have both revisions, for tracking the only one" },
 	{ "seg-from-tra", C5_OPT_BOOL, offsetof(c5_measure_set, seg_from_tra), NULL, 0, 0, NULL, NULL,
 	  "tracking: measure SEG on the tracking truth although there is a SEG folder" },
 	{ "range", C5_OPT_REAL, offsetof(c5_measure_set, range), "0", 0, 1e12, NULL, NULL,
@@ -43,9 +45,11 @@ static const c5_opt table_opts[] = {
 	{ "seed", C5_OPT_INT, offsetof(c5_measure_set, seed), "1", 0, 9e15, NULL, NULL, "classification: of the resamples" },
 	{ "value", C5_OPT_TEXT, offsetof(c5_measure_set, value), "value", 0, 0, NULL, "COLUMN", "plates: a number a well" },
 	{ "control", C5_OPT_TEXT, offsetof(c5_measure_set, control), "control", 0, 0, NULL, "COLUMN", "plates: what a well is" },
-	{ "positive-control", C5_OPT_TEXT, offsetof(c5_measure_set, high), "positive", 0, 0, NULL, "WORD", "plates: a positive control's word in that column" },
+	{ "positive-control", C5_OPT_TEXT, offsetof(c5_measure_set, high), "positive", 0, 0, NULL, "WORD",
+		"plates: a positive control's word in that column" },
 	{ "negative-control", C5_OPT_TEXT, offsetof(c5_measure_set, low), "negative", 0, 0, NULL, "WORD", "plates: a negative control's" },
-	{ "plate", C5_OPT_TEXT, offsetof(c5_measure_set, plate), "plate", 0, 0, NULL, "COLUMN", "plates: name of the plate; without such a column all is one" },
+	{ "plate", C5_OPT_TEXT, offsetof(c5_measure_set, plate), "plate", 0, 0, NULL, "COLUMN",
+		"plates: name of the plate; without such a column all is one" },
 	{ 0 },
 };
 

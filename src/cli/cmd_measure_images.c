@@ -226,7 +226,8 @@ static int segment_container(c5_objects *o, const char *file, const c5_measure_s
 	char **names = NULL;
 	size_t n = 0, measured = 0;
 	int err;
-	if ((err = c5_file_open(&f, file, C5_READ, NULL)) < 0 || (err = c5_codec_open(&codec)) < 0 || (err = c5_list(f, "/experiments", &names, &n)) < 0) goto done;
+	if ((err = c5_file_open(&f, file, C5_READ, NULL)) < 0 || (err = c5_codec_open(&codec)) < 0 || (err = c5_list(f, "/experiments", &names, &n)) < 0)
+		goto done;
 	for (size_t i = 0; err == C5_OK && i < n; i++) {
 		if (set->experiment && strcmp(names[i], set->experiment)) continue;
 		char *gt = c5_format("/experiments/%s/masks/%s", names[i], set->gt), *res = c5_format("/experiments/%s/masks/%s", names[i], set->res);
@@ -253,7 +254,8 @@ int c5_measure_segmentation_kind(c5_figures *to, c5_buf *notes, const c5_measure
 	c5_objects o = { 0 };
 	int err;
 	(void)notes;
-	if ((err = c5_measure_need("segmentation", "gt", set->gt, "the truth")) < 0 || (err = c5_measure_need("segmentation", "res", set->res, "the result")) < 0)
+	if ((err = c5_measure_need("segmentation", "gt", set->gt, "the truth")) < 0 ||
+	    (err = c5_measure_need("segmentation", "res", set->res, "the result")) < 0)
 		return err;
 	err = file ? segment_container(&o, file, set) : segment_files(&o, set->gt, set->res);
 	if (err == C5_OK) c5_objects_figures(to, &o);
@@ -292,12 +294,13 @@ static int compare_pair(double sum[MAP_FIGURES], uint64_t count[MAP_FIGURES], ui
 	double *x = NULL, *y = NULL;
 	int err = open_pair(&a, &b, pairs, i);
 	const size_t plane = (size_t)a.height * a.width, n = plane * a.planes;
-	if (err < 0 || (err = c5_alloc_aligned(&x, n, sizeof *x)) < 0 || (err = c5_alloc_aligned(&y, n, sizeof *y)) < 0 || (err = c5_picfile_reals(&a, x)) < 0 ||
-	    (err = c5_picfile_reals(&b, y)) < 0)
+	if (err < 0 || (err = c5_alloc_aligned(&x, n, sizeof *x)) < 0 || (err = c5_alloc_aligned(&y, n, sizeof *y)) < 0 ||
+	    (err = c5_picfile_reals(&a, x)) < 0 || (err = c5_picfile_reals(&b, y)) < 0)
 		goto done;
 	for (uint32_t z = 0; z < a.planes; z++) {
 		c5_map_agreement g;
-		if ((err = c5_map_compare(&g, x + z * plane, y + z * plane, a.height, a.width, range > 0 ? range : range_of(&a, x + z * plane, plane))) < 0) goto done;
+		if ((err = c5_map_compare(&g, x + z * plane, y + z * plane, a.height, a.width, range > 0 ? range : range_of(&a, x + z * plane, plane))) < 0)
+			goto done;
 		const double values[MAP_FIGURES] = { g.pearson, g.spearman, g.ssim, g.ssim_wang, g.psnr, g.mae, g.rmse };
 		++*images;
 		for (int k = 0; k < MAP_FIGURES; k++)
@@ -322,8 +325,8 @@ int c5_measure_maps_kind(c5_figures *to, c5_buf *notes, const c5_measure_set *se
 	int err;
 	(void)notes;
 	if (file) return c5_fail(C5_EUSAGE, "maps: %s: one operand is expected, images go to --gt and --res (see --help)", file);
-	if ((err = c5_measure_need("maps", "gt", set->gt, "the measured images")) < 0 || (err = c5_measure_need("maps", "res", set->res, "the computed ones")) < 0 ||
-	    (err = c5_image_pairs_find(&pairs, set->gt, set->res)) < 0)
+	if ((err = c5_measure_need("maps", "gt", set->gt, "the measured images")) < 0 ||
+	    (err = c5_measure_need("maps", "res", set->res, "the computed ones")) < 0 || (err = c5_image_pairs_find(&pairs, set->gt, set->res)) < 0)
 		goto done;
 	for (size_t i = 0; i < pairs.n; i++)
 		if ((err = compare_pair(sum, count, &images, &pairs, i, set->range)) < 0) goto done;

@@ -113,7 +113,8 @@ static void plate_figures(c5_figures *to, const char *chapter, const char *suffi
 	c5_figures_count(to, chapter, name, q->n_negative, NULL);
 }
 
-static int one_plate(c5_plate_quality *q, const c5_table *t, const c5_measure_set *set, size_t value, size_t control, const uint32_t *plate, uint32_t number)
+static int one_plate(c5_plate_quality *q, const c5_table *t, const c5_measure_set *set, size_t value, size_t control, const uint32_t *plate,
+	uint32_t number)
 {
 	double *high = NULL, *low = NULL;
 	size_t n_high = 0, n_low = 0;

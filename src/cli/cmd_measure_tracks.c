@@ -46,7 +46,8 @@ static int open_masks(c5_file *f, const char *experiment, const char *revision, 
 	if (!masks) err = c5_fail(C5_ENOMEM, "out of memory");
 	if (err == C5_OK && (err = c5_array_open(&s->masks, f, masks)) == C5_OK) {
 		const c5_array_spec *q = c5_array_spec_of(s->masks);
-		if (q->rank != 3 || (q->dtype != C5_U16 && q->dtype != C5_U32)) err = c5_fail(C5_ESCHEMA, "%s: masks (T, Y, X) of whole numbers are expected", masks);
+		if (q->rank != 3 || (q->dtype != C5_U16 && q->dtype != C5_U32))
+			err = c5_fail(C5_ESCHEMA, "%s: masks (T, Y, X) of whole numbers are expected", masks);
 		else s->frames = q->dims[0], s->height = q->dims[1], s->width = q->dims[2];
 	}
 	free(masks);
@@ -93,8 +94,9 @@ static int cut_lives(side *s, const table *nodes, const table *tracks)
 		goto done;
 	for (uint64_t i = 0; i < nodes->n; i++) {
 		if ((err = cell(nodes, i, "frame", &frame)) < 0 || (err = cell(nodes, i, "track", &track)) < 0) goto done;
-		if (frame >= s->frames || track == 0 || track > tracks->n) { err = c5_fail(C5_EINPUT, "node %llu: frame %u, track %u; the masks have %llu frames, the table %llu tracks",
-			(unsigned long long)i, frame, track, (unsigned long long)s->frames, (unsigned long long)tracks->n); goto done; }
+		if (frame >= s->frames || track == 0 || track > tracks->n)
+			{ err = c5_fail(C5_EINPUT, "node %llu: frame %u, track %u; the masks have %llu frames, the table %llu tracks", (unsigned long long)i, frame, track,
+			(unsigned long long)s->frames, (unsigned long long)tracks->n); goto done; }
 		uint32_t life = now[track];
 		if (!life || s->lives[life - 1].end + 1 != frame) {
 			if ((err = c5_grow(&s->lives, &s->cap_lives, s->n_lives + 1, sizeof *s->lives)) < 0) goto done;
@@ -136,13 +138,16 @@ static int read_frame(void *self, uint32_t frame, uint32_t *labels)
 
 static int open_side(c5_file *f, c5_codec *codec, const char *experiment, const char *revision, side *s)
 {
-	char *nodes_path = c5_format("/experiments/%s/tracks/%s/nodes", experiment, revision), *tracks_path = c5_format("/experiments/%s/tracks/%s/tracks", experiment, revision);
+	char *nodes_path = c5_format("/experiments/%s/tracks/%s/nodes", experiment, revision),
+		*tracks_path = c5_format("/experiments/%s/tracks/%s/tracks", experiment, revision);
 	table nodes = { 0 }, tracks = { 0 };
 	int err = nodes_path && tracks_path ? C5_OK : c5_fail(C5_ENOMEM, "out of memory");
 	s->codec = codec;
-	if (err == C5_OK && !c5_exists(f, nodes_path)) err = c5_fail(C5_ENOTFOUND, "%s: no tracks %s; `cyto5 show` tells what there is", experiment, revision);
-	if (err == C5_OK && (err = open_masks(f, experiment, revision, nodes_path, s)) == C5_OK && (err = read_table(f, codec, nodes_path, &nodes)) == C5_OK &&
-	    (err = read_table(f, codec, tracks_path, &tracks)) == C5_OK && (err = cut_lives(s, &nodes, &tracks)) < 0)
+	if (err == C5_OK && !c5_exists(f, nodes_path))
+		err = c5_fail(C5_ENOTFOUND, "%s: no tracks %s; `cyto5 show` tells what there is", experiment, revision);
+	if (err == C5_OK && (err = open_masks(f, experiment, revision, nodes_path, s)) == C5_OK &&
+	    (err = read_table(f, codec, nodes_path, &nodes)) == C5_OK && (err = read_table(f, codec, tracks_path, &tracks)) == C5_OK &&
+	    (err = cut_lives(s, &nodes, &tracks)) < 0)
 		err = c5_fail_in(err, "%s: tracks %s", experiment, revision);
 	free_table(&nodes);
 	free_table(&tracks);

@@ -39,7 +39,8 @@ static int migrate(c5_file *f, const char *path, int have[3], const int want[3],
 	int err = C5_OK;
 	while (have[0] != want[0] || have[1] != want[1]) {
 		const migration *m = find(have);
-		if (!m) return c5_fail(C5_ESCHEMA, "%s: no way from schema %s to %d.%d; this program writes %s", path, have_text, want[0], want[1], C5_SCHEMA_VERSION);
+		if (!m)
+			return c5_fail(C5_ESCHEMA, "%s: no way from schema %s to %d.%d; this program writes %s", path, have_text, want[0], want[1], C5_SCHEMA_VERSION);
 		if ((err = m->change(f)) < 0) return err;
 		have[0] = m->to[0], have[1] = m->to[1];
 	}

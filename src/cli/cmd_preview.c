@@ -21,7 +21,8 @@ typedef struct preview { int64_t frame; char *channel, *revision, *out; bool num
 
 static const c5_opt preview_opts[] = {
 	{ "frame", C5_OPT_INT, offsetof(preview, frame), "-1", -1, 1e9, NULL, "N", "frame to draw, counted from 0; -1: the middle one" },
-	{ "channel", C5_OPT_TEXT, offsetof(preview, channel), NULL, 0, 0, NULL, "NAME", "channel to draw; unset: phase or brightfield, else the first; of crops all" },
+	{ "channel", C5_OPT_TEXT, offsetof(preview, channel), NULL, 0, 0, NULL, "NAME",
+		"channel to draw; unset: phase or brightfield, else the first; of crops all" },
 	{ "revision", C5_OPT_TEXT, offsetof(preview, revision), "latest", 0, 0, NULL, "rNNNNNN", "which masks or crops" },
 	{ "numbers", C5_OPT_BOOL, offsetof(preview, numbers), NULL, 0, 0, NULL, NULL, "write each object's label on it" },
 	{ "segment", C5_OPT_BOOL, offsetof(preview, segment), NULL, 0, 0, NULL, NULL, "find the cells now, by the settings below; nothing is stored" },
@@ -57,8 +58,8 @@ static int read_labels(c5_file *f, c5_codec *codec, const char *path, uint64_t t
 }
 
 /* Frame t of the label images that belong to experiment e. */
-static int take_labels(const c5_segment_params *params, const c5_experiment *e, const char *channel, uint64_t t, uint64_t frames, size_t height, size_t width,
-	uint32_t *labels, uint32_t *n)
+static int take_labels(const c5_segment_params *params, const c5_experiment *e, const char *channel, uint64_t t, uint64_t frames, size_t height,
+	size_t width, uint32_t *labels, uint32_t *n)
 {
 	c5_curated *masks = NULL;
 	char *path = NULL;
@@ -71,15 +72,16 @@ static int take_labels(const c5_segment_params *params, const c5_experiment *e, 
 }
 
 /* Finds the cells of frame t of `frames`; labels: caller frees. */
-static int find_cells(const c5_segment_params *params, const c5_experiment *e, const char *channel, uint64_t t, uint64_t frames, int dtype, const void *pixels,
-	size_t height, size_t width, uint32_t **labels, uint32_t *n)
+static int find_cells(const c5_segment_params *params, const c5_experiment *e, const char *channel, uint64_t t, uint64_t frames, int dtype,
+	const void *pixels, size_t height, size_t width, uint32_t **labels, uint32_t *n)
 {
 	c5_segmenter *s = NULL;
 	c5_segment_summary sum;
 	int err = c5_alloc(labels, height * width, sizeof **labels);
 	if (err < 0 || (err = c5_segmenter_open(&s, params, height, width)) < 0) return err;
 	if (!c5_segment_from_files(params)) err = c5_segment_frame(s, dtype, pixels, *labels, &sum);
-	else if ((err = take_labels(params, e, channel, t, frames, height, width, *labels, n)) == C5_OK) err = c5_segment_given(s, dtype, pixels, *labels, *n, &sum);
+	else if ((err = take_labels(params, e, channel, t, frames, height, width, *labels, n)) == C5_OK)
+		err = c5_segment_given(s, dtype, pixels, *labels, *n, &sum);
 	if (err == C5_OK) {
 		*n = sum.objects;
 		c5_log(C5_LOG_INFO, "%s: %u objects on %.1f %% of the frame, threshold %.4g", params->method, sum.objects, 100 * sum.covered, sum.threshold);
@@ -104,9 +106,13 @@ static int draw_image(const char *path, const preview *set, const c5_segment_par
 	if (!s) { err = c5_fail(C5_ENOTFOUND, "%s: no channel \"%s\"", path, set->channel); goto done; }
 	if (s->error) { err = c5_fail(s->error_code, "%s", s->error); goto done; }
 	*frame = set->frame < 0 ? s->t / 2 : (uint64_t)set->frame;
-	if (*frame >= s->t) { err = c5_fail(C5_EUSAGE, "%s: no frame %llu; there are %u, counted from 0", path, (unsigned long long)*frame, s->t); goto done; }
+	if (*frame >= s->t) {
+		err = c5_fail(C5_EUSAGE, "%s: no frame %llu; there are %u, counted from 0", path, (unsigned long long)*frame, s->t);
+		goto done;
+	}
 	if (!(*name = c5_strdup(s->experiment))) { err = c5_fail(C5_ENOMEM, "out of memory"); goto done; }
-	if ((err = c5_alloc(&pixels, (size_t)s->height * s->width, c5_dtype_size(s->dtype))) < 0 || (err = c5_frame_reader_open(&reader, scan, &scan_params)) < 0 ||
+	if ((err = c5_alloc(&pixels, (size_t)s->height * s->width, c5_dtype_size(s->dtype))) < 0 ||
+	    (err = c5_frame_reader_open(&reader, scan, &scan_params)) < 0 ||
 	    (err = c5_frame_read(reader, s, (uint32_t)*frame, c5_frame_planes(s, &scan_params) / 2, pixels)) < 0)
 		goto done;
 	const c5_experiment e = { .name = *name };
@@ -133,7 +139,8 @@ static int draw_frame(c5_file *f, c5_codec *codec, const c5_experiment *e, const
 	int err = c5_experiment_channel(e, set->channel, &c);
 	if (err < 0) return err;
 	*frame = set->frame < 0 ? c->frames / 2 : (uint64_t)set->frame;
-	if (*frame >= c->frames) return c5_fail(C5_EUSAGE, "%s: no frame %llu; there are %llu, counted from 0", e->name, (unsigned long long)*frame, (unsigned long long)c->frames);
+	if (*frame >= c->frames)
+		return c5_fail(C5_EUSAGE, "%s: no frame %llu; there are %llu, counted from 0", e->name, (unsigned long long)*frame, (unsigned long long)c->frames);
 	raw = c5_format("/experiments/%s/raw/%s", e->name, c->name);
 	masks = c5_format("/experiments/%s/masks/%s", e->name, set->revision);
 	if (!raw || !masks) { err = c5_fail(C5_ENOMEM, "out of memory"); goto done; }
@@ -192,7 +199,8 @@ static int draw_crops(c5_file *f, c5_codec *codec, const c5_experiment *e, const
 	if ((err = which_channels(f, path, set, s->dims[1], &first, &channels)) < 0) goto done;
 	size_t n = s->dims[0] < (uint64_t)set->most ? s->dims[0] : (size_t)set->most, plane = s->dims[2] * s->dims[3] * c5_dtype_size(s->dtype);
 	if (n == 0) { err = c5_fail(C5_ENOTFOUND, "%s: no crops: no object was found", e->name); goto done; }
-	if ((err = c5_alloc(&crops, channels * n, plane)) < 0 || (err = c5_alloc(&row, s->dims[1], plane)) < 0 || (err = c5_alloc(&ids, n, sizeof *ids)) < 0) goto done;
+	if ((err = c5_alloc(&crops, channels * n, plane)) < 0 || (err = c5_alloc(&row, s->dims[1], plane)) < 0 || (err = c5_alloc(&ids, n, sizeof *ids)) < 0)
+		goto done;
 	for (size_t i = 0; i < n; i++) {
 		uint64_t at = i * s->dims[0] / n;
 		ids[i] = (uint32_t)at;
@@ -215,7 +223,8 @@ static int run(int argc, char **argv)
 {
 	preview set = { 0 };
 	c5_segment_params params = { 0 };
-	const c5_opt_group groups[] = { { "Picture", preview_opts, &set }, { "Cells found now (with --segment)", c5_segment_opts + 1, &params }, /* but --channel */
+	/* but --channel */
+	const c5_opt_group groups[] = { { "Picture", preview_opts, &set }, { "Cells found now (with --segment)", c5_segment_opts + 1, &params },
 		{ NULL, NULL, NULL } };
 	c5_cli cli;
 	c5_file *f = NULL;

@@ -17,7 +17,8 @@
 struct recover { bool check, abandon; };
 static const c5_opt recover_opts[] = {
 	{ "check", C5_OPT_BOOL, offsetof(struct recover, check), NULL, 0, 0, NULL, NULL, "only look and say" },
-	{ "abandon", C5_OPT_BOOL, offsetof(struct recover, abandon), NULL, 0, 0, NULL, NULL, "end interrupted runs as failed: they are not resumed any more" },
+	{ "abandon", C5_OPT_BOOL, offsetof(struct recover, abandon), NULL, 0, 0, NULL, NULL,
+		"end interrupted runs as failed: they are not resumed any more" },
 	{ 0 },
 };
 
@@ -54,7 +55,8 @@ static int tell_runs(c5_file *f, const char *path, bool abandon, bool *changed, 
 				err = c5_run_end(f, &r, "failed");
 				*changed = true;
 				printf("run %s was interrupted: ended as failed\n", c5_revision_name(n));
-			} else printf("run %s (%s, begun %s) was interrupted; `--resume` goes on with it, `--abandon` ends it\n", c5_revision_name(n), r.command ? r.command : "?", r.start ? r.start : "?");
+			} else printf("run %s (%s, begun %s) was interrupted; `--resume` goes on with it, `--abandon` ends it\n", c5_revision_name(n),
+				r.command ? r.command : "?", r.start ? r.start : "?");
 		}
 		c5_run_info_free(&r);
 	}
@@ -63,7 +65,8 @@ static int tell_runs(c5_file *f, const char *path, bool abandon, bool *changed, 
 
 static int look(const char *path, const struct recover *set)
 {
-	static const char *const found_text[] = { NULL, "a commit that was cut short behind its point of no return", "a transaction that was never committed" };
+	static const char *const found_text[] = { NULL, "a commit that was cut short behind its point of no return",
+		"a transaction that was never committed" };
 	char size[C5_SIZE_TEXT];
 	bool changed = false, stale = left(path, ".lock"), part = left(path, ".part");
 	int state = 0, found = 0;

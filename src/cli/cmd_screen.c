@@ -18,7 +18,8 @@
 typedef struct screen_set { char *out, *experiments; bool json; int64_t most; } screen_set;
 
 static const c5_opt screen_opts[] = {
-	{ "out", C5_OPT_TEXT, offsetof(screen_set, out), NULL, 0, 0, NULL, "FOLDER", "write all tables as CSV, and plate maps, volcano and ranks as SVG, there" },
+	{ "out", C5_OPT_TEXT, offsetof(screen_set, out), NULL, 0, 0, NULL, "FOLDER",
+		"write all tables as CSV, and plate maps, volcano and ranks as SVG, there" },
 	{ "experiments", C5_OPT_TEXT, offsetof(screen_set, experiments), NULL, 0, 0, NULL, "GLOB", "experiments of these names only" },
 	{ "most", C5_OPT_INT, offsetof(screen_set, most), "20", 1, 1e9, NULL, "N", "rows of a table on the page" },
 	{ "json", C5_OPT_BOOL, offsetof(screen_set, json), NULL, 0, 0, NULL, NULL, "all tables as one JSON object" },
@@ -36,7 +37,8 @@ static int take_stored(c5_screen_params *p, c5_file *f)
 		return C5_OK;
 	}
 	int err = c5_opt_defaults(c5_screen_opts, &stored);
-	if (err == C5_OK && (err = c5_yaml_parse(&doc, "/screens/latest/hits settings", text, strlen(text))) == C5_OK) err = c5_yaml_apply(c5_screen_opts, &stored, c5_yaml_root(doc));
+	if (err == C5_OK && (err = c5_yaml_parse(&doc, "/screens/latest/hits settings", text, strlen(text))) == C5_OK)
+		err = c5_yaml_apply(c5_screen_opts, &stored, c5_yaml_root(doc));
 	for (const c5_opt *o = c5_screen_opts; err == C5_OK && o->name; o++) {
 		if (!c5_opt_is_default(o, p) || c5_opt_is_default(o, &stored)) continue;
 		char *value = c5_opt_get(o, &stored);
@@ -68,7 +70,8 @@ static void treatment_name(char *to, size_t room, const c5_screen_treatment *t)
 
 static void print_plates(const c5_screen *s, size_t most)
 {
-	printf("%sPlates%s\n%-20s%8s%10s%10s%10s%10s%10s\n", c5_ink(C5_BOLD), c5_ink(C5_PLAIN), "", "wells", "negative", "positive", "Z'", "robust Z'", "SSMD");
+	printf("%sPlates%s\n%-20s%8s%10s%10s%10s%10s%10s\n", c5_ink(C5_BOLD), c5_ink(C5_PLAIN), "", "wells", "negative", "positive", "Z'", "robust Z'",
+		"SSMD");
 	for (size_t i = 0; i < s->n_plates && i < most; i++) {
 		const c5_screen_plate *p = &s->plates[i];
 		c5_put_cell(*p->plate ? p->plate : "(not named)", 20);
@@ -83,7 +86,8 @@ static void print_plates(const c5_screen *s, size_t most)
 
 static void print_conditions(const c5_screen *s, size_t most)
 {
-	printf("\n%sConditions%s\n%-36s%-10s%6s%9s%10s%10s%10s%10s\n", c5_ink(C5_BOLD), c5_ink(C5_PLAIN), "", "role", "wells", "objects", "mean", "low", "high", "share");
+	printf("\n%sConditions%s\n%-36s%-10s%6s%9s%10s%10s%10s%10s\n", c5_ink(C5_BOLD), c5_ink(C5_PLAIN), "", "role", "wells", "objects", "mean", "low",
+		"high", "share");
 	for (size_t i = 0; i < s->n_treatments && i < most; i++) {
 		const c5_screen_treatment *t = &s->treatments[i];
 		char name[256];
@@ -104,8 +108,8 @@ static void print_hits(const c5_screen *s, const c5_screen_params *p, size_t mos
 	size_t tests = 0, told = 0;
 	char name[256];
 	for (size_t i = 0; i < s->n_treatments; i++) tests += !isnan(s->treatments[i].q);
-	printf("\n%sHits%s: %zu of %zu tested, false-discovery rate %.3g, %s on %s against the plate's negative controls\n", c5_ink(C5_BOLD), c5_ink(C5_PLAIN), s->n_hits, tests, p->fdr,
-		p->test, p->normalise);
+	printf("\n%sHits%s: %zu of %zu tested, false-discovery rate %.3g, %s on %s against the plate's negative controls\n", c5_ink(C5_BOLD),
+		c5_ink(C5_PLAIN), s->n_hits, tests, p->fdr, p->test, p->normalise);
 	if (tests == 0) return;
 	printf("%-36s%6s%10s%10s%10s%10s\n", "", "wells", p->normalise, "SSMD", "p", "q");
 	for (size_t i = 0; i < s->n_treatments && told < most; i++) {
@@ -181,7 +185,8 @@ static int write_all(const char *folder, const c5_screen_table *tables, const c5
 	if (err == C5_OK && (err = c5_plot_plates(&b, s, C5_MAP_VALUE, title)) == C5_OK) err = write_file(folder, "plates", ".svg", &b);
 	snprintf(title, sizeof title, "Normalised by each plate's negative controls (%s)", p->normalise);
 	if (err == C5_OK && (err = c5_plot_plates(&b, s, C5_MAP_NORMALISED, title)) == C5_OK) err = write_file(folder, "plates-normalised", ".svg", &b);
-	if (err == C5_OK && (err = c5_plot_volcano(&b, s, p, "Treatments against negative controls")) == C5_OK) err = write_file(folder, "volcano", ".svg", &b);
+	if (err == C5_OK && (err = c5_plot_volcano(&b, s, p, "Treatments against negative controls")) == C5_OK)
+		err = write_file(folder, "volcano", ".svg", &b);
 	if (err == C5_OK && (err = c5_plot_ranks(&b, s, p, "Treatments by score")) == C5_OK) err = write_file(folder, "ranks", ".svg", &b);
 	c5_buf_free(&b);
 	return err;
@@ -208,7 +213,8 @@ static int run(int argc, char **argv)
 {
 	screen_set set = { 0 };
 	c5_screen_params params = { 0 };
-	const c5_opt_group groups[] = { { "Answer", screen_opts, &set }, { "Screen (default: as it was scored)", c5_screen_opts, &params }, { NULL, NULL, NULL } };
+	const c5_opt_group groups[] = { { "Answer", screen_opts, &set }, { "Screen (default: as it was scored)", c5_screen_opts, &params },
+		{ NULL, NULL, NULL } };
 	c5_cli cli;
 	c5_file *f = NULL;
 	c5_score_sums sums = { 0 };
@@ -216,8 +222,8 @@ static int run(int argc, char **argv)
 	c5_screen_table tables[C5_SCREEN_TABLES];
 	int err = c5_cli_open(&cli, &c5_cmd_screen, groups, argc, argv, 1, 1);
 	if (err < 0 || cli.helped) goto done;
-	if ((err = c5_file_open(&f, cli.words[0], C5_READ, NULL)) < 0 || (err = read_sums(&sums, f, cli.words[0], set.experiments)) < 0 || (err = take_stored(&params, f)) < 0 ||
-	    (err = c5_screen_make(&screen, sums.fields, sums.n, &params)) < 0)
+	if ((err = c5_file_open(&f, cli.words[0], C5_READ, NULL)) < 0 || (err = read_sums(&sums, f, cli.words[0], set.experiments)) < 0 ||
+	    (err = take_stored(&params, f)) < 0 || (err = c5_screen_make(&screen, sums.fields, sums.n, &params)) < 0)
 		goto done;
 	if (sums.mixed) c5_log(C5_LOG_WARN, "%s: the experiments were scored by different models", cli.words[0]);
 	c5_screen_tables(tables, &screen, sums.fields, sums.n);

@@ -36,7 +36,8 @@ static char *dims_text(char to[128], const c5_object *o)
 	}
 	for (int wide = 1; wide >= 0; wide--) {
 		size_t n = 0;
-		for (int i = 0; i < o->rank && n < 100; i++) n += (size_t)snprintf(to + n, 128 - n, "%s%llu", i == 0 ? "" : wide ? " x " : "x", (unsigned long long)o->dims[i]);
+		for (int i = 0; i < o->rank && n < 100; i++)
+			n += (size_t)snprintf(to + n, 128 - n, "%s%llu", i == 0 ? "" : wide ? " x " : "x", (unsigned long long)o->dims[i]);
 		if (n <= DIMS) break;
 	}
 	return to;
@@ -312,7 +313,8 @@ static int show_file(c5_file *f, const struct show *set)
 		printf("%s, schema %s, %s", c5_size_text(size, c5_file_end(f)), t.schema, c5_counted(count, n, "experiment", "experiments"));
 		if (t.last.state) {
 			printf("\n%s; ", c5_counted(count, t.runs, "run", "runs"));
-			printf("the last, %s (%s), %s, %s", c5_revision_name(t.last.number), t.last.command ? t.last.command : "?", last_state(&t), c5_iso_text(when, t.last.start));
+			printf("the last, %s (%s), %s, %s", c5_revision_name(t.last.number), t.last.command ? t.last.command : "?", last_state(&t),
+				c5_iso_text(when, t.last.start));
 		} else printf(", no runs yet");
 		printf("\n");
 	}
@@ -470,7 +472,9 @@ static int show_object(c5_file *f, const char *path, const struct show *set, int
 		json_object(json, &o);
 	} else {
 		printf("%s%s%s  %s", c5_ink(C5_BOLD), path, c5_ink(C5_PLAIN), c5_kind_name(o.kind));
-		if (o.rank) printf(", %s%s%s, %s -> %s", dims_text(dims, &o), o.kind == C5_KIND_TABLE ? "" : " ", o.kind == C5_KIND_TABLE ? "" : o.type, c5_size_text(raw, o.raw), c5_size_text(stored, o.stored));
+		if (o.rank)
+			printf(", %s%s%s, %s -> %s", dims_text(dims, &o), o.kind == C5_KIND_TABLE ? "" : " ", o.kind == C5_KIND_TABLE ? "" : o.type,
+				c5_size_text(raw, o.raw), c5_size_text(stored, o.stored));
 		putchar('\n');
 	}
 	err = show_attributes(f, path, json);
@@ -508,7 +512,8 @@ static int show_path(c5_file *f, const char *word, const struct show *set)
 			err = c5_json_print(&b);
 		}
 		c5_buf_free(&b);
-	} else if (word[0] != '/' && !c5_exists(f, path)) err = c5_fail(C5_ENOTFOUND, "%s: no experiment '%s'; `cyto5 show %s /experiments` lists them", c5_file_path(f), word, c5_file_path(f));
+	} else if (word[0] != '/' && !c5_exists(f, path))
+		err = c5_fail(C5_ENOTFOUND, "%s: no experiment '%s'; `cyto5 show %s /experiments` lists them", c5_file_path(f), word, c5_file_path(f));
 	else err = show_object(f, path, set, 8);
 	free(path);
 	return err;

@@ -45,8 +45,8 @@ static int run(int argc, char **argv)
 	int err = c5_cli_open(&cli, &c5_cmd_stain, NULL, argc, argv, 1, -1); /* --help, and what is no option of any verb */
 	if (err == C5_OK && !cli.helped) {
 		const char *near = c5_nearest(cli.words[0], words);
-		err = c5_fail(C5_EUSAGE, "%.60s: no such verb%s%s%s; train, predict, evaluate or forecast is expected first (see --help)", cli.words[0], near ? "; did you mean " : "", near ? near : "",
-			near ? "?" : "");
+		err = c5_fail(C5_EUSAGE, "%.60s: no such verb%s%s%s; train, predict, evaluate or forecast is expected first (see --help)", cli.words[0],
+			near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
 	}
 	c5_cli_close(&cli, NULL);
 	return err;

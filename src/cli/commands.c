@@ -61,5 +61,6 @@ int c5_command_unknown(const char *name)
 	const char *names[COMMANDS] = { NULL };
 	for (int i = 0; c5_commands[i]; i++) names[i] = c5_commands[i]->name;
 	const char *near = c5_nearest(name, names);
-	return c5_fail(C5_EUSAGE, "%.200s: unknown command%s%s%s (see cyto5 --help)", name, near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
+	return c5_fail(C5_EUSAGE, "%.200s: unknown command%s%s%s (see cyto5 --help)", name, near ? "; did you mean " : "", near ? near : "",
+		near ? "?" : "");
 }

@@ -1,5 +1,5 @@
-/* identify_train.c – `cyto5 identify train FILE.h5`: learns to tell images' kinds and the size of what they show, from simulated pictures and from the
- * recordings of a container, where they say their modality. */
+/* identify_train.c – `cyto5 identify train FILE.h5`: learns to tell images' kinds and the size of what they show, from simulated pictures and from
+ * the recordings of a container, where they say their modality. */
 #include <fnmatch.h>
 #include <math.h>
 #include <stdlib.h>
@@ -34,7 +34,8 @@ static const c5_opt learn_opts[] = {
 	{ "experiments", C5_OPT_TEXT, F(experiments), NULL, 0, 0, NULL, "GLOB", "learn from experiments of these names only" },
 	{ "without", C5_OPT_TEXT, F(without), NULL, 0, 0, NULL, "PLATE,...", "nothing is learnt from these plates" },
 	{ "frames", C5_OPT_INT, F(frames), "4", 1, 1000, NULL, "N", "frames of each channel, evenly spread" },
-	{ "nuclei", C5_OPT_TEXT, F(nuclei), "nuclei,dapi,hoechst", 0, 0, NULL, "NAME,...", "fluorescence channels of these names show nuclei; others, structure" },
+	{ "nuclei", C5_OPT_TEXT, F(nuclei), "nuclei,dapi,hoechst", 0, 0, NULL, "NAME,...",
+		"fluorescence channels of these names show nuclei; others, structure" },
 	{ "licence", C5_OPT_TEXT, F(licence), NULL, 0, 0, NULL, "TEXT", "of the model, to be kept with it" },
 	{ "note", C5_OPT_TEXT, F(note), NULL, 0, 0, NULL, "TEXT", "what it was learnt from, to be kept with it" },
 	{ "device", C5_OPT_TEXT, F(device), "auto", 0, 0, NULL, "auto|cpu|cuda[:N]", "where it runs" },
@@ -71,7 +72,8 @@ static bool listed(const char *list, const char *name)
 static int kind_of(const settings *s, const c5_channel *c)
 {
 	for (int k = 0; c->modality && k < C5_KINDS; k++)
-		if (!strcmp(c->modality, c5_identify_modality(k))) return strcmp(c->modality, "fluorescence") ? k : listed(s->nuclei, c->name) ? C5_KIND_NUCLEI : C5_KIND_STRUCTURE;
+		if (!strcmp(c->modality, c5_identify_modality(k)))
+			return strcmp(c->modality, "fluorescence") ? k : listed(s->nuclei, c->name) ? C5_KIND_NUCLEI : C5_KIND_STRUCTURE;
 	return -1;
 }
 
@@ -139,8 +141,8 @@ static void tell(const job *j)
 		c5_log(C5_LOG_INFO, "no recording that says its modality: all pictures are simulated");
 		return;
 	}
-	c5_log(C5_LOG_INFO, "%zu frames of %zu sources, %zu with masks: %zu phase, %zu brightfield, %zu dic, %zu nuclei, %zu structure", j->n_samples, j->n_sets, known,
-		frames[C5_KIND_PHASE], frames[C5_KIND_BRIGHTFIELD], frames[C5_KIND_DIC], frames[C5_KIND_NUCLEI], frames[C5_KIND_STRUCTURE]);
+	c5_log(C5_LOG_INFO, "%zu frames of %zu sources, %zu with masks: %zu phase, %zu brightfield, %zu dic, %zu nuclei, %zu structure", j->n_samples,
+		j->n_sets, known, frames[C5_KIND_PHASE], frames[C5_KIND_BRIGHTFIELD], frames[C5_KIND_DIC], frames[C5_KIND_NUCLEI], frames[C5_KIND_STRUCTURE]);
 }
 
 /* ---- the trainer's questions ---- */
@@ -166,7 +168,8 @@ static int describe(c5_trainer *t, int k, c5_stored_model *s)
 {
 	const job *j = t->ctx;
 	(void)k;
-	s->preprocessing = c5_format("tile_px: %d\nnormalise: mean 0, deviation 1 of each tile, cut off at 6\nsizes: log2 px from %g, steps of %g\n", C5_IDENTIFY_SIDE, C5_IDENTIFY_FIRST, C5_IDENTIFY_STEP);
+	s->preprocessing = c5_format("tile_px: %d\nnormalise: mean 0, deviation 1 of each tile, cut off at 6\nsizes: log2 px from %g, steps of %g\n",
+		C5_IDENTIFY_SIDE, C5_IDENTIFY_FIRST, C5_IDENTIFY_STEP);
 	s->kind = c5_strdup("identify"), s->origin = c5_strdup("trained"), s->licence = c5_strdup(j->set.licence), s->note = c5_strdup(j->set.note);
 	if (!s->preprocessing || !s->kind || !s->origin) return c5_fail(C5_ENOMEM, "out of memory");
 	int err = c5_alloc(&s->classes, C5_KINDS, sizeof *s->classes);
@@ -181,8 +184,8 @@ static void told(c5_trainer *t, int k, const c5_train_state *s, double items_per
 {
 	const c5_epoch *e = &s->history[s->epoch - 1];
 	(void)t, (void)k;
-	c5_log(C5_LOG_INFO, "epoch %u: loss %.4f, checked %.4f, accuracy %.4f, %.3f octaves off%s, %.0f a second", e->epoch, e->loss, e->validation_loss, e->figures[0], e->figures[1],
-		better ? " *" : "", items_per_s);
+	c5_log(C5_LOG_INFO, "epoch %u: loss %.4f, checked %.4f, accuracy %.4f, %.3f octaves off%s, %.0f a second", e->epoch, e->loss, e->validation_loss,
+		e->figures[0], e->figures[1], better ? " *" : "", items_per_s);
 }
 
 /* ---- the command ---- */
@@ -211,11 +214,13 @@ static int train(job *j, c5_comm *comm, const char *container, const char *line,
 {
 	char *config = configuration(j);
 	if (!config) return c5_fail(C5_ENOMEM, "out of memory");
-	j->trainer = (c5_trainer){ .command = "identify train", .command_line = line, .configuration = config, .container = container, .resume = j->set.resume, .device = j->set.device,
-		.seed = j->train.seed, .threads = threads, .n = 1, .names = &j->set.name, .model = j->model, .ctx = j, .open = open_trainee, .close = close_trainee, .describe = describe, .told = told };
+	j->trainer = (c5_trainer){ .command = "identify train", .command_line = line, .configuration = config, .container = container,
+		.resume = j->set.resume, .device = j->set.device, .seed = j->train.seed, .threads = threads, .n = 1, .names = &j->set.name, .model = j->model,
+		.ctx = j, .open = open_trainee, .close = close_trainee, .describe = describe, .told = told };
 	int err = c5_train_run(comm, &j->trainer);
 	if (err == C5_OK && c5_comm_rank(comm) == 0)
-		c5_log(C5_LOG_INFO, "%s: model %s@r%06u; use it with: cyto5 identify FILE --model %s:%s", container, j->set.name, j->trainer.run, container, j->set.name);
+		c5_log(C5_LOG_INFO, "%s: model %s@r%06u; use it with: cyto5 identify FILE --model %s:%s", container, j->set.name, j->trainer.run, container,
+			j->set.name);
 	free(config);
 	return err;
 }

@@ -20,13 +20,15 @@ const c5_opt c5_job_opts[] = {
 	{ "resume", C5_OPT_BOOL, offsetof(c5_job_settings, resume), NULL, 0, 0, NULL, NULL, "go on with the unfinished run if there is one, else start" },
 	{ "recompute", C5_OPT_BOOL, offsetof(c5_job_settings, recompute), NULL, 0, 0, NULL, NULL, "make results anew even where nothing changed" },
 	{ "experiments", C5_OPT_TEXT, offsetof(c5_job_settings, experiments), NULL, 0, 0, NULL, "GLOB", "work on experiments of these names only" },
-	{ "commit-every", C5_OPT_REAL, offsetof(c5_job_settings, commit_every_s), "0", 0, 86400, "s", NULL, "longest time between commits; 0: as the pipeline says" },
+	{ "commit-every", C5_OPT_REAL, offsetof(c5_job_settings, commit_every_s), "0", 0, 86400, "s", NULL,
+		"longest time between commits; 0: as the pipeline says" },
 	{ "dry-run", C5_OPT_BOOL, offsetof(c5_job_settings, dry_run), NULL, 0, 0, NULL, NULL, "say what would be done, how large it is, and do nothing" },
 	{ 0 },
 };
 
 static const c5_opt config_opts[] = {
-	{ "config", C5_OPT_TEXT, offsetof(c5_job_settings, config), NULL, 0, 0, NULL, "FILE.yml", "settings, as KEY: VALUE lines; the command line goes before them" },
+	{ "config", C5_OPT_TEXT, offsetof(c5_job_settings, config), NULL, 0, 0, NULL, "FILE.yml",
+		"settings, as KEY: VALUE lines; the command line goes before them" },
 	{ 0 },
 };
 
@@ -49,8 +51,10 @@ static void tell_summary(const c5_run_summary *s, const char *container)
 {
 	char span[C5_SPAN_TEXT];
 	c5_log(C5_LOG_INFO, "%s: %s: %llu experiment%s%s%s in %s", container, c5_revision_name(s->run), (unsigned long long)(s->experiments - s->failed),
-		s->experiments - s->failed == 1 ? "" : "s", s->resumed ? ", resumed" : "", s->skipped ? ", some there already" : "", c5_clock_span(span, s->seconds));
-	c5_event("run-end", "siif", "run", c5_revision_name(s->run), "experiments", (int64_t)s->experiments, "failed", (int64_t)s->failed, "seconds", s->seconds, (char *)NULL);
+		s->experiments - s->failed == 1 ? "" : "s", s->resumed ? ", resumed" : "", s->skipped ? ", some there already" : "",
+		c5_clock_span(span, s->seconds));
+	c5_event("run-end", "siif", "run", c5_revision_name(s->run), "experiments", (int64_t)s->experiments, "failed", (int64_t)s->failed, "seconds",
+		s->seconds, (char *)NULL);
 }
 
 /* told: whether this is the rank that speaks. */
@@ -101,7 +105,8 @@ int c5_cli_step_then(const c5_command *command, const char *step, int argc, char
 	if (err < 0 || (err = c5_pipeline_add(&pipeline, ops->kind, &added)) < 0 || (err = c5_shifted_new(&tables[0], ops->kind->opts)) < 0 ||
 	    (err = c5_shifted_file(tables, &file, c5_cli_peek(argc, argv, "config"))) < 0)
 		goto done;
-	c5_opt_group groups[] = { { "Settings", tables[0], added->params }, { "Run", c5_job_opts, &set }, { "Settings of a file", config_opts, &set }, { NULL, NULL, NULL }, { NULL, NULL, NULL } };
+	c5_opt_group groups[] = { { "Settings", tables[0], added->params }, { "Run", c5_job_opts, &set }, { "Settings of a file", config_opts, &set },
+		{ NULL, NULL, NULL }, { NULL, NULL, NULL } };
 	if (more) groups[3] = *more;
 	c5_opt_clear(ops->kind->opts, added->params); /* the parser sets the defaults anew */
 	err = c5_cli_open(&cli, command, groups, argc, argv, 1, takes_inputs ? -1 : 1);

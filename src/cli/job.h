@@ -16,8 +16,8 @@ int c5_cli_job(const c5_cli *cli, const c5_command *command, int argc, char **ar
 /* The command line as typed, for the record: quoted where a shell would need it. Caller frees; NULL when out of memory. */
 char *c5_cli_line(const char *command, int argc, char **argv);
 
-/* A command that is one step with its option table: `cyto5 NAME CONTAINER [INPUT ...] [--config FILE] [--option VALUE]`; the file's settings take the place
- * of the table's defaults (shifted.h). */
+/* A command that is one step with its option table: `cyto5 NAME CONTAINER [INPUT ...] [--config FILE] [--option VALUE]`; the file's settings take the
+ * place of the table's defaults (shifted.h). */
 int c5_cli_step(const c5_command *command, const char *step, int argc, char **argv, bool takes_inputs);
 /* The same with one more group of options, and, on the rank that speaks, what is to be said of the results when they are there. */
 int c5_cli_step_then(const c5_command *command, const char *step, int argc, char **argv, bool takes_inputs, const c5_opt_group *more,

@@ -58,7 +58,8 @@ static void tell(const c5_command *command, int rank, int err)
 	status_now = c5_exit_status(err);
 	signal(SIGTERM, leave);
 	while (nanosleep(&left, &left) != 0 && errno == EINTR) continue;
-	if (!c5_comm_met() && err != C5_EUSAGE) fprintf(stderr, "cyto5 rank %d: %s%s%s\n", rank, command ? command->name : "", command ? ": " : "", c5_error_last());
+	if (!c5_comm_met() && err != C5_EUSAGE)
+		fprintf(stderr, "cyto5 rank %d: %s%s%s\n", rank, command ? command->name : "", command ? ": " : "", c5_error_last());
 }
 
 int main(int argc, char **argv)

@@ -7,7 +7,8 @@
 #include "container/models.h"
 #include "nn/model.h"
 
-extern const c5_command c5_cmd_model_list, c5_cmd_model_show, c5_cmd_model_copy, c5_cmd_model_apply, c5_cmd_model_new, c5_cmd_model_import, c5_cmd_model_export;
+extern const c5_command c5_cmd_model_list, c5_cmd_model_show, c5_cmd_model_copy, c5_cmd_model_apply, c5_cmd_model_new, c5_cmd_model_import,
+	c5_cmd_model_export;
 
 /* "64x48" as height and width; C5_EUSAGE else. NULL leaves both. */
 int c5_model_size(int *height, int *width, const char *text);
@@ -23,7 +24,8 @@ int c5_model_print(const c5_model *m, const c5_stored_model *s, const char *head
 int c5_model_json(c5_buf *b, const c5_model *m, const c5_stored_model *s);
 
 /* One run that writes one model: the container is made when it is not there. `s->revision` is set. */
-int c5_models_store(const char *container, const char *const *names, c5_stored_model *models, size_t n, const char *command, int argc, char **argv); /* of several */
+/* of several */
+int c5_models_store(const char *container, const char *const *names, c5_stored_model *models, size_t n, const char *command, int argc, char **argv);
 int c5_model_store(const char *container, const char *name, c5_stored_model *s, const char *command, int argc, char **argv);
 
 #endif

@@ -230,7 +230,8 @@ const c5_command c5_cmd_model_new = {
 
 struct export { bool keras, force; };
 static const c5_opt export_opts[] = {
-	{ "keras", C5_OPT_BOOL, offsetof(struct export, keras), "true", 0, 0, NULL, NULL, "as Keras' legacy .h5, for load_model of tf.keras and Keras 3; OUT.weights.h5: the weights alone, for load_weights of Keras 3" },
+	{ "keras", C5_OPT_BOOL, offsetof(struct export, keras), "true", 0, 0, NULL, NULL,
+		"as Keras' legacy .h5, for load_model of tf.keras and Keras 3; OUT.weights.h5: the weights alone, for load_weights of Keras 3" },
 	{ "force", C5_OPT_BOOL, offsetof(struct export, force), NULL, 0, 0, NULL, NULL, "write over a file that is there" },
 	{ 0 },
 };

@@ -1,5 +1,5 @@
-/* shifted.h – option tables with other defaults: those of a preset, or of a configuration file, under what the command line says. So --help shows what will
- * be used, and a later choice goes before an earlier one. */
+/* shifted.h – option tables with other defaults: those of a preset, or of a configuration file, under what the command line says. So --help shows
+ * what will be used, and a later choice goes before an earlier one. */
 #ifndef C5_CLI_SHIFTED_H
 #define C5_CLI_SHIFTED_H
 

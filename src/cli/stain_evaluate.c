@@ -30,7 +30,8 @@ static const c5_opt evaluate_opts[] = {
 	{ "marker", C5_OPT_TEXT, F(markers), NULL, 0, 0, NULL, "A,B", "of these markers only" },
 	{ "region", C5_OPT_TEXT, F(region), NULL, 0, 0, NULL, "X0:X1[,Y0:Y1]", "only this part of each frame: columns, rows" },
 	{ "frames", C5_OPT_INT, F(frames), "0", 0, 1e9, NULL, "N", "so many frames of each experiment, evenly spread; 0: all" },
-	{ "register", C5_OPT_CHOICE, F(registration), "auto", 0, 0, NULL, "auto|check|off", "whether the marker lies where the label-free image has it: moved when surely not, or told only" },
+	{ "register", C5_OPT_CHOICE, F(registration), "auto", 0, 0, NULL, "auto|check|off",
+		"whether the marker lies where the label-free image has it: moved when surely not, or told only" },
 	{ "threshold", C5_OPT_CHOICE, F(threshold), "otsu", 0, 0, NULL, "otsu|percentile|hand", "how the recorded marker is made yes or no" },
 	{ "value", C5_OPT_REAL, F(value), "90", 0, 1e9, NULL, NULL, "the percentile, or the grey value by hand" },
 	{ "per", C5_OPT_CHOICE, F(per), "plate", 0, 0, NULL, "plate|experiment|all", "what shares one threshold" },
@@ -62,21 +63,23 @@ static int grid_of(predicted *p, c5_file *f, const char *path, uint64_t h, uint6
 	int err = C5_OK;
 	p->share = 0.3;
 	if (c5_exists(f, path)) {
-		if ((err = c5_array_open(&p->blocks, f, path)) < 0 || (err = c5_attr_get_f64(f, path, "side_px", &side)) < 0 || (err = c5_attr_get_f64(f, path, "stride_px", &stride)) < 0 ||
-		    (err = c5_attr_get_f64(f, path, "share", &p->share)) < 0)
+		if ((err = c5_array_open(&p->blocks, f, path)) < 0 || (err = c5_attr_get_f64(f, path, "side_px", &side)) < 0 ||
+		    (err = c5_attr_get_f64(f, path, "stride_px", &stride)) < 0 || (err = c5_attr_get_f64(f, path, "share", &p->share)) < 0)
 			return err;
 	}
 	if (!(side >= 1) || !(stride >= 1)) return c5_fail(C5_ESCHEMA, "%s: blocks of %g px every %g px", path, side, stride);
 	if ((err = c5_blocks_grid(&p->grid, h, w, (size_t)side, (size_t)stride)) < 0) return err;
 	const c5_array_spec *s = p->blocks ? c5_array_spec_of(p->blocks) : NULL;
 	if (s && (s->rank != 3 || s->dims[1] != p->grid.rows || s->dims[2] != p->grid.columns))
-		return c5_fail(C5_ESCHEMA, "%s: %llu x %llu blocks, %zu x %zu fit its frames", path, (unsigned long long)s->dims[1], (unsigned long long)s->dims[2], p->grid.rows, p->grid.columns);
+		return c5_fail(C5_ESCHEMA, "%s: %llu x %llu blocks, %zu x %zu fit its frames", path, (unsigned long long)s->dims[1], (unsigned long long)s->dims[2],
+			p->grid.rows, p->grid.columns);
 	return C5_OK;
 }
 
 static int open_predicted(predicted *p, c5_file *f, const char *experiment, const char *revision, const char *marker)
 {
-	char *maps = c5_format("/experiments/%s/stain/%s/maps/%s", experiment, revision, marker), *blocks = c5_format("/experiments/%s/stain/%s/blocks/%s", experiment, revision, marker), *input = NULL;
+	char *maps = c5_format("/experiments/%s/stain/%s/maps/%s", experiment, revision, marker),
+		*blocks = c5_format("/experiments/%s/stain/%s/blocks/%s", experiment, revision, marker), *input = NULL;
 	int err = maps && blocks ? c5_array_open(&p->maps, f, maps) : c5_fail(C5_ENOMEM, "out of memory");
 	if (err < 0) goto done;
 	const c5_array_spec *s = c5_array_spec_of(p->maps);
@@ -102,7 +105,8 @@ static int load_truth(c5_stain_set *set, c5_file *f, char **names, size_t n, con
 	const c5_channel *c;
 	int err = c5_experiment_read(f, names[0], &first);
 	if (err == C5_OK && (err = c5_experiment_channel(&first, channel, &c)) == C5_OK) {
-		r.planes = c->planes > C5_STAIN_PLANES_MAX ? C5_STAIN_PLANES_MAX : c->planes ? (int)c->planes : 1; /* all are looked at when the marker is laid on them */
+		/* all are looked at when the marker is laid on them */
+		r.planes = c->planes > C5_STAIN_PLANES_MAX ? C5_STAIN_PLANES_MAX : c->planes ? (int)c->planes : 1;
 		for (int z = 0; z < r.planes; z++) r.plane[z] = c->planes ? z : -1;
 	}
 	c5_experiment_free(&first);
@@ -141,7 +145,8 @@ done:
 	return err;
 }
 
-static int add_field(c5_stain_agreement *a, c5_file *f, c5_codec *codec, const c5_field *field, uint32_t group, const char *marker, const evaluate *e, bool picture)
+static int add_field(c5_stain_agreement *a, c5_file *f, c5_codec *codec, const c5_field *field, uint32_t group, const char *marker, const evaluate *e,
+	bool picture)
 {
 	predicted p = { 0 };
 	float *map = NULL, *blocks = NULL;
@@ -150,18 +155,20 @@ static int add_field(c5_stain_agreement *a, c5_file *f, c5_codec *codec, const c
 	if (err < 0) goto done;
 	const c5_array_spec *s = c5_array_spec_of(p.maps);
 	if (s->dims[1] != field->height || s->dims[2] != field->width || field->frame >= s->dims[0]) {
-		err = c5_fail(C5_EINPUT, "%s: the map of %s is (%llu, %llu, %llu), the fluorescence (%zu, %zu) at frame %llu", field->name, marker, (unsigned long long)s->dims[0],
-			(unsigned long long)s->dims[1], (unsigned long long)s->dims[2], field->height, field->width, (unsigned long long)field->frame);
+		err = c5_fail(C5_EINPUT, "%s: the map of %s is (%llu, %llu, %llu), the fluorescence (%zu, %zu) at frame %llu", field->name, marker,
+			(unsigned long long)s->dims[0], (unsigned long long)s->dims[1], (unsigned long long)s->dims[2], field->height, field->width,
+			(unsigned long long)field->frame);
 		goto done;
 	}
 	if ((err = c5_stain_region(&part, e->region, field->height, field->width)) < 0) goto done;
 	part = c5_rect_common(part, field->seen);
 	if ((err = c5_alloc(&map, field->height * field->width, sizeof *map)) < 0 ||
-	    (err = c5_alloc(&blocks, c5_blocks_count(&p.grid), sizeof *blocks)) < 0 || (err = c5_array_read_frame(p.maps, codec, field->frame, 0, map)) < 0 ||
-	    (p.blocks && (err = c5_array_read_frame(p.blocks, codec, field->frame, 0, blocks)) < 0))
+	    (err = c5_alloc(&blocks, c5_blocks_count(&p.grid), sizeof *blocks)) < 0 ||
+	    (err = c5_array_read_frame(p.maps, codec, field->frame, 0, map)) < 0 || (p.blocks &&
+	    (err = c5_array_read_frame(p.blocks, codec, field->frame, 0, blocks)) < 0))
 		goto done;
-	c5_stain_pair pair = { .map = map, .level = field->level, .mask = field->mask, .height = field->height, .width = field->width, .part = part, .grid = &p.grid,
-		.blocks = p.blocks ? blocks : NULL, .threshold = p.positive, .share = p.share, .group = group };
+	c5_stain_pair pair = { .map = map, .level = field->level, .mask = field->mask, .height = field->height, .width = field->width, .part = part,
+		.grid = &p.grid, .blocks = p.blocks ? blocks : NULL, .threshold = p.positive, .share = p.share, .group = group };
 	err = c5_stain_agreement_add(a, &pair);
 	if (err == C5_OK && picture) err = draw(f, codec, field, &p, map, marker, e->pictures);
 done:
@@ -235,8 +242,8 @@ static int stained(c5_file *f, const evaluate *e, char ***names, size_t *n, char
 		}
 		free(path);
 	}
-	if (err == C5_OK && *n == 0) err = c5_fail(C5_ENOTFOUND, "%s: no experiment%s%s has a stain %s; make one with cyto5 stain predict", c5_file_path(f), e->experiments ? " like " : "",
-		e->experiments ? e->experiments : "", e->revision);
+	if (err == C5_OK && *n == 0) err = c5_fail(C5_ENOTFOUND, "%s: no experiment%s%s has a stain %s; make one with cyto5 stain predict", c5_file_path(f),
+		e->experiments ? " like " : "", e->experiments ? e->experiments : "", e->revision);
 done:
 	c5_names_free(all, n_all);
 	return err;
@@ -256,7 +263,8 @@ static int run(int argc, char **argv)
 	size_t n = 0, n_markers = 0, told = 0;
 	int err = c5_cli_open(&cli, &c5_cmd_stain_evaluate, groups, argc, argv, 1, 1);
 	if (err < 0 || cli.helped) goto done;
-	if ((err = c5_file_open(&f, cli.words[0], C5_READ, NULL)) < 0 || (err = c5_codec_open(&codec)) < 0 || (err = stained(f, &set, &names, &n, &markers, &n_markers)) < 0) goto done;
+	if ((err = c5_file_open(&f, cli.words[0], C5_READ, NULL)) < 0 || (err = c5_codec_open(&codec)) < 0 ||
+	    (err = stained(f, &set, &names, &n, &markers, &n_markers)) < 0) goto done;
 	if (set.pictures && mkdir(set.pictures, 0777) && errno != EEXIST) { err = c5_fail(C5_EIO, "%s: %s", set.pictures, strerror(errno)); goto done; }
 	if (set.json) c5_text_add(&out, "{");
 	for (size_t m = 0; m < n_markers && err == C5_OK; m++) {

@@ -1,5 +1,5 @@
-/* stain_forecast.c – `cyto5 stain forecast FILE.h5`: how early the last frame's efficiency is known. The step forecast of the pipeline, and what it found:
- * a page, CSV and a picture. */
+/* stain_forecast.c – `cyto5 stain forecast FILE.h5`: how early the last frame's efficiency is known. The step forecast of the pipeline, and what it
+ * found: a page, CSV and a picture. */
 #include <fnmatch.h>
 #include <math.h>
 #include <stdlib.h>
@@ -20,7 +20,8 @@ typedef struct answer { char *out; bool json; double least; int64_t resamples; }
 #define F(member) offsetof(answer, member)
 static const c5_opt answer_opts[] = {
 	{ "out", C5_OPT_TEXT, F(out), NULL, 0, 0, NULL, "FOLDER", "write frames and fields as CSV, and a picture (SVG), there" },
-	{ "known", C5_OPT_REAL, F(least), "0.8", -1, 1, NULL, NULL, "least Pearson's r, at the lower end of its interval, from which on the outcome counts as known" },
+	{ "known", C5_OPT_REAL, F(least), "0.8", -1, 1, NULL, NULL,
+		"least Pearson's r, at the lower end of its interval, from which on the outcome counts as known" },
 	{ "resamples", C5_OPT_INT, F(resamples), "1000", 0, 1000000, NULL, NULL, "behind the 95 % intervals, experiments drawn as wholes; 0: none" },
 	{ "answer-json", C5_OPT_BOOL, F(json), NULL, 0, 0, NULL, NULL, "answer in JSON; undefined figures are null" },
 	{ 0 },
@@ -38,8 +39,10 @@ static void free_found(found *f)
 
 static int add_rows(found *to, c5_array *a, uint32_t field)
 {
-	static const struct { const char *name; size_t offset; } columns[] = { { "frame", offsetof(c5_forecast_row, frame) }, { "time_s", offsetof(c5_forecast_row, time_s) },
-		{ "predicted", offsetof(c5_forecast_row, predicted) }, { "recorded", offsetof(c5_forecast_row, recorded) }, { "guess", offsetof(c5_forecast_row, guess) },
+	static const struct { const char *name; size_t offset; } columns[] = { { "frame", offsetof(c5_forecast_row, frame) },
+		{ "time_s", offsetof(c5_forecast_row, time_s) },
+		{ "predicted", offsetof(c5_forecast_row, predicted) }, { "recorded", offsetof(c5_forecast_row, recorded) },
+			{ "guess", offsetof(c5_forecast_row, guess) },
 		{ "auc", offsetof(c5_forecast_row, auc) } };
 	const c5_array_spec *s = c5_array_spec_of(a);
 	c5_codec *codec = NULL;
@@ -120,7 +123,8 @@ static void put_with(double v, double low, double high)
 static void print_page(const found *got, const c5_forecast_frame *frames, size_t n, double least)
 {
 	const size_t known = c5_forecast_known(frames, n, least);
-	printf("%sForecast%s of %s in the last frame: %zu experiments, each foretold by networks that did not see it\n\n", c5_ink(C5_BOLD), c5_ink(C5_PLAIN), got->marker, got->n_names);
+	printf("%sForecast%s of %s in the last frame: %zu experiments, each foretold by networks that did not see it\n\n", c5_ink(C5_BOLD), c5_ink(C5_PLAIN),
+		got->marker, got->n_names);
 	printf("%8s%9s%16s%9s%16s%9s%9s\n", "frame", "r", "95 %", "error", "95 %", "guess", "AUC");
 	for (size_t i = 0; i < n; i++) {
 		const c5_forecast_frame *f = &frames[i];
@@ -133,7 +137,9 @@ static void print_page(const found *got, const c5_forecast_frame *frames, size_t
 	}
 	printf("\nr: predicted with recorded share of positive blocks, over experiments; error: mean distance;\n"
 		"guess: the error without a look, by the mean of the others; AUC: of blocks, mean over experiments\n");
-	if (known < n) printf("%sknown from frame %u on%s: from there r is at least %.3g at the lower end of its interval\n", c5_ink(C5_GREEN), frames[known].frame, c5_ink(C5_PLAIN), least);
+	if (known < n)
+		printf("%sknown from frame %u on%s: from there r is at least %.3g at the lower end of its interval\n", c5_ink(C5_GREEN), frames[known].frame,
+			c5_ink(C5_PLAIN), least);
 	else printf("not known before the end: r is at least %.3g, at the lower end of its interval, in no frame up to the last\n", least);
 }
 
@@ -195,9 +201,9 @@ static int write_all(const char *folder, const found *got, const c5_forecast_fra
 	int err = c5_out_folder(folder);
 	if (err < 0 || (err = c5_alloc(&records, got->n, sizeof *records)) < 0) goto done;
 	for (size_t i = 0; i < got->n; i++) records[i] = (field_record){ got->names[got->rows[i].field], got->rows[i] };
-	if ((err = c5_records_csv(&b, c5_forecast_frame_fields, frames, n, sizeof *frames, NULL)) < 0 || (err = write_file(folder, "forecast.csv", &b)) < 0 ||
-	    (err = c5_records_csv(&b, field_fields, records, got->n, sizeof *records, NULL)) < 0 || (err = write_file(folder, "forecast-fields.csv", &b)) < 0 ||
-	    (err = c5_forecast_plot(&b, frames, n, least, got->marker)) < 0)
+	if ((err = c5_records_csv(&b, c5_forecast_frame_fields, frames, n, sizeof *frames, NULL)) < 0 ||
+	    (err = write_file(folder, "forecast.csv", &b)) < 0 || (err = c5_records_csv(&b, field_fields, records, got->n, sizeof *records, NULL)) < 0 ||
+	    (err = write_file(folder, "forecast-fields.csv", &b)) < 0 || (err = c5_forecast_plot(&b, frames, n, least, got->marker)) < 0)
 		goto done;
 	err = write_file(folder, "forecast.svg", &b);
 done:

@@ -1,4 +1,5 @@
-/* trained_summary.h – what trainings came to: the validation crops' probabilities gathered over folds and members, their figures, and a table of them. */
+/* trained_summary.h – what trainings came to: the validation crops' probabilities gathered over folds and members, their figures, and a table of
+ * them. */
 #ifndef C5_CLI_TRAINED_SUMMARY_H
 #define C5_CLI_TRAINED_SUMMARY_H
 

@@ -74,7 +74,8 @@ static int read_column(c5_checking *c, const char *path, const char *name, uint6
 	for (uint64_t first = 0; err == C5_OK && first < *n; first += s->chunk[0]) {
 		uint64_t part = *n - first < s->chunk[0] ? *n - first : s->chunk[0];
 		err = c5_array_read_rows(a, c->codec, first, part, rows);
-		for (uint64_t i = 0; err == C5_OK && i < part; i++) memcpy(&(*values)[first + i], rows + i * s->row_size + column->offset, size); /* little-endian */
+		/* little-endian */
+		for (uint64_t i = 0; err == C5_OK && i < part; i++) memcpy(&(*values)[first + i], rows + i * s->row_size + column->offset, size);
 	}
 done:
 	if (err < 0) {
@@ -99,7 +100,10 @@ static char *input_of(c5_checking *c, const char *path, const char *experiment, 
 }
 
 /* The table beside: the same revision of another product. */
-static char *beside(const char *path, const char *experiment, const char *product) { return c5_format("%s/%s/%s", experiment, product, strrchr(path, '/') + 1); }
+static char *beside(const char *path, const char *experiment, const char *product)
+{
+	return c5_format("%s/%s/%s", experiment, product, strrchr(path, '/') + 1);
+}
 
 static bool look(c5_checking *c, c5_object *o, const char *path, int kind)
 {
@@ -155,7 +159,8 @@ static int agree_labels(c5_checking *c, const char *masks, const char *table)
 				if (v > most) most = v;
 			}
 			if (most != objects[frame] && told++ < 3)
-				c5_finding(c, C5_ERROR, masks, "frame %llu: the largest label is %u, %s says %llu objects", (unsigned long long)frame, most, table, (unsigned long long)objects[frame]);
+				c5_finding(c, C5_ERROR, masks, "frame %llu: the largest label is %u, %s says %llu objects", (unsigned long long)frame, most, table,
+					(unsigned long long)objects[frame]);
 		}
 done:
 	c5_content_close(content);
@@ -178,8 +183,8 @@ static int agree_objects(c5_checking *c, const char *experiment, const char *pat
 		for (uint64_t t = 0; t < frames; t++)
 			for (uint64_t k = 0; k < counted[t]; k++, at++)
 				if (frame[at] != t || label[at] != k + 1) {
-					c5_finding(c, C5_ERROR, path, "row %llu is object %llu of frame %llu, expected %llu of %llu", (unsigned long long)at, (unsigned long long)label[at],
-						(unsigned long long)frame[at], (unsigned long long)k + 1, (unsigned long long)t);
+					c5_finding(c, C5_ERROR, path, "row %llu is object %llu of frame %llu, expected %llu of %llu", (unsigned long long)at,
+						(unsigned long long)label[at], (unsigned long long)frame[at], (unsigned long long)k + 1, (unsigned long long)t);
 					goto done;
 				}
 done:
@@ -203,7 +208,8 @@ static int agree_crops(c5_checking *c, const char *experiment, const char *group
 	uint64_t crops = i.rank ? i.dims[0] : 0;
 	c5_object_free(&i);
 	if (!look(c, &x, index, C5_KIND_TABLE)) goto done;
-	if (x.dims[0] != crops) c5_finding(c, C5_ERROR, index, "has %llu rows, there are %llu crops", (unsigned long long)x.dims[0], (unsigned long long)crops);
+	if (x.dims[0] != crops)
+		c5_finding(c, C5_ERROR, index, "has %llu rows, there are %llu crops", (unsigned long long)x.dims[0], (unsigned long long)crops);
 	c5_object_free(&x);
 	table = input_of(c, images, experiment, "objects", revision);
 	if (!look(c, &t, table, C5_KIND_TABLE)) goto done;
@@ -212,7 +218,8 @@ static int agree_crops(c5_checking *c, const char *experiment, const char *group
 	if ((err = read_column(c, index, "object", &object, &rows)) < 0) goto done;
 	for (uint64_t k = 0; k < rows; k++)
 		if (object[k] >= objects) {
-			c5_finding(c, C5_ERROR, index, "row %llu is of object %llu, %s has %llu", (unsigned long long)k, (unsigned long long)object[k], table, (unsigned long long)objects);
+			c5_finding(c, C5_ERROR, index, "row %llu is of object %llu, %s has %llu", (unsigned long long)k, (unsigned long long)object[k], table,
+				(unsigned long long)objects);
 			break;
 		}
 done:
@@ -236,7 +243,8 @@ static int agree_labelled(c5_checking *c, const char *experiment, const char *pa
 
 int c5_agree_experiment(c5_checking *c, const char *experiment)
 {
-	static const struct { const char *product; agree_fn *agree; } products[] = { { "masks", agree_labelled }, { "objects", agree_objects }, { "crops", agree_crops } };
+	static const struct { const char *product; agree_fn *agree; } products[] = { { "masks", agree_labelled }, { "objects", agree_objects },
+		{ "crops", agree_crops } };
 	int err = C5_OK;
 	for (size_t p = 0; err == C5_OK && p < sizeof products / sizeof *products; p++) {
 		char *group = c5_format("%s/%s", experiment, products[p].product), **names = NULL;
@@ -245,7 +253,8 @@ int c5_agree_experiment(c5_checking *c, const char *experiment)
 		if (c5_exists(c->file, group)) (void)c5_list(c->file, group, &names, &n); /* unreadable: told by the walk */
 		for (size_t i = 0; err == C5_OK && i < n; i++) {
 			bool complete;
-			if (!c5_revision_number(names[i]) || !c5_agree_revision(c, c5_revision_number(names[i]), &complete) || !complete) continue; /* what is not finished need not agree yet */
+			/* what is not finished need not agree yet */
+			if (!c5_revision_number(names[i]) || !c5_agree_revision(c, c5_revision_number(names[i]), &complete) || !complete) continue;
 			char *path = c5_format("%s/%s", group, names[i]);
 			err = path ? products[p].agree(c, experiment, path, names[i]) : c5_fail(C5_ENOMEM, "out of memory");
 			free(path);

@@ -119,7 +119,8 @@ static int mark_plot(c5_file *f, const c5_array_spec *s)
 	int err = group ? C5_OK : c5_fail(C5_ENOMEM, "out of memory");
 	if (err < 0 || c5_attr_get_str(f, group, "NX_class", &there) == C5_OK) goto done;
 	for (int i = 0; i < s->rank; i++) axes[i] = s->axes[i].step > 0 ? s->axes[i].name : ".";
-	if ((err = c5_attr_set_str(f, group, "NX_class", "NXdata")) < 0 || (err = c5_attr_set_str(f, group, "signal", strrchr(s->path, '/') + 1)) < 0) goto done;
+	if ((err = c5_attr_set_str(f, group, "NX_class", "NXdata")) < 0 || (err = c5_attr_set_str(f, group, "signal", strrchr(s->path, '/') + 1)) < 0)
+		goto done;
 	err = c5_attr_set_strs(f, group, "axes", (size_t)s->rank, axes);
 done:
 	free(there);
@@ -155,11 +156,17 @@ int c5_array_create(c5_file *f, const c5_array_spec *s)
 	type = make_type(s);
 	space = H5Screate_simple(s->rank, dims, limit);
 	list = c5_h5_dataset_list();
-	if (type < 0 || space < 0 || list < 0 || H5Pset_chunk(list, s->rank, chunk) < 0) { c5_h5_fail(C5_EIO, "%s:%s: cannot be described", f->path, s->path); goto done; }
+	if (type < 0 || space < 0 || list < 0 || H5Pset_chunk(list, s->rank, chunk) < 0) {
+		c5_h5_fail(C5_EIO, "%s:%s: cannot be described", f->path, s->path);
+		goto done;
+	}
 	H5Pset_shuffle(list);
 	H5Pset_deflate(list, C5_DEFLATE_LEVEL);
 	H5Pset_fletcher32(list);
-	if ((d = H5Dcreate2(f->id, s->path, type, space, H5P_DEFAULT, list, H5P_DEFAULT)) < 0) { err = c5_h5_fail(C5_EIO, "%s:%s: cannot be made", f->path, s->path); goto done; }
+	if ((d = H5Dcreate2(f->id, s->path, type, space, H5P_DEFAULT, list, H5P_DEFAULT)) < 0) {
+		err = c5_h5_fail(C5_EIO, "%s:%s: cannot be made", f->path, s->path);
+		goto done;
+	}
 	err = C5_OK;
 	bool plotted = false;
 	for (int i = 0; err == C5_OK && i < s->rank; i++)
@@ -206,7 +213,10 @@ static int read_spec(c5_array *a)
 	hsize_t dims[H5S_MAX_RANK], chunk[H5S_MAX_RANK];
 	int err = C5_EINPUT;
 	s->rank = H5Sget_simple_extent_ndims(space);
-	if (s->rank < 1 || s->rank > C5_MAX_RANK || H5Pget_layout(list) != H5D_CHUNKED) { c5_fail(err, "not a chunked array of 1 to %d dimensions", C5_MAX_RANK); goto done; }
+	if (s->rank < 1 || s->rank > C5_MAX_RANK || H5Pget_layout(list) != H5D_CHUNKED) {
+		c5_fail(err, "not a chunked array of 1 to %d dimensions", C5_MAX_RANK);
+		goto done;
+	}
 	H5Sget_simple_extent_dims(space, dims, NULL);
 	H5Pget_chunk(list, s->rank, chunk);
 	for (int i = 0; i < s->rank; i++) s->dims[i] = dims[i], s->chunk[i] = chunk[i];
@@ -360,7 +370,8 @@ int c5_array_read_rows(c5_array *a, c5_codec *codec, uint64_t first, uint64_t n,
 	const c5_array_spec *s = &a->spec;
 	size_t row = c5_spec_chunk_bytes(s) / s->chunk[0];
 	int err;
-	if (first > s->dims[0] || n > s->dims[0] - first) return c5_fail(C5_EFAIL, "%s:%s: no rows %llu to %llu", a->file->path, s->path, (unsigned long long)first, (unsigned long long)(first + n));
+	if (first > s->dims[0] || n > s->dims[0] - first)
+		return c5_fail(C5_EFAIL, "%s:%s: no rows %llu to %llu", a->file->path, s->path, (unsigned long long)first, (unsigned long long)(first + n));
 	while (n) {
 		uint64_t in = first % s->chunk[0], part = s->chunk[0] - in < n ? s->chunk[0] - in : n;
 		if ((err = hold_chunk(a, codec, first / s->chunk[0])) < 0) return err;
@@ -379,9 +390,11 @@ int c5_array_place_chunk(c5_array *a, uint64_t chunk, size_t size, uint64_t *at)
 	chunk_offset(&a->spec, chunk, offset);
 	c5_overlay_swallow(a->file->overlay, true);
 	herr_t put = H5Dwrite_chunk(a->id, H5P_DEFAULT, 0, offset, size, nothing); /* the driver does not look at the bytes */
-	int err = put < 0 ? c5_h5_fail(C5_EIO, "%s:%s: chunk %llu", a->file->path, a->spec.path, (unsigned long long)chunk) : c5_overlay_noted(a->file->overlay, at, &noted);
+	int err = put < 0 ? c5_h5_fail(C5_EIO, "%s:%s: chunk %llu", a->file->path, a->spec.path,
+		(unsigned long long)chunk) : c5_overlay_noted(a->file->overlay, at, &noted);
 	c5_overlay_swallow(a->file->overlay, false);
-	if (err == C5_OK && noted != size) err = c5_fail(C5_EFAIL, "%s:%s: HDF5 gave %llu bytes for a chunk of %zu", a->file->path, a->spec.path, (unsigned long long)noted, size);
+	if (err == C5_OK && noted != size)
+		err = c5_fail(C5_EFAIL, "%s:%s: HDF5 gave %llu bytes for a chunk of %zu", a->file->path, a->spec.path, (unsigned long long)noted, size);
 	return err;
 }
 
@@ -400,7 +413,8 @@ static int extend(c5_array *a, uint64_t rows)
 {
 	hsize_t dims = rows;
 	if (rows <= a->spec.dims[0]) return C5_OK;
-	if (H5Dset_extent(a->id, &dims) < 0) return c5_h5_fail(C5_EIO, "%s:%s: cannot grow to %llu rows", a->file->path, a->spec.path, (unsigned long long)rows);
+	if (H5Dset_extent(a->id, &dims) < 0)
+		return c5_h5_fail(C5_EIO, "%s:%s: cannot grow to %llu rows", a->file->path, a->spec.path, (unsigned long long)rows);
 	a->spec.dims[0] = rows;
 	return C5_OK;
 }

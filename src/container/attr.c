@@ -73,7 +73,8 @@ static int get(c5_file *f, const char *path, const char *name, hid_t *a)
 {
 	if (!c5_exists(f, path) || H5Aexists_by_name(f->id, path, name, H5P_DEFAULT) <= 0)
 		return c5_fail(C5_ENOTFOUND, "%s:%s: attribute %s is not there", f->path, path, name);
-	if ((*a = H5Aopen_by_name(f->id, path, name, H5P_DEFAULT, H5P_DEFAULT)) < 0) return c5_h5_fail(C5_EINPUT, "%s:%s: attribute %s", f->path, path, name);
+	if ((*a = H5Aopen_by_name(f->id, path, name, H5P_DEFAULT, H5P_DEFAULT)) < 0)
+		return c5_h5_fail(C5_EINPUT, "%s:%s: attribute %s", f->path, path, name);
 	return C5_OK;
 }
 
@@ -147,7 +148,8 @@ int c5_text_set(c5_file *f, const char *path, const char *text)
 	int err = C5_OK;
 	if (H5Lexists(f->id, path, H5P_DEFAULT) > 0) H5Ldelete(f->id, path, H5P_DEFAULT);
 	d = H5Dcreate2(f->id, path, type, space, H5P_DEFAULT, list, H5P_DEFAULT);
-	if (d < 0 || H5Dwrite(d, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, text[0] ? text : "\0") < 0) err = c5_h5_fail(C5_EIO, "%s:%s: cannot be written", f->path, path);
+	if (d < 0 || H5Dwrite(d, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, text[0] ? text : "\0") < 0)
+		err = c5_h5_fail(C5_EIO, "%s:%s: cannot be written", f->path, path);
 	if (d >= 0) H5Dclose(d);
 	H5Pclose(list);
 	H5Sclose(space);

@@ -58,7 +58,8 @@ static int check_attr(c5_checking *c, const char *path, const c5_schema_field *w
 	}
 	if (!c5_schema_allows(want->types, type) && !(strcmp(type, "whole") == 0 && c5_schema_allows(want->types, "real")))
 		c5_finding(c, C5_ERROR, path, "attribute %s is %s, expected %s", want->name, type, want->types[0]);
-	else if (want->value && strcmp(value, want->value) != 0) c5_finding(c, C5_ERROR, path, "attribute %s is '%.100s', expected '%s'", want->name, value, want->value);
+	else if (want->value && strcmp(value, want->value) != 0)
+		c5_finding(c, C5_ERROR, path, "attribute %s is '%.100s', expected '%s'", want->name, value, want->value);
 	free(value);
 	return C5_OK;
 }
@@ -120,7 +121,8 @@ static void check_rule(c5_checking *c, const char *path, const c5_object *o, con
 		c5_finding(c, C5_ERROR, path, "is %s, expected %s", c5_kind_name(o->kind), c5_kind_name(rule->kind));
 		return;
 	}
-	if (rule->ranks && !(o->rank < 32 && rule->ranks & 1u << o->rank)) c5_finding(c, C5_ERROR, path, "has %d dimensions, which are not those of %s", o->rank, rule->path);
+	if (rule->ranks && !(o->rank < 32 && rule->ranks & 1u << o->rank))
+		c5_finding(c, C5_ERROR, path, "has %d dimensions, which are not those of %s", o->rank, rule->path);
 	if (rule->dtypes[0] && !c5_schema_allows(rule->dtypes, o->type)) {
 		char all[256] = "";
 		add_words(all, sizeof all, rule->dtypes);
@@ -230,7 +232,8 @@ static int check_native(c5_checking *c, const char *path)
 	}
 	if (damaged > EACH) c5_finding(c, C5_ERROR, path, "%llu chunks of %llu are damaged", (unsigned long long)damaged, (unsigned long long)chunks);
 	if (missing && must_be_whole(c, path))
-		c5_finding(c, C5_ERROR, path, "%llu of %llu chunks are missing, the first is %llu", (unsigned long long)missing, (unsigned long long)chunks, (unsigned long long)first);
+		c5_finding(c, C5_ERROR, path, "%llu of %llu chunks are missing, the first is %llu", (unsigned long long)missing, (unsigned long long)chunks,
+			(unsigned long long)first);
 done:
 	free(raw);
 	c5_array_close(a);

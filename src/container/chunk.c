@@ -23,7 +23,8 @@ int c5_codec_open(c5_codec **out)
 	c5_codec *c;
 	int err = c5_alloc(&c, 1, sizeof *c);
 	if (err < 0) return err;
-	if ((err = c5_deflater_open(&c->pack)) == C5_OK && !(c->unpack = libdeflate_alloc_decompressor())) err = c5_fail(C5_ENOMEM, "out of memory for a decompressor");
+	if ((err = c5_deflater_open(&c->pack)) == C5_OK && !(c->unpack = libdeflate_alloc_decompressor()))
+		err = c5_fail(C5_ENOMEM, "out of memory for a decompressor");
 	if (err < 0) {
 		c5_codec_close(c);
 		return err;

@@ -71,7 +71,8 @@ static char run_state(c5_file *f, uint32_t number)
 	return first;
 }
 
-/* The revisions of one product: those a `latest` points at or whose run is unfinished stay; where there is no `latest`, all but those of failed runs. */
+/* The revisions of one product: those a `latest` points at or whose run is unfinished stay; where there is no `latest`, all but those of failed runs.
+ * */
 static int add_product(compaction *c, const char *group)
 {
 	char *latest = c5_format("%s/latest", group), *target = NULL, **names = NULL;
@@ -143,7 +144,8 @@ static void keep_frames(compaction *c, const revision *masks)
 	if (strcmp(slash, "/masks") != 0) return;
 	for (size_t i = 0; i < c->n; i++) {
 		revision *r = &c->revisions[i];
-		if (r->number == masks->number && strncmp(r->group, masks->group, (size_t)(slash - masks->group)) == 0 && strcmp(r->group + (slash - masks->group), "/frames") == 0) r->keep = true;
+		if (r->number == masks->number && strncmp(r->group, masks->group, (size_t)(slash - masks->group)) == 0 &&
+		    strcmp(r->group + (slash - masks->group), "/frames") == 0) r->keep = true;
 	}
 }
 
@@ -257,7 +259,8 @@ static int copy_dataset(compaction *c, const char *path, const c5_object *o)
 	if (H5Lexists(c->to->id, path, H5P_DEFAULT) > 0) H5Ldelete(c->to->id, path, H5P_DEFAULT); /* what a new container begins with */
 	hid_t list = H5Pcreate(H5P_OBJECT_COPY);
 	H5Pset_copy_object(list, H5O_COPY_WITHOUT_ATTR_FLAG);
-	int err = H5Ocopy(c->from->id, path, c->to->id, path, list, H5P_DEFAULT) < 0 ? c5_h5_fail(C5_EIO, "%s:%s: cannot be copied", c->from->path, path) : C5_OK;
+	int err = H5Ocopy(c->from->id, path, c->to->id, path, list, H5P_DEFAULT) < 0 ? c5_h5_fail(C5_EIO, "%s:%s: cannot be copied", c->from->path,
+		path) : C5_OK;
 	H5Pclose(list);
 	if (err < 0 || (err = copy_attrs_of(c, path)) < 0) return err;
 	c->copied += o->stored;
@@ -280,7 +283,8 @@ static int attach_scales(compaction *c, const char *path, const c5_object *o)
 		else if (c5_object_look(&beside, c->to, name) == C5_OK) {
 			if (beside.kind == C5_KIND_SCALE && beside.dims[0] == o->dims[i]) {
 				hid_t scale = H5Dopen2(c->to->id, name, H5P_DEFAULT);
-				if (scale < 0 || H5DSattach_scale(to, scale, (unsigned)i) < 0) err = c5_h5_fail(C5_EIO, "%s:%s: cannot be attached to %s", c->to->path, name, path);
+				if (scale < 0 || H5DSattach_scale(to, scale, (unsigned)i) < 0)
+					err = c5_h5_fail(C5_EIO, "%s:%s: cannot be attached to %s", c->to->path, name, path);
 				if (scale >= 0) H5Dclose(scale);
 			}
 			c5_object_free(&beside);
@@ -317,7 +321,8 @@ static int walk(compaction *c, const char *path, int pass, int depth)
 		if (pass == COPY) err = c5_link_set(c->to, path, o.target);
 	} else if (pass == ATTACH) err = o.element ? attach_scales(c, path, &o) : C5_OK;
 	else if (o.address == 0) { /* a link to another file */
-		if (H5Lcopy(c->from->id, path, c->to->id, path, H5P_DEFAULT, H5P_DEFAULT) < 0) err = c5_h5_fail(C5_EIO, "%s:%s: cannot be copied", c->from->path, path);
+		if (H5Lcopy(c->from->id, path, c->to->id, path, H5P_DEFAULT, H5P_DEFAULT) < 0)
+			err = c5_h5_fail(C5_EIO, "%s:%s: cannot be copied", c->from->path, path);
 	} else err = copy_dataset(c, path, &o);
 done:
 	c5_object_free(&o);
@@ -342,10 +347,13 @@ static int check_copy(compaction *c, const char *part)
 	first_error first = { "" };
 	const c5_check_settings set = { .data = true, .progress = c->set->progress, .held = true };
 	int err = c5_file_open(&f, part, C5_READ, NULL);
-	if (err == C5_OK && (err = c5_schema_read(&schema, "container.yml", c5_schema_text())) == C5_OK) err = c5_check(f, schema, &set, keep_first, &first, &sum);
-	if (err == C5_OK && sum.errors) err = c5_fail(C5_EINPUT, "%s: not compacted, the copy has errors: %s; see `cyto5 check %s`", c->from->path, first.text, c->from->path);
+	if (err == C5_OK && (err = c5_schema_read(&schema, "container.yml", c5_schema_text())) == C5_OK)
+		err = c5_check(f, schema, &set, keep_first, &first, &sum);
+	if (err == C5_OK && sum.errors)
+		err = c5_fail(C5_EINPUT, "%s: not compacted, the copy has errors: %s; see `cyto5 check %s`", c->from->path, first.text, c->from->path);
 	if (err == C5_OK && sum.objects != c->objects)
-		err = c5_fail(C5_EFAIL, "%s: not compacted, the copy has %llu objects, expected %llu", c->from->path, (unsigned long long)sum.objects, (unsigned long long)c->objects);
+		err = c5_fail(C5_EFAIL, "%s: not compacted, the copy has %llu objects, expected %llu", c->from->path, (unsigned long long)sum.objects,
+			(unsigned long long)c->objects);
 	c5_schema_free(schema);
 	c5_file_close(f);
 	return err;
@@ -374,7 +382,8 @@ static int put_in_place(compaction *c, const char *part)
 	f->overlay = NULL;
 	if (err == C5_OK) err = closed;
 	if (err < 0) return err;
-	if (stat(f->path, &st) == 0 && chmod(part, st.st_mode & 07777) < 0) return c5_fail(C5_EIO, "%s: cannot be given the permissions of %s: %s", part, f->path, strerror(errno));
+	if (stat(f->path, &st) == 0 && chmod(part, st.st_mode & 07777) < 0)
+		return c5_fail(C5_EIO, "%s: cannot be given the permissions of %s: %s", part, f->path, strerror(errno));
 	int fd = open(part, O_RDONLY | O_CLOEXEC);
 	if (fd < 0 || fsync(fd) < 0) err = c5_fail(C5_EIO, "%s: cannot be synced: %s", part, strerror(errno));
 	if (fd >= 0) close(fd);

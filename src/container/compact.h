@@ -5,7 +5,8 @@
 #include "container/file.h"
 
 typedef struct c5_compact_settings { bool dry_run, progress; } c5_compact_settings;
-typedef struct c5_compact_summary { uint64_t before, after, dropped, dropped_bytes; } c5_compact_summary; /* bytes of the file; revisions dropped, and their packed bytes */
+/* bytes of the file; revisions dropped, and their packed bytes */
+typedef struct c5_compact_summary { uint64_t before, after, dropped, dropped_bytes; } c5_compact_summary;
 
 /* Called for each revision that goes. */
 typedef void c5_compact_report(void *to, const char *path, uint64_t packed_bytes);

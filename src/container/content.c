@@ -74,7 +74,10 @@ int c5_content_open(c5_content **out, c5_file *f, const char *path)
 	c->slice = c->element = o.element;
 	for (int i = 1; i < o.rank; i++) c->slice *= o.dims[i]; /* look found that the product of all fits; unless the first is 0 */
 	if (o.raw == 0) c->total = 0;
-	if (c->total && c->slice > SLICE_MAX) { err = c5_fail(C5_EINPUT, "%s:%s: a slice of %llu bytes", f->path, path, (unsigned long long)c->slice); goto done; }
+	if (c->total && c->slice > SLICE_MAX) {
+		err = c5_fail(C5_EINPUT, "%s:%s: a slice of %llu bytes", f->path, path, (unsigned long long)c->slice);
+		goto done;
+	}
 	c->per_block = c->total && c->slice < BLOCK ? BLOCK / c->slice : 1;
 	if (c->total && c->per_block > c->total) c->per_block = c->total;
 	if (c->total) err = c5_alloc_aligned(&c->block, c->per_block, c->slice);

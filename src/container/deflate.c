@@ -85,7 +85,8 @@ size_t c5_deflate(c5_deflater *d, const void *bytes, size_t n, size_t plane, voi
 		stored += plane;
 	}
 	if (stored == 0) return libdeflate_zlib_compress(d->pack, from, n, out, bound);
-	size_t made = libdeflate_deflate_compress(d->pack, from + stored, n - stored, to, bound - (size_t)(to - start) - 4); /* ends the stream, also when nothing is left */
+	/* ends the stream, also when nothing is left */
+	size_t made = libdeflate_deflate_compress(d->pack, from + stored, n - stored, to, bound - (size_t)(to - start) - 4);
 	if (!made) return 0;
 	to += made;
 	return (size_t)(put_frame(start, to, from, n) - start);

@@ -230,12 +230,14 @@ static bool same_shape(differ *d, const char *path, const c5_object *x, const c5
 	}
 	for (int i = 0; i < x->rank; i++)
 		if (x->dims[i] != y->dims[i]) {
-			tell(d, path, "has %llu entries along dimension %d in the first, %llu in the second", (unsigned long long)x->dims[i], i, (unsigned long long)y->dims[i]);
+			tell(d, path, "has %llu entries along dimension %d in the first, %llu in the second", (unsigned long long)x->dims[i], i,
+				(unsigned long long)y->dims[i]);
 			return false;
 		}
 	bool same = x->n_columns == y->n_columns && x->element == y->element;
 	for (size_t i = 0; same && i < x->n_columns; i++)
-		same = strcmp(x->columns[i].name, y->columns[i].name) == 0 && x->columns[i].dtype == y->columns[i].dtype && x->columns[i].text == y->columns[i].text;
+		same = strcmp(x->columns[i].name, y->columns[i].name) == 0 && x->columns[i].dtype == y->columns[i].dtype &&
+			x->columns[i].text == y->columns[i].text;
 	if (!same) tell(d, path, "has other columns, or columns of other types");
 	return same;
 }

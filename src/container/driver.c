@@ -160,7 +160,8 @@ hid_t c5_driver_fapl(c5_overlay *ov)
 	if (driver < 0 && (driver = H5FDregister(&driver_class)) < 0) return H5I_INVALID_HID;
 	hid_t fapl = H5Pcreate(H5P_FILE_ACCESS);
 	if (fapl < 0) return fapl;
-	if (H5Pset_driver(fapl, driver, &info) < 0 || H5Pset_libver_bounds(fapl, H5F_LIBVER_V110, H5F_LIBVER_V110) < 0 || H5Pset_fclose_degree(fapl, H5F_CLOSE_STRONG) < 0) {
+	if (H5Pset_driver(fapl, driver, &info) < 0 || H5Pset_libver_bounds(fapl, H5F_LIBVER_V110, H5F_LIBVER_V110) < 0 ||
+	    H5Pset_fclose_degree(fapl, H5F_CLOSE_STRONG) < 0) {
 		H5Pclose(fapl);
 		return H5I_INVALID_HID;
 	}

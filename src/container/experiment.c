@@ -44,7 +44,10 @@ static int read_channel(c5_file *f, const char *group, const char *name, c5_chan
 	c->wavelength_nm = NAN;
 	if ((err = c5_array_open(&a, f, path)) < 0) goto done;
 	const c5_array_spec *s = c5_array_spec_of(a);
-	if (s->rank != 3 && s->rank != 4) { err = c5_fail(C5_ESCHEMA, "%s:%s: %d dimensions, expected (T, Y, X) or (T, Z, Y, X)", c5_file_path(f), path, s->rank); goto done; }
+	if (s->rank != 3 && s->rank != 4) {
+		err = c5_fail(C5_ESCHEMA, "%s:%s: %d dimensions, expected (T, Y, X) or (T, Z, Y, X)", c5_file_path(f), path, s->rank);
+		goto done;
+	}
 	c->dtype = s->dtype;
 	c->frames = s->dims[0];
 	c->planes = s->rank == 4 ? s->dims[1] : 0;
@@ -59,7 +62,10 @@ done:
 	return err;
 }
 
-static bool is_axis(const char *name) { return strcmp(name, "time") == 0 || strcmp(name, "z") == 0 || strcmp(name, "y") == 0 || strcmp(name, "x") == 0; }
+static bool is_axis(const char *name)
+{
+	return strcmp(name, "time") == 0 || strcmp(name, "z") == 0 || strcmp(name, "y") == 0 || strcmp(name, "x") == 0;
+}
 
 int c5_experiment_read(c5_file *f, const char *name, c5_experiment *e)
 {
@@ -137,8 +143,8 @@ int c5_experiment_unpack(c5_experiment *e, c5_buf *from)
 	if ((err = c5_buf_get_u64(from, &n)) < 0 || (err = c5_alloc(&e->channels, n, sizeof *e->channels)) < 0) return err;
 	while (e->n_channels < n) {
 		c5_channel *c = &e->channels[e->n_channels++]; /* counted first: a failure frees what it has */
-		if ((err = c5_buf_get_str(from, &c->name)) < 0 || (err = c5_buf_get_str(from, &c->modality)) < 0 || (err = c5_buf_get_f64(from, &c->wavelength_nm)) < 0 ||
-		    (err = c5_buf_get(from, v, sizeof v)) < 0)
+		if ((err = c5_buf_get_str(from, &c->name)) < 0 || (err = c5_buf_get_str(from, &c->modality)) < 0 ||
+		    (err = c5_buf_get_f64(from, &c->wavelength_nm)) < 0 || (err = c5_buf_get(from, v, sizeof v)) < 0)
 			return err;
 		c->dtype = (int)v[0], c->frames = v[1], c->planes = v[2], c->height = v[3], c->width = v[4];
 	}
@@ -150,7 +156,8 @@ int c5_experiment_channel(const c5_experiment *e, const char *name, const c5_cha
 	char all[400] = "";
 	for (size_t i = 0; i < e->n_channels; i++) {
 		const c5_channel *c = &e->channels[i];
-		bool wanted = name ? strcmp(c->name, name) == 0 : c->modality && (strcmp(c->modality, "phase") == 0 || strcmp(c->modality, "brightfield") == 0 || strcmp(c->modality, "dic") == 0);
+		bool wanted = name ? strcmp(c->name, name) == 0 : c->modality && (strcmp(c->modality, "phase") == 0 || strcmp(c->modality, "brightfield") == 0 ||
+			strcmp(c->modality, "dic") == 0);
 		if (wanted) {
 			*channel = c;
 			return C5_OK;
@@ -161,7 +168,8 @@ int c5_experiment_channel(const c5_experiment *e, const char *name, const c5_cha
 		*channel = &e->channels[0];
 		return C5_OK;
 	}
-	return name ? c5_fail(C5_ENOTFOUND, "%s: no channel '%s'; it has %s", e->name, name, all[0] ? all : "none") : c5_fail(C5_ENOTFOUND, "%s: no channels", e->name);
+	return name ? c5_fail(C5_ENOTFOUND, "%s: no channel '%s'; it has %s", e->name, name, all[0] ? all : "none") : c5_fail(C5_ENOTFOUND,
+		"%s: no channels", e->name);
 }
 
 int c5_revision_latest(c5_file *f, const char *experiment, const char *product, uint32_t *number)
@@ -183,7 +191,8 @@ int c5_revision_publish(c5_file *f, const char *experiment, const char *product,
 	int err = c5_link_set(f, path, c5_revision_name(number));
 	char *signal = NULL;
 	path[strlen(path) - strlen("/latest")] = '\0';
-	if (err == C5_OK && c5_attr_get_str(f, path, "signal", &signal) == C5_OK) err = c5_attr_set_str(f, path, "signal", "latest"); /* viewers plot the newest */
+	/* viewers plot the newest */
+	if (err == C5_OK && c5_attr_get_str(f, path, "signal", &signal) == C5_OK) err = c5_attr_set_str(f, path, "signal", "latest");
 	free(signal);
 	free(path);
 	return err;

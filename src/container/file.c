@@ -181,7 +181,10 @@ int c5_file_open(c5_file **out, const char *path, int mode, const char *purpose)
 	f->id = H5I_INVALID_HID;
 	if (!(f->path = c5_strdup(path))) { err = c5_fail(C5_ENOMEM, "out of memory"); goto fail; }
 	if (mode == C5_WRITE) {
-		if (access(path, F_OK) == 0 && access(path, W_OK) != 0) { err = c5_fail(C5_EIO, "%s: not writable: %s; copy it, or change its permissions", path, strerror(errno)); goto fail; }
+		if (access(path, F_OK) == 0 && access(path, W_OK) != 0) {
+			err = c5_fail(C5_EIO, "%s: not writable: %s; copy it, or change its permissions", path, strerror(errno));
+			goto fail;
+		}
 		if (access(path, F_OK) != 0) { err = c5_fail(C5_ENOTFOUND, "%s: no such container", path); goto fail; }
 		if ((err = c5_lock_take(&f->lock, path, purpose)) < 0) goto fail;
 	}

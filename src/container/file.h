@@ -23,7 +23,8 @@ typedef struct c5_file c5_file;
 /* Makes a new container: written beside and renamed, so that it appears whole. C5_EIO when the name is taken. */
 int c5_file_create(const char *path, const char *title);
 /* C5_READ never waits; what it shows is the last commit. Without a purpose it holds a writer up for a moment, as h5py does; with one it belongs to
- * the writer's own ranks and does not. C5_WRITE takes the lock (C5_EBUSY names the holder; `purpose` is told to others), replays a journal, cuts off an unfinished transaction. C5_ESCHEMA for foreign files and newer major versions. */
+ * the writer's own ranks and does not. C5_WRITE takes the lock (C5_EBUSY names the holder; `purpose` is told to others), replays a journal, cuts off
+ * an unfinished transaction. C5_ESCHEMA for foreign files and newer major versions. */
 int c5_file_open(c5_file **out, const char *path, int mode, const char *purpose);
 /* All handles into the file (arrays) are dead afterwards and must be opened anew. more: the run goes on, keep readers' slack. */
 int c5_file_commit(c5_file *f, bool more);

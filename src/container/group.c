@@ -110,7 +110,8 @@ void c5_names_free(char **names, size_t n)
 
 int c5_link_set(c5_file *f, const char *path, const char *target)
 {
-	if (H5Lexists(f->id, path, H5P_DEFAULT) > 0 && H5Ldelete(f->id, path, H5P_DEFAULT) < 0) return c5_h5_fail(C5_EIO, "%s:%s: cannot be replaced", f->path, path);
+	if (H5Lexists(f->id, path, H5P_DEFAULT) > 0 && H5Ldelete(f->id, path, H5P_DEFAULT) < 0)
+		return c5_h5_fail(C5_EIO, "%s:%s: cannot be replaced", f->path, path);
 	if (H5Lcreate_soft(target, f->id, path, H5P_DEFAULT, H5P_DEFAULT) < 0) return c5_h5_fail(C5_EIO, "%s:%s: cannot be made", f->path, path);
 	return C5_OK;
 }

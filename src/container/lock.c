@@ -36,7 +36,8 @@ int c5_lock_take(c5_lock **out, const char *container, const char *purpose)
 		struct stat mine, there;
 		lock->fd = open(lock->path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
 		if (lock->fd < 0) {
-			err = c5_fail(C5_EIO, errno == ENOENT ? "%s: its folder is not there: %s; make it first" : "%s: its lock cannot be made beside it: %s", container, strerror(errno));
+			err = c5_fail(C5_EIO, errno == ENOENT ? "%s: its folder is not there: %s; make it first" : "%s: its lock cannot be made beside it: %s", container,
+				strerror(errno));
 			goto fail;
 		}
 		if (flock(lock->fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK) { err = refuse(container, lock->fd); goto fail; }

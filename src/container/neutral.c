@@ -6,8 +6,10 @@
 
 static const struct { const char *path, *name; } attrs[] = {
 	{ "/", "uuid" }, { "/", "created" },
-	{ "/runs/r*", "hosts" }, { "/runs/r*", "user" }, { "/runs/r*", "devices" }, { "/runs/r*", "slurm_job" }, { "/runs/r*", "start" }, { "/runs/r*", "end" },
-	{ "/runs/r*", "date" }, { "/runs/r*", "ranks" }, { "/runs/r*", "threads" }, { "/runs/r*", "restarts" }, { "/runs/r*", "software" }, { "/runs/r*", "version" },
+	{ "/runs/r*", "hosts" }, { "/runs/r*", "user" }, { "/runs/r*", "devices" }, { "/runs/r*", "slurm_job" }, { "/runs/r*", "start" },
+		{ "/runs/r*", "end" },
+	{ "/runs/r*", "date" }, { "/runs/r*", "ranks" }, { "/runs/r*", "threads" }, { "/runs/r*", "restarts" }, { "/runs/r*", "software" },
+		{ "/runs/r*", "version" },
 	{ "/experiments/*/sources/*", "folder" }, { "/models/*/r*", "source" },
 	{ "*", "DIMENSION_LIST" }, { "*", "REFERENCE_LIST" }, /* addresses in the file */
 };

@@ -199,7 +199,8 @@ static int read_numbers(c5_buf *b, hid_t a, hid_t type, hssize_t n)
 	char text[C5_REAL_TEXT];
 	int err = c5_alloc(&v.any, (size_t)n, 8);
 	if (err < 0) return err;
-	if (H5Aread(a, !whole ? H5T_NATIVE_DOUBLE : is_signed ? H5T_NATIVE_INT64 : H5T_NATIVE_UINT64, v.any) < 0) err = c5_h5_fail(C5_EINPUT, "cannot be read");
+	if (H5Aread(a, !whole ? H5T_NATIVE_DOUBLE : is_signed ? H5T_NATIVE_INT64 : H5T_NATIVE_UINT64, v.any) < 0)
+		err = c5_h5_fail(C5_EINPUT, "cannot be read");
 	for (hssize_t i = 0; err == C5_OK && i < n; i++) {
 		if (i) c5_text_add(b, ", ");
 		if (!whole) c5_text_add(b, c5_text_real(text, v.real[i]));
@@ -225,7 +226,8 @@ int c5_attr_look(c5_file *f, const char *path, const char *name, const char **ki
 	bool list = H5Sget_simple_extent_type(space) != H5S_SCALAR;
 	H5T_class_t class = H5Tget_class(type);
 	if (class == H5T_STRING) *kind = list ? "texts" : "text", err = read_strings(&b, a, type, space, n);
-	else if (class == H5T_INTEGER || (class == H5T_FLOAT && H5Tget_size(type) <= 8)) *kind = class == H5T_FLOAT ? (list ? "real[]" : "real") : list ? "whole[]" : "whole", err = read_numbers(&b, a, type, n);
+	else if (class == H5T_INTEGER || (class == H5T_FLOAT && H5Tget_size(type) <= 8))
+		*kind = class == H5T_FLOAT ? (list ? "real[]" : "real") : list ? "whole[]" : "whole", err = read_numbers(&b, a, type, n);
 	else c5_text_addf(&b, "(HDF5 class %d, %lld values)", (int)class, (long long)n);
 	if (err < 0) err = c5_fail_in(err, "%s:%s: attribute %s", f->path, path, name);
 done:

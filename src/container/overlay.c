@@ -40,7 +40,8 @@ typedef struct record { char magic[8]; uint64_t end, stored_end, old_stored, n_p
 typedef struct entry { uint64_t at; uint64_t size; } entry;
 
 const char *const c5_crash_points[] = {
-	"commit-begin", "grow-noted", "grow-written", "data-synced", "journal-part", "journal-written", "journal-synced", "apply-begin", "apply-part", "apply-written", "apply-synced",
+	"commit-begin", "grow-noted", "grow-written", "data-synced", "journal-part", "journal-written", "journal-synced", "apply-begin", "apply-part",
+		"apply-written", "apply-synced",
 	"note-written", "commit-end", "close-begin", "close-superblock", "close-cut", "close-end", "replay-begin", "replay-written", "replay-end", NULL
 };
 
@@ -180,7 +181,9 @@ int c5_overlay_read(c5_overlay *ov, uint64_t at, void *data, size_t n)
 
 int c5_overlay_write_data(c5_overlay *ov, uint64_t at, const void *data, size_t n)
 {
-	if (at < ov->base_end) return c5_fail(C5_EFAIL, "%s: data for byte %llu, below the committed end %llu", ov->path, (unsigned long long)at, (unsigned long long)ov->base_end);
+	if (at < ov->base_end)
+		return c5_fail(C5_EFAIL, "%s: data for byte %llu, below the committed end %llu", ov->path, (unsigned long long)at,
+			(unsigned long long)ov->base_end);
 	return full_write(ov->fd, at, data, n) < 0 ? os_error(ov, "write") : C5_OK;
 }
 
@@ -348,8 +351,8 @@ static size_t readers_of(const struct stat *st, long pids[MAX_READERS])
 	size_t n = 0;
 	FILE *f = fopen("/proc/locks", "re");
 	while (f && n < MAX_READERS && fgets(line, sizeof line, f))
-		if (sscanf(line, "%*d: FLOCK ADVISORY %15s %ld %*x:%*x:%lu", access, &pids[n], &inode) == 3 && inode == (unsigned long)st->st_ino && pids[n] != getpid() &&
-		    strcmp(access, "READ") == 0)
+		if (sscanf(line, "%*d: FLOCK ADVISORY %15s %ld %*x:%*x:%lu", access, &pids[n], &inode) == 3 && inode == (unsigned long)st->st_ino &&
+		    pids[n] != getpid() && strcmp(access, "READ") == 0)
 			n++;
 	if (f) fclose(f);
 	return n;
@@ -416,7 +419,8 @@ static int journal_apply(c5_overlay *ov, const uint8_t *data, const record *r, a
 		if ((size_t)(stop - p) < sizeof e) return c5_fail(C5_EFAIL, "%s: the journal's pages run past its end", ov->journal);
 		memcpy(&e, p, sizeof e);
 		p += sizeof e;
-		if (e.size > C5_PAGE || e.at % C5_PAGE || (size_t)(stop - p) < e.size) return c5_fail(C5_EFAIL, "%s: the journal's pages run past its end", ov->journal);
+		if (e.size > C5_PAGE || e.at % C5_PAGE || (size_t)(stop - p) < e.size)
+			return c5_fail(C5_EFAIL, "%s: the journal's pages run past its end", ov->journal);
 		int err = apply(ov, e.at, p, e.size);
 		if (err < 0) return err;
 		p += e.size;
@@ -481,7 +485,8 @@ static int adopt_file(c5_overlay *ov)
 	if (fstat(ov->fd, &st) < 0) return os_error(ov, "look at");
 	ov->opened = st.st_mtim;
 	if (!S_ISREG(st.st_mode)) return c5_fail(C5_EINPUT, "%s: not a file, a container was expected", ov->path);
-	if (st.st_size < C5_SUPERBLOCK_SIZE) return c5_fail(C5_EINPUT, "%s: %lld bytes, too short for a container: not an HDF5 file, or an empty one", ov->path, (long long)st.st_size);
+	if (st.st_size < C5_SUPERBLOCK_SIZE)
+		return c5_fail(C5_EINPUT, "%s: %lld bytes, too short for a container: not an HDF5 file, or an empty one", ov->path, (long long)st.st_size);
 	if (ov->jfd >= 0 && (err = journal_replay(ov)) < 0) return err;
 	uint64_t journal_end = ov->base_end;
 	ov->base_end = C5_PAGE; /* so that page 0 is read through the overlay */
@@ -496,7 +501,8 @@ static int adopt_file(c5_overlay *ov)
 		return c5_fail(C5_EINPUT, "%s: truncated: %lld bytes, %llu expected; get a whole copy", ov->path, (long long)st.st_size, (unsigned long long)end);
 	ov->base_end = ov->end = end;
 	for (size_t i = 0; i < ov->cap; i++) /* pages replayed in memory reach to the true end */
-		if (ov->table[i].bytes && ov->table[i].number * C5_PAGE + ov->table[i].used > end) ov->table[i].used = (uint32_t)(end - ov->table[i].number * C5_PAGE);
+		if (ov->table[i].bytes && ov->table[i].number * C5_PAGE + ov->table[i].used > end)
+			ov->table[i].used = (uint32_t)(end - ov->table[i].number * C5_PAGE);
 	return ov->writable ? patch_superblock(ov, end) : C5_OK;
 }
 
@@ -513,8 +519,8 @@ int c5_overlay_open(c5_overlay **out, const char *path, bool writable, bool crea
 	if (!ov->path || !ov->journal) { err = c5_fail(C5_ENOMEM, "out of memory"); goto fail; }
 	ov->fd = open(path, (writable ? O_RDWR : O_RDONLY) | O_CLOEXEC | (create ? O_CREAT | O_EXCL : 0), 0644);
 	if (ov->fd < 0) {
-		err = c5_fail(errno == ENOENT || errno == ENOTDIR ? C5_ENOTFOUND : errno == EISDIR ? C5_EINPUT : C5_EIO, "%s: cannot %s: %s%s", path, create ? "create" : writable ? "open for writing" : "open",
-			strerror(errno), create && errno == EEXIST ? "; take another name or remove it" : "");
+		err = c5_fail(errno == ENOENT || errno == ENOTDIR ? C5_ENOTFOUND : errno == EISDIR ? C5_EINPUT : C5_EIO, "%s: cannot %s: %s%s", path,
+			create ? "create" : writable ? "open for writing" : "open", strerror(errno), create && errno == EEXIST ? "; take another name or remove it" : "");
 		goto fail;
 	}
 	if ((err = journal_open(ov, false)) < 0) goto fail;
@@ -583,7 +589,8 @@ int c5_overlay_commit(c5_overlay *ov, uint64_t slack)
 	if (stat(ov->path, &there) < 0 || there.st_ino != st.st_ino || there.st_dev != st.st_dev)
 		return c5_fail(C5_EIO, "%s: was deleted or replaced while it was written; what this run made since is lost with it", ov->path);
 	c5_crash_point("commit-begin");
-	/* A first commit of a new file has everything beyond base_end 0: its superblock must be the last thing to appear, so it goes through the journal as well. */
+	/* A first commit of a new file has everything beyond base_end 0: its superblock must be the last thing to appear, so it goes through the journal as
+	 * well. */
 	bool first = ov->base_end == 0;
 	if (first) {
 		uint8_t block[C5_SUPERBLOCK_SIZE] = { 0 };
@@ -644,7 +651,8 @@ int c5_overlay_close(c5_overlay *ov)
 		if (err == C5_OK && ov->stored_end != ov->base_end) err = c5_overlay_commit(ov, 0);
 		c5_crash_point("close-superblock");
 		struct stat st;
-		if (err == C5_OK && fstat(ov->fd, &st) == 0 && (uint64_t)st.st_size != ov->base_end && ftruncate(ov->fd, (off_t)ov->base_end) < 0) err = os_error(ov, "cut");
+		if (err == C5_OK && fstat(ov->fd, &st) == 0 && (uint64_t)st.st_size != ov->base_end && ftruncate(ov->fd, (off_t)ov->base_end) < 0)
+			err = os_error(ov, "cut");
 		c5_crash_point("close-cut");
 		if (err == C5_OK && ov->jfd >= 0) unlink(ov->journal);
 		c5_crash_point("close-end");
@@ -670,7 +678,8 @@ int c5_overlay_inspect(const char *path, int *state)
 		err = journal_load(jfd, &data, &r);
 		*state = data ? 1 : 2;
 		free(data);
-	} else if (fstat(fd, &st) == 0 && full_read(fd, 0, block, sizeof block) == 0 && c5_superblock_end(block, &end) == C5_OK && (uint64_t)st.st_size > end) *state = 2;
+	} else if (fstat(fd, &st) == 0 && full_read(fd, 0, block, sizeof block) == 0 && c5_superblock_end(block, &end) == C5_OK &&
+	    (uint64_t)st.st_size > end) *state = 2;
 done:
 	if (fd >= 0) close(fd);
 	if (jfd >= 0) close(jfd);

@@ -13,7 +13,8 @@
 /* A chunk of a table whose rows come one by one: in memory until all have come, or the next commit. bytes NULL: not in memory. */
 typedef struct rows { uint8_t *bytes; uint64_t come; } rows;
 
-typedef struct declared { c5_array_spec spec; c5_array *open; uint64_t used; rows *rows; bool made, old; } declared; /* old: it was there before this run, or part of it */
+/* old: it was there before this run, or part of it */
+typedef struct declared { c5_array_spec spec; c5_array *open; uint64_t used; rows *rows; bool made, old; } declared;
 
 struct c5_owner {
 	c5_file *file;
@@ -191,7 +192,8 @@ int c5_owner_row(c5_owner *o, uint32_t id, uint64_t row, const void *bytes, size
 	int err = want(o, id, &d);
 	if (err < 0) return err;
 	const c5_array_spec *s = &d->spec;
-	if (size != s->row_size || row >= s->dims[0]) return c5_fail(C5_EFAIL, "%s: row %llu of %zu bytes does not fit", s->path, (unsigned long long)row, size);
+	if (size != s->row_size || row >= s->dims[0])
+		return c5_fail(C5_EFAIL, "%s: row %llu of %zu bytes does not fit", s->path, (unsigned long long)row, size);
 	uint64_t k = row / s->chunk[0], in = row % s->chunk[0], full = s->dims[0] - k * s->chunk[0];
 	if ((err = want_rows(o, d, k, &r)) < 0) return err;
 	memcpy(r->bytes + in * size, bytes, size);

@@ -86,7 +86,8 @@ static int write_record(c5_file *f, const c5_run_info *r)
 	for (size_t i = 0; i < N_NUMBERS; i++)
 		if ((err = c5_attr_set_i64(f, path, numbers[i].name, *number_at(r, i))) < 0) return err;
 	if ((err = c5_attr_set_str(f, path, "NX_class", "NXprocess")) < 0 || (err = c5_attr_set_str(f, path, "program", "cyto5")) < 0 ||
-	    (err = c5_attr_set_str(f, path, "version", r->software ? r->software : "")) < 0 || (err = c5_attr_set_str(f, path, "date", r->start ? r->start : "")) < 0)
+	    (err = c5_attr_set_str(f, path, "version", r->software ? r->software : "")) < 0 ||
+	    (err = c5_attr_set_str(f, path, "date", r->start ? r->start : "")) < 0)
 		return err;
 	return c5_attr_set_i64(f, path, "sequence_index", r->number);
 }

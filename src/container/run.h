@@ -44,8 +44,8 @@ int c5_run_read(c5_file *f, uint32_t number, c5_run_info *r);
 int c5_run_unfinished(c5_file *f, uint32_t *number);
 int c5_run_last(c5_file *f, uint32_t *number); /* 0: none yet */
 
-/* A search lets go of the container between its commits, so that others may write meanwhile. Its run holds a lock of its own: that of container/lock.h
- * for this path, FILE.rNNNNNN. Caller frees. */
+/* A search lets go of the container between its commits, so that others may write meanwhile. Its run holds a lock of its own: that of
+ * container/lock.h for this path, FILE.rNNNNNN. Caller frees. */
 #define C5_RUN_SEARCH "search" /* its command */
 char *c5_run_lock_path(const char *container, uint32_t number);
 /* Whether some process holds that lock. */

@@ -68,8 +68,8 @@ static int read_fields(c5_schema_field **out, size_t *n, const c5_yaml_node *rul
 		const c5_yaml_node *said = map->items[*n];
 		f->name = map->keys[*n]->text;
 		if ((err = check_keys(said, known)) < 0 || (err = take_list(f->types, sizeof f->types / sizeof *f->types, said, type_key)) < 0 ||
-		    (err = take_flag(&f->required, said, "required")) < 0 || (err = take_text(&f->unit, said, "unit")) < 0 || (err = take_text(&f->doc, said, "doc")) < 0 ||
-		    (err = take_text(&f->value, said, "value")) < 0)
+		    (err = take_flag(&f->required, said, "required")) < 0 || (err = take_text(&f->unit, said, "unit")) < 0 ||
+		    (err = take_text(&f->doc, said, "doc")) < 0 || (err = take_text(&f->value, said, "value")) < 0)
 			return err;
 		if (!f->types[0] || !f->doc) return c5_yaml_fail(C5_ESCHEMA, said, "%s: %s and doc are expected", f->name, type_key);
 	}
@@ -95,7 +95,8 @@ static int read_rule(c5_rule *r, const c5_yaml_node *map)
 	const char *kind;
 	int err;
 	if ((err = check_keys(map, known)) < 0 || (err = take_text(&r->path, map, "path")) < 0 || (err = take_text(&kind, map, "kind")) < 0 ||
-	    (err = take_text(&r->doc, map, "doc")) < 0 || (err = take_text(&r->target, map, "target")) < 0 || (err = take_flag(&r->required, map, "required")) < 0)
+	    (err = take_text(&r->doc, map, "doc")) < 0 || (err = take_text(&r->target, map, "target")) < 0 ||
+	    (err = take_flag(&r->required, map, "required")) < 0)
 		return err;
 	if (!r->path || r->path[0] != '/' || !kind || !r->doc) return c5_yaml_fail(C5_ESCHEMA, map, "path, kind and doc are expected");
 	for (int k = C5_KIND_GROUP; k < C5_KIND_OTHER; k++)
@@ -118,7 +119,8 @@ int c5_schema_read(c5_schema **out, const char *name, const char *text)
 	if (err < 0) return err;
 	if ((err = c5_yaml_parse(&s->doc, name, text, strlen(text))) < 0) goto done;
 	const c5_yaml_node *root = c5_yaml_root(s->doc), *objects = c5_yaml_get(root, "objects");
-	if ((err = check_keys(root, known)) < 0 || (err = take_text(&format, root, "format")) < 0 || (err = take_text(&s->version, root, "version")) < 0) goto done;
+	if ((err = check_keys(root, known)) < 0 || (err = take_text(&format, root, "format")) < 0 || (err = take_text(&s->version, root, "version")) < 0)
+		goto done;
 	if (!format || strcmp(format, "cyto5") != 0 || !s->version || !objects || objects->kind != C5_YAML_LIST) {
 		err = c5_fail(C5_ESCHEMA, "%s: no schema of a cyto5 container (format, version and objects expected)", name);
 		goto done;

@@ -134,10 +134,10 @@ int c5_spec_unpack(c5_array_spec *s, c5_buf *from)
 	uint64_t n, row, growing;
 	int err;
 	memset(s, 0, sizeof *s);
-	if ((err = c5_buf_get_str(from, &s->path)) < 0 || (err = c5_buf_get(from, &s->rank, sizeof s->rank)) < 0 || (err = c5_buf_get(from, s->dims, sizeof s->dims)) < 0 ||
-	    (err = c5_buf_get(from, s->chunk, sizeof s->chunk)) < 0 || (err = c5_buf_get(from, &s->dtype, sizeof s->dtype)) < 0 ||
-	    (err = c5_buf_get(from, s->axes, sizeof s->axes)) < 0 || (err = c5_buf_get_u64(from, &row)) < 0 || (err = c5_buf_get_u64(from, &growing)) < 0 ||
-	    (err = c5_buf_get_u64(from, &n)) < 0)
+	if ((err = c5_buf_get_str(from, &s->path)) < 0 || (err = c5_buf_get(from, &s->rank, sizeof s->rank)) < 0 ||
+	    (err = c5_buf_get(from, s->dims, sizeof s->dims)) < 0 || (err = c5_buf_get(from, s->chunk, sizeof s->chunk)) < 0 ||
+	    (err = c5_buf_get(from, &s->dtype, sizeof s->dtype)) < 0 || (err = c5_buf_get(from, s->axes, sizeof s->axes)) < 0 ||
+	    (err = c5_buf_get_u64(from, &row)) < 0 || (err = c5_buf_get_u64(from, &growing)) < 0 || (err = c5_buf_get_u64(from, &n)) < 0)
 		return err;
 	s->row_size = row;
 	s->growing = growing != 0;
@@ -150,8 +150,8 @@ int c5_spec_unpack(c5_array_spec *s, c5_buf *from)
 		char *name = NULL, *text = NULL;
 		double number;
 		bool is_number;
-		if ((err = c5_buf_get_str(from, &name)) == C5_OK && (err = c5_buf_get_str(from, &text)) == C5_OK && (err = c5_buf_get_f64(from, &number)) == C5_OK &&
-		    (err = c5_buf_get(from, &is_number, sizeof is_number)) == C5_OK)
+		if ((err = c5_buf_get_str(from, &name)) == C5_OK && (err = c5_buf_get_str(from, &text)) == C5_OK &&
+		    (err = c5_buf_get_f64(from, &number)) == C5_OK && (err = c5_buf_get(from, &is_number, sizeof is_number)) == C5_OK)
 			err = add_attr(s, name, text, number, is_number);
 		free(name);
 		free(text);

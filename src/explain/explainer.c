@@ -50,7 +50,8 @@ static int open_looker(looker *l, c5_device *device, const c5_member *m, size_t 
 	if ((err = c5_explainer_layer(&l->layer, m, layer)) < 0) return err;
 	const c5_layer *at = &l->model->layers[l->layer];
 	l->channels = (size_t)at->shape[0], l->height = (size_t)at->shape[1], l->width = (size_t)at->shape[2];
-	const c5_net_how how = { .batch = (int)batch, .training = true, .precision = precision, .freeze_upto = l->model->n_layers, .tap = &l->layer, .n_tap = 1 };
+	const c5_net_how how = { .batch = (int)batch, .training = true, .precision = precision, .freeze_upto = l->model->n_layers, .tap = &l->layer,
+		.n_tap = 1 };
 	return c5_net_make(&l->net, device, l->model, m->weights, &how);
 }
 
@@ -68,7 +69,8 @@ static int open_lookers(c5_explainer *e, c5_device *device, const char *layer, i
 {
 	for (;;) {
 		int err = C5_OK;
-		for (size_t k = 0; k < e->n && err == C5_OK; k++) err = open_looker(&e->lookers[k], device, c5_scorer_member(e->scorer, k), e->batch, layer, precision);
+		for (size_t k = 0; k < e->n && err == C5_OK; k++)
+			err = open_looker(&e->lookers[k], device, c5_scorer_member(e->scorer, k), e->batch, layer, precision);
 		if (err != C5_ENOMEM || e->batch < 2) return err;
 		c5_log(C5_LOG_WARN, "%s: not enough memory for batches of %zu, trying %zu", c5_device_name(device), e->batch, e->batch / 2);
 		close_lookers(e);
@@ -102,9 +104,12 @@ int c5_explainer_open(c5_explainer **out, c5_device *device, c5_scorer *scorer, 
 	size_t plane = (size_t)e->height * (size_t)e->width;
 	if (plane > coarse) coarse = plane;
 	if ((size_t)e->height > rows) rows = (size_t)e->height;
-	if ((err = c5_alloc(&e->inputs, e->batch * e->input_most, sizeof *e->inputs)) < 0 || (err = c5_alloc(&e->split, e->batch * e->input_most, sizeof *e->split)) < 0 ||
-	    (err = c5_alloc(&e->activation, e->batch * most, sizeof *e->activation)) < 0 || (err = c5_alloc(&e->gradient, e->batch * most, sizeof *e->gradient)) < 0 ||
-	    (err = c5_alloc(&e->seed, e->batch * e->classes, sizeof *e->seed)) < 0 || (err = c5_alloc(&e->answers, e->batch * e->classes, sizeof *e->answers)) < 0 ||
+	if ((err = c5_alloc(&e->inputs, e->batch * e->input_most, sizeof *e->inputs)) < 0 ||
+	    (err = c5_alloc(&e->split, e->batch * e->input_most, sizeof *e->split)) < 0 ||
+	    (err = c5_alloc(&e->activation, e->batch * most, sizeof *e->activation)) < 0 ||
+	    (err = c5_alloc(&e->gradient, e->batch * most, sizeof *e->gradient)) < 0 ||
+	    (err = c5_alloc(&e->seed, e->batch * e->classes, sizeof *e->seed)) < 0 ||
+	    (err = c5_alloc(&e->answers, e->batch * e->classes, sizeof *e->answers)) < 0 ||
 	    (err = c5_alloc(&e->probs, e->batch * e->classes, sizeof *e->probs)) < 0 || (err = c5_alloc(&e->coarse, coarse, sizeof *e->coarse)) < 0 ||
 	    (err = c5_alloc(&e->rows, rows * (size_t)e->width, sizeof *e->rows)) < 0 || (err = c5_alloc(&e->member_map, plane, sizeof *e->member_map)) < 0)
 		goto done;
@@ -144,7 +149,8 @@ static int all_answers(c5_explainer *e, const void *pixels, size_t n, int *of, f
 	int err = C5_OK;
 	memset(prob, 0, n * e->classes * sizeof *prob);
 	for (size_t k = 0; err == C5_OK && k < e->n; k++) {
-		if ((err = c5_scorer_prepare(e->scorer, k, pixels, n, e->inputs)) < 0 || (err = c5_scorer_answer(e->scorer, k, e->inputs, n, e->answers)) < 0) break;
+		if ((err = c5_scorer_prepare(e->scorer, k, pixels, n, e->inputs)) < 0 || (err = c5_scorer_answer(e->scorer, k, e->inputs, n, e->answers)) < 0)
+			break;
 		for (size_t i = 0; i < n * e->classes; i++) prob[i] += e->answers[i] / (float)e->n;
 	}
 	for (size_t i = 0; err == C5_OK && i < n; i++) {
@@ -173,8 +179,9 @@ static int look(c5_explainer *e, size_t k, const void *pixels, size_t n, const i
 {
 	looker *l = &e->lookers[k];
 	int err = c5_scorer_prepare(e->scorer, k, pixels, n, e->inputs);
-	if (err < 0 || (err = c5_member_input(c5_scorer_member(e->scorer, k), l->net, e->inputs, n, e->split)) < 0 || (err = c5_net_forward(l->net, 0, 0)) < 0 ||
-	    (err = c5_net_read(l->net, l->layer, false, e->activation, (int)n)) < 0 || (err = seed_classes(e, l, n, of)) < 0 || (err = c5_net_backward(l->net, NULL, NULL)) < 0)
+	if (err < 0 || (err = c5_member_input(c5_scorer_member(e->scorer, k), l->net, e->inputs, n, e->split)) < 0 ||
+	    (err = c5_net_forward(l->net, 0, 0)) < 0 || (err = c5_net_read(l->net, l->layer, false, e->activation, (int)n)) < 0 ||
+	    (err = seed_classes(e, l, n, of)) < 0 || (err = c5_net_backward(l->net, NULL, NULL)) < 0)
 		return err;
 	return c5_net_read(l->net, l->layer, true, e->gradient, (int)n);
 }
@@ -205,8 +212,8 @@ int c5_explainer_maps(c5_explainer *e, const void *pixels, size_t n, int *of, fl
 
 /* ---- curves ---- */
 
-/* Mean over members of the probability of class `of` of the crops in which pixels of rank below upto[i] are kept (or, deleting, not). Every member's own
- * preparation decides what it sees, so pixels are blotted out in its prepared crop, by the order's map resized to it. */
+/* Mean over members of the probability of class `of` of the crops in which pixels of rank below upto[i] are kept (or, deleting, not). Every member's
+ * own preparation decides what it sees, so pixels are blotted out in its prepared crop, by the order's map resized to it. */
 static int curve(c5_explainer *e, const void *pixels, int of, const float *map, bool insertion, double points[C5_EXPLAIN_STEPS + 1])
 {
 	int err = C5_OK;
@@ -215,7 +222,8 @@ static int curve(c5_explainer *e, const void *pixels, int of, const float *map, 
 		const c5_prepare *p = &c5_scorer_member(e->scorer, k)->prepare;
 		size_t plane = (size_t)p->height * (size_t)p->width, count = plane * (size_t)p->channels, *order = NULL;
 		float *whole = NULL, *here = NULL;
-		if ((err = c5_alloc(&order, plane, sizeof *order)) < 0 || (err = c5_alloc(&whole, count, sizeof *whole)) < 0 || (err = c5_alloc(&here, plane, sizeof *here)) < 0) goto next;
+		if ((err = c5_alloc(&order, plane, sizeof *order)) < 0 || (err = c5_alloc(&whole, count, sizeof *whole)) < 0 ||
+		    (err = c5_alloc(&here, plane, sizeof *here)) < 0) goto next;
 		c5_resize(here, p->height, p->width, map, e->height, e->width, e->rows);
 		if ((err = c5_scorer_prepare(e->scorer, k, pixels, 1, whole)) < 0 || (err = c5_gradcam_order(order, here, plane)) < 0) goto next;
 		for (int first = 0; err == C5_OK && first <= C5_EXPLAIN_STEPS; first += (int)e->batch) {
@@ -251,7 +259,8 @@ static void random_map(c5_explainer *e, uint64_t seed, uint64_t item, uint64_t n
 	c5_resize(map, e->height, e->width, e->coarse, (int)l->height, (int)l->width, e->rows);
 }
 
-int c5_explainer_check(c5_explainer *e, const void *pixels, int of, const float *map, uint64_t seed, uint64_t item, int randoms, c5_explain_curves *out)
+int c5_explainer_check(c5_explainer *e, const void *pixels, int of, const float *map, uint64_t seed, uint64_t item, int randoms,
+	c5_explain_curves *out)
 {
 	double points[C5_EXPLAIN_STEPS + 1];
 	int err;

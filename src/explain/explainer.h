@@ -1,11 +1,11 @@
 /* explainer.h – maps of what models looked at in crops, and whether these maps can be believed.
  *
- * The networks, their weights and the preparation of crops are those of scoring (classify/scorer.h); dropout is off and batch norms use what they learnt,
- * in the pass that takes gradients too. An ensemble's map is the mean of its members'.
+ * The networks, their weights and the preparation of crops are those of scoring (classify/scorer.h); dropout is off and batch norms use what they
+ * learnt, in the pass that takes gradients too. An ensemble's map is the mean of its members'.
  *
  * A map is checked by taking crops apart (Petsiuk et al. 2018): deletion blots out pixels, the most important first, and a good map makes the
- * probability fall at once; insertion brings them back into an empty crop. An empty pixel has the mean of the crop's channel. Both are compared with maps
- * of random numbers, as coarse as the layer's, so that only the place of what is blotted out differs. */
+ * probability fall at once; insertion brings them back into an empty crop. An empty pixel has the mean of the crop's channel. Both are compared with
+ * maps of random numbers, as coarse as the layer's, so that only the place of what is blotted out differs. */
 #ifndef C5_EXPLAIN_EXPLAINER_H
 #define C5_EXPLAIN_EXPLAINER_H
 
@@ -38,6 +38,7 @@ typedef struct c5_explain_curves {
 	double random_deletion[C5_EXPLAIN_STEPS + 1], random_insertion[C5_EXPLAIN_STEPS + 1]; /* mean over the random ones */
 	double areas[4];            /* of the four, in this order */
 } c5_explain_curves;
-int c5_explainer_check(c5_explainer *e, const void *pixels, int of, const float *map, uint64_t seed, uint64_t item, int randoms, c5_explain_curves *out);
+int c5_explainer_check(c5_explainer *e, const void *pixels, int of, const float *map, uint64_t seed, uint64_t item, int randoms,
+	c5_explain_curves *out);
 
 #endif

@@ -7,11 +7,12 @@
 
 #include "nn/model.h"
 
-/* The layer that is looked at when none is named: the last with rows and columns (more than one pixel) that is no pooling, dropout or resizing. -1: none. */
+/* The layer that is looked at when none is named: the last with rows and columns (more than one pixel) that is no pooling, dropout or resizing. -1:
+ * none. */
 int c5_gradcam_layer(const c5_model *m);
 
-/* activation, gradient: (channels, height, width) of one crop. map: (height, width), from 0 to 1; *peak: what 1 stands for, 0 when nothing speaks for the
- * class (then the map is 0). */
+/* activation, gradient: (channels, height, width) of one crop. map: (height, width), from 0 to 1; *peak: what 1 stands for, 0 when nothing speaks for
+ * the class (then the map is 0). */
 void c5_gradcam_map(float *map, float *peak, const float *activation, const float *gradient, size_t channels, size_t height, size_t width);
 
 /* Pixels of a map (n), the most important first; equal ones in order of place. scratch-free. */

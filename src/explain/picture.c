@@ -63,7 +63,8 @@ static void fill(c5_picture *p, size_t y0, size_t x0, size_t h, size_t w, const 
 
 int c5_explain_sheet(c5_picture *out, const c5_explained *e, int wanted, size_t columns)
 {
-	size_t side = e->height > e->width ? e->height : e->width, zoom = wanted > 0 ? (size_t)wanted : side >= GOOD_SIDE ? 1 : GOOD_SIDE / side, plane = e->height * e->width;
+	size_t side = e->height > e->width ? e->height : e->width, zoom = wanted > 0 ? (size_t)wanted : side >= GOOD_SIDE ? 1 : GOOD_SIDE / side,
+		plane = e->height * e->width;
 	size_t wide = 2 * e->width * zoom + 3 * EDGE, high = e->height * zoom + 2 * EDGE;
 	float *grey = NULL, *sorted = NULL;
 	int err;
@@ -73,8 +74,10 @@ int c5_explain_sheet(c5_picture *out, const c5_explained *e, int wanted, size_t 
 	if (columns > e->n) columns = e->n;
 	out->width = GAP + columns * (wide + GAP);
 	out->height = GAP + (e->n + columns - 1) / columns * (high + GAP);
-	if (out->width > PICTURE_MAX || out->height > PICTURE_MAX) return c5_fail(C5_EUSAGE, "a sheet of %zu x %zu px is too large; draw fewer crops", out->height, out->width);
-	if ((err = c5_alloc(&out->rgb, out->height * out->width, 3)) < 0 || (err = c5_alloc(&grey, plane, sizeof *grey)) < 0 || (err = c5_alloc(&sorted, plane, sizeof *sorted)) < 0)
+	if (out->width > PICTURE_MAX || out->height > PICTURE_MAX)
+		return c5_fail(C5_EUSAGE, "a sheet of %zu x %zu px is too large; draw fewer crops", out->height, out->width);
+	if ((err = c5_alloc(&out->rgb, out->height * out->width, 3)) < 0 || (err = c5_alloc(&grey, plane, sizeof *grey)) < 0 ||
+	    (err = c5_alloc(&sorted, plane, sizeof *sorted)) < 0)
 		goto done;
 	fill(out, 0, 0, out->height, out->width, ground);
 	for (size_t i = 0; err == C5_OK && i < e->n; i++) {

@@ -16,8 +16,8 @@ typedef struct c5_explained {
 	const float *probability;   /* (n) of it; told in percent */
 } c5_explained;
 
-/* Each crop in grey, contrast of its own, and beside it the same under its map, from nothing over violet and red to yellow. zoom 0: as needed; columns 0: nearly
- * square. */
+/* Each crop in grey, contrast of its own, and beside it the same under its map, from nothing over violet and red to yellow. zoom 0: as needed;
+ * columns 0: nearly square. */
 int c5_explain_sheet(c5_picture *out, const c5_explained *e, int zoom, size_t columns);
 
 #endif

@@ -37,7 +37,8 @@ static la_ssize_t take(struct archive *a, void *self, const void *data, size_t n
 static int refuse(const c5_bundle *b)
 {
 	const char *why = archive_error_string(b->archive);
-	return c5_fail(b->writing ? C5_EIO : C5_EINPUT, "%s: %s%s%s", b->path, b->member && !b->writing ? b->member : "", b->member && !b->writing ? ": " : "", why ? why : "damaged");
+	return c5_fail(b->writing ? C5_EIO : C5_EINPUT, "%s: %s%s%s", b->path, b->member && !b->writing ? b->member : "", b->member &&
+		!b->writing ? ": " : "", why ? why : "damaged");
 }
 
 static int start(c5_bundle **out, const char *path, bool writing)
@@ -137,7 +138,8 @@ int c5_bundle_open(c5_bundle **out, const char *path)
 	archive_read_support_format_tar(b->archive);
 	archive_read_support_format_zip(b->archive);
 	if (archive_read_open_filename(b->archive, path, BLOCK) != ARCHIVE_OK) {
-		err = archive_errno(b->archive) == ENOENT ? c5_fail(C5_ENOTFOUND, "%s: no such file", path) : c5_fail(C5_EINPUT, "%s: no tar or zip file: %s", path, archive_error_string(b->archive));
+		err = archive_errno(b->archive) == ENOENT ? c5_fail(C5_ENOTFOUND, "%s: no such file", path) : c5_fail(C5_EINPUT, "%s: no tar or zip file: %s", path,
+			archive_error_string(b->archive));
 		c5_bundle_close(b);
 		return err;
 	}

@@ -71,8 +71,8 @@ int c5_changes_frame(c5_changes *c, uint32_t frame, const uint32_t *before, cons
 	for (size_t i = 0; i < n; i++)
 		if (before[i] > most) most = before[i];
 	size_t olds = (size_t)most + 1, room = 2 * olds + n_after + 1;
-	if ((err = c5_grow(&c->areas, &c->cap_areas, room, sizeof *c->areas)) < 0 || (err = c5_grow(&c->match, &c->cap_match, c->n_match + n_after, sizeof *c->match)) < 0 ||
-	    (err = count_pairs(c, before, after, n, &n_pairs)) < 0)
+	if ((err = c5_grow(&c->areas, &c->cap_areas, room, sizeof *c->areas)) < 0 ||
+	    (err = c5_grow(&c->match, &c->cap_match, c->n_match + n_after, sizeof *c->match)) < 0 || (err = count_pairs(c, before, after, n, &n_pairs)) < 0)
 		return err;
 	uint32_t *old = c->areas, *taken = old + olds, *fresh = taken + olds, *match = c->match + c->n_match;
 	memset(c->areas, 0, room * sizeof *c->areas);
@@ -134,8 +134,10 @@ int c5_changes_links(c5_changes *c, const c5_lineage *before, const c5_lineage *
 	size_t *old = NULL, *fresh = NULL, *partner = NULL;
 	uint8_t *met = NULL;
 	int err;
-	if (c->n_match != after->n_nodes || before->frames != after->frames) return c5_fail(C5_EFAIL, "%zu objects compared, %zu in tracks", c->n_match, after->n_nodes);
-	if ((err = befores(before, &old)) < 0 || (err = befores(after, &fresh)) < 0 || (err = c5_alloc(&partner, after->n_nodes, sizeof *partner)) < 0 || (err = c5_alloc(&met, before->n_nodes, 1)) < 0) goto done;
+	if (c->n_match != after->n_nodes || before->frames != after->frames)
+		return c5_fail(C5_EFAIL, "%zu objects compared, %zu in tracks", c->n_match, after->n_nodes);
+	if ((err = befores(before, &old)) < 0 || (err = befores(after, &fresh)) < 0 || (err = c5_alloc(&partner, after->n_nodes, sizeof *partner)) < 0 ||
+	    (err = c5_alloc(&met, before->n_nodes, 1)) < 0) goto done;
 	for (size_t i = 0; i < after->n_nodes; i++) {
 		partner[i] = c->match[i] ? node_of(before, after->nodes[i].frame, c->match[i]) : SIZE_MAX;
 		if (partner[i] != SIZE_MAX) met[partner[i]] = 1;
@@ -164,9 +166,11 @@ char *c5_changes_text(const c5_changes *c)
 {
 	c5_buf b = { 0 };
 	const uint64_t *n = c->counts;
-	c5_text_addf(&b, "%llu frame%s touched; objects: %llu same, %llu changed, %llu added, %llu removed", (unsigned long long)c->frames_touched, c->frames_touched == 1 ? "" : "s",
-		(unsigned long long)c->same, (unsigned long long)n[C5_OBJECT_CHANGED], (unsigned long long)n[C5_OBJECT_ADDED], (unsigned long long)n[C5_OBJECT_REMOVED]);
+	c5_text_addf(&b, "%llu frame%s touched; objects: %llu same, %llu changed, %llu added, %llu removed", (unsigned long long)c->frames_touched,
+		c->frames_touched == 1 ? "" : "s", (unsigned long long)c->same, (unsigned long long)n[C5_OBJECT_CHANGED], (unsigned long long)n[C5_OBJECT_ADDED],
+		(unsigned long long)n[C5_OBJECT_REMOVED]);
 	if (c->links)
-		c5_text_addf(&b, "; links: %llu changed, %llu added, %llu removed", (unsigned long long)n[C5_LINK_CHANGED], (unsigned long long)n[C5_LINK_ADDED], (unsigned long long)n[C5_LINK_REMOVED]);
+		c5_text_addf(&b, "; links: %llu changed, %llu added, %llu removed", (unsigned long long)n[C5_LINK_CHANGED], (unsigned long long)n[C5_LINK_ADDED],
+			(unsigned long long)n[C5_LINK_REMOVED]);
 	return c5_text_take(&b);
 }

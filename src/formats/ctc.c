@@ -18,14 +18,16 @@ static int check_tracks(const c5_movie *m)
 {
 	const c5_lineage *l = &m->lineage;
 	if (l->n_tracks && l->tracks[l->n_tracks - 1].id > LABEL_MAX)
-		return c5_fail(C5_EINPUT, "%s: %zu tracks up to number %u, CTC labels end at %d; export as trk", m->tracks_path, l->n_tracks, l->tracks[l->n_tracks - 1].id, LABEL_MAX);
+		return c5_fail(C5_EINPUT, "%s: %zu tracks up to number %u, CTC labels end at %d; export as trk", m->tracks_path, l->n_tracks,
+			l->tracks[l->n_tracks - 1].id, LABEL_MAX);
 	if (!l->n_tracks) return c5_fail(C5_EINPUT, "%s: no tracks, and a CTC result has at least one", m->tracks_path);
 	return C5_OK;
 }
 
 static int write_page(const char *folder, const char *stem, int digits, uint64_t t, int dtype, const c5_movie *m, const void *pixels)
 {
-	c5_tiffout_style style = { .dtype = dtype, .height = (uint32_t)m->height, .width = (uint32_t)m->width, .pages = 1, .pixel_um = m->experiment.pixel_size_um };
+	c5_tiffout_style style = { .dtype = dtype, .height = (uint32_t)m->height, .width = (uint32_t)m->width, .pages = 1,
+		.pixel_um = m->experiment.pixel_size_um };
 	char *path = c5_format("%s/%s%0*llu.tif", folder, stem, digits, (unsigned long long)t);
 	c5_tiffout *out = NULL;
 	int err = path ? c5_tiffout_open(&out, path, &style) : c5_fail(C5_ENOMEM, "out of memory");

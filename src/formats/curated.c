@@ -11,12 +11,16 @@
 #include "base/mem.h"
 
 const c5_opt c5_curated_opts[] = {
-	{ "path", C5_OPT_TEXT, offsetof(c5_curated_params, path), NULL, 0, 0, NULL, "PATH", "file or folder to take in; on the command line the operand PATH" },
-	{ "as", C5_OPT_CHOICE, offsetof(c5_curated_params, as), "auto", 0, 0, NULL, "auto|ctc|trk|trks|label|tiff|png", "what it is; auto: by its name and content" },
-	{ "channel", C5_OPT_TEXT, offsetof(c5_curated_params, channel), NULL, 0, 0, NULL, "NAME", "channel the masks belong to; unset: phase or brightfield, else the first" },
+	{ "path", C5_OPT_TEXT, offsetof(c5_curated_params, path), NULL, 0, 0, NULL, "PATH",
+		"file or folder to take in; on the command line the operand PATH" },
+	{ "as", C5_OPT_CHOICE, offsetof(c5_curated_params, as), "auto", 0, 0, NULL, "auto|ctc|trk|trks|label|tiff|png",
+		"what it is; auto: by its name and content" },
+	{ "channel", C5_OPT_TEXT, offsetof(c5_curated_params, channel), NULL, 0, 0, NULL, "NAME",
+		"channel the masks belong to; unset: phase or brightfield, else the first" },
 	{ "batch", C5_OPT_INT, offsetof(c5_curated_params, batch), "-1", -1, 1e9, NULL, "N", "which movie of a .trks, counted from 0; -1: the only one" },
 	{ "tracked", C5_OPT_BOOL, offsetof(c5_curated_params, tracked), NULL, 0, 0, NULL, NULL, "label images: a label is the same cell in all frames" },
-	{ "note", C5_OPT_TEXT, offsetof(c5_curated_params, note), NULL, 0, 0, NULL, "TEXT", "what to remember of it: who corrected it, that it is the truth for measures" },
+	{ "note", C5_OPT_TEXT, offsetof(c5_curated_params, note), NULL, 0, 0, NULL, "TEXT",
+		"what to remember of it: who corrected it, that it is the truth for measures" },
 	{ 0 },
 };
 
@@ -59,7 +63,8 @@ int c5_curated_open(c5_curated **out, const c5_curated_params *params)
 	else err = c5_curated_open_images(c, params);
 	if (err == C5_OK && !c->name && !(c->name = c5_strdup(c->path))) err = c5_fail(C5_ENOMEM, "out of memory");
 	if (err == C5_OK && (!c->height || !c->width || !c->frames || c->frames >= UINT32_MAX || c->height > UINT32_MAX / c->width))
-		err = c5_fail(C5_EINPUT, "%s: %llu frames of %llu x %llu pixels cannot be masks", c->name, (unsigned long long)c->frames, (unsigned long long)c->height, (unsigned long long)c->width);
+		err = c5_fail(C5_EINPUT, "%s: %llu frames of %llu x %llu pixels cannot be masks", c->name, (unsigned long long)c->frames,
+			(unsigned long long)c->height, (unsigned long long)c->width);
 	if (err < 0) {
 		c5_curated_close(c);
 		return err;
@@ -121,7 +126,8 @@ static uint32_t rank_of(const uint32_t *ids, size_t n, uint32_t id)
 static int read_frame(c5_curated *c, uint64_t t, uint32_t *labels, size_t *n)
 {
 	int err;
-	if ((err = c->read(c, t, labels)) < 0 || (err = distinct(c, labels, n)) < 0 || (err = c5_grow(&c->sums, &c->cap_sums, 3 * *n + 1, sizeof *c->sums)) < 0) return err;
+	if ((err = c->read(c, t, labels)) < 0 || (err = distinct(c, labels, n)) < 0 ||
+	    (err = c5_grow(&c->sums, &c->cap_sums, 3 * *n + 1, sizeof *c->sums)) < 0) return err;
 	memset(c->sums, 0, 3 * *n * sizeof *c->sums);
 	uint32_t last = 0, rank = 0;
 	for (size_t y = 0, i = 0; y < c->height; y++)
@@ -208,13 +214,15 @@ int c5_masks_fit(const c5_curated *c, const char *experiment, const char *channe
 {
 	if (c->frames == t && c->height == height && c->width == width) return C5_OK;
 	return c5_fail(C5_EINPUT, "%s: %llu frames of %llu x %llu pixels, channel %s of %s has %llu of %llu x %llu", c->name, (unsigned long long)c->frames,
-		(unsigned long long)c->height, (unsigned long long)c->width, channel, experiment, (unsigned long long)t, (unsigned long long)height, (unsigned long long)width);
+		(unsigned long long)c->height, (unsigned long long)c->width, channel, experiment, (unsigned long long)t, (unsigned long long)height,
+		(unsigned long long)width);
 }
 
 int c5_curated_finish(c5_curated *c)
 {
 	int err = C5_OK;
-	if (c->at != c->frames) return c5_fail(C5_EFAIL, "%s: %llu of %llu frames were read", c->name, (unsigned long long)c->at, (unsigned long long)c->frames);
+	if (c->at != c->frames)
+		return c5_fail(C5_EFAIL, "%s: %llu of %llu frames were read", c->name, (unsigned long long)c->at, (unsigned long long)c->frames);
 	if (!c->tracked) return C5_OK;
 	if (!c->listed) err = list_tracks(c);
 	if (err == C5_OK && c->settle) err = c->settle(c);

@@ -55,7 +55,8 @@ static int open_images(c5_curated *c, const char *path)
 	if ((err = c5_scan_inputs(&s->scan, &s->params, 1, &path)) < 0) return err;
 	const c5_series *q = &s->scan->series[0];
 	if (s->scan->n_series != 1)
-		return c5_fail(C5_EINPUT, "%s: %zu series of images (%s %s, %s %s ...), expected the labels alone", path, s->scan->n_series, q[0].experiment, q[0].channel, q[1].experiment, q[1].channel);
+		return c5_fail(C5_EINPUT, "%s: %zu series of images (%s %s, %s %s ...), expected the labels alone", path, s->scan->n_series, q[0].experiment,
+			q[0].channel, q[1].experiment, q[1].channel);
 	if (q->error) return c5_fail(q->error_code, "%s", q->error);
 	if (q->z > 1) return c5_fail(C5_EINPUT, "%s: %u planes of depth, expected one label image a frame", path, q->z);
 	c->frames = q->t, c->height = q->height, c->width = q->width, c->first = q->first_frame, c->dtype = q->dtype;
@@ -81,13 +82,17 @@ static int read_rows(c5_curated *c, const char *path)
 		long long v[4];
 		int end = 0;
 		if (line[strspn(line, " \t\r\n")] == '\0') continue;
-		if (sscanf(line, "%lld %lld %lld %lld %n", &v[0], &v[1], &v[2], &v[3], &end) != 4 || line[end]) err = c5_fail(C5_EINPUT, "%s:%d: expected 'L B E P', four whole numbers", path, number);
-		else if (v[0] < 1 || v[0] >= UINT32_MAX || v[3] < 0 || v[3] >= UINT32_MAX) err = c5_fail(C5_EINPUT, "%s:%d: label %lld, parent %lld", path, number, v[0], v[3]);
-		else if (v[2] < v[1]) err = c5_fail(C5_EINPUT, "%s:%d: track %lld ends in frame %lld, before it begins in frame %lld", path, number, v[0], v[2], v[1]);
+		if (sscanf(line, "%lld %lld %lld %lld %n", &v[0], &v[1], &v[2], &v[3], &end) != 4 || line[end])
+			err = c5_fail(C5_EINPUT, "%s:%d: expected 'L B E P', four whole numbers", path, number);
+		else if (v[0] < 1 || v[0] >= UINT32_MAX || v[3] < 0 || v[3] >= UINT32_MAX)
+			err = c5_fail(C5_EINPUT, "%s:%d: label %lld, parent %lld", path, number, v[0], v[3]);
+		else if (v[2] < v[1])
+			err = c5_fail(C5_EINPUT, "%s:%d: track %lld ends in frame %lld, before it begins in frame %lld", path, number, v[0], v[2], v[1]);
 		else if (v[1] < (long long)c->first || v[2] >= (long long)(c->first + c->frames))
-			err = c5_fail(C5_EINPUT, "%s:%d: track %lld from frame %lld to %lld, the masks are of frames %llu to %llu", path, number, v[0], v[1], v[2], (unsigned long long)c->first,
-				(unsigned long long)(c->first + c->frames - 1));
-		else err = c5_lineage_add_track(&c->lineage, (uint32_t)v[0], (uint32_t)(v[1] - (long long)c->first), (uint32_t)(v[2] - (long long)c->first), (uint32_t)v[3]);
+			err = c5_fail(C5_EINPUT, "%s:%d: track %lld from frame %lld to %lld, the masks are of frames %llu to %llu", path, number, v[0], v[1], v[2],
+				(unsigned long long)c->first, (unsigned long long)(c->first + c->frames - 1));
+		else err = c5_lineage_add_track(&c->lineage, (uint32_t)v[0], (uint32_t)(v[1] - (long long)c->first), (uint32_t)(v[2] - (long long)c->first),
+			(uint32_t)v[3]);
 	}
 	if (err == C5_OK && ferror(f)) err = c5_fail(C5_EIO, "%s: %s", path, strerror(errno));
 	fclose(f);
@@ -142,7 +147,8 @@ static int fill_in(char **path, const char *where, const c5_experiment *e)
 		if (!known || !value) {
 			free(b.data);
 			return known ? c5_fail(C5_EINPUT, "%s: experiment %s states no %.*s", where, e->name, (int)n, p + 1)
-			             : c5_fail(C5_EUSAGE, "%s: {experiment}, {plate}, {well}, {position}, {condition}, {compound}, {dose} or {replicate} expected in braces", where);
+			             : c5_fail(C5_EUSAGE,
+			             	"%s: {experiment}, {plate}, {well}, {position}, {condition}, {compound}, {dose} or {replicate} expected in braces", where);
 		}
 		c5_buf_put(&b, value, strlen(value));
 		p = end + 1;
@@ -178,7 +184,8 @@ int c5_masks_find(char **path, const char *where, const c5_experiment *e, bool o
 	err = strchr(where, '{') ? fill_in(path, where, e) : by_name(path, where, e->name);
 	if (err < 0) return err;
 	if (!*path && !only && is_there(where))
-		return c5_fail(C5_ENOTFOUND, "%s: no label images named after experiment %s in it (%s, %s.tif, %s_GT ...); {experiment} in the path stands for the name", where, e->name,
+		return c5_fail(C5_ENOTFOUND,
+			"%s: no label images named after experiment %s in it (%s, %s.tif, %s_GT ...); {experiment} in the path stands for the name", where, e->name,
 			e->name, e->name, e->name);
 	if (!*path && !(*path = c5_strdup(where))) return c5_fail(C5_ENOMEM, "out of memory");
 	for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {

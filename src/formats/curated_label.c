@@ -1,6 +1,6 @@
-/* curated_label.c – reads the zip that DeepCell Label hands out: y.ome.tiff (label values, one plane a frame), cells.json (which cell a value is in which
- * frame), divisions.json (who divided into whom). Where cells overlap a value stands for several of them; masks hold one cell a pixel, which is the
- * one of the lowest number then. The images are unpacked into a folder of their own for as long as they are read. */
+/* curated_label.c – reads the zip that DeepCell Label hands out: y.ome.tiff (label values, one plane a frame), cells.json (which cell a value is in
+ * which frame), divisions.json (who divided into whom). Where cells overlap a value stands for several of them; masks hold one cell a pixel, which is
+ * the one of the lowest number then. The images are unpacked into a folder of their own for as long as they are read. */
 #include <errno.h>
 #include <fcntl.h>
 #include <json-c/json.h>
@@ -69,7 +69,8 @@ static int take_cells(label_state *s, const char *name, struct json_object *list
 		struct json_object *item = json_object_array_get_idx(list, i);
 		int64_t t, value, cell, feature = 0;
 		int err;
-		if ((err = take_number(name, item, "t", 0, &t)) < 0 || (err = take_number(name, item, "value", 0, &value)) < 0 || (err = take_number(name, item, "cell", 0, &cell)) < 0)
+		if ((err = take_number(name, item, "t", 0, &t)) < 0 || (err = take_number(name, item, "value", 0, &value)) < 0 ||
+		    (err = take_number(name, item, "cell", 0, &cell)) < 0)
 			return err;
 		if (json_object_object_get(item, "c") && (err = take_number(name, item, "c", 0, &feature)) < 0) return err;
 		if (feature || !value || !cell) continue; /* another kind of label; nothing */
@@ -87,7 +88,8 @@ static int take_births(label_state *s, const char *name, struct json_object *lis
 		int err = take_number(name, item, "parent", 1, &parent);
 		if (err < 0) return err;
 		struct json_object *daughters = json_object_object_get(item, "daughters");
-		if (!daughters || !json_object_is_type(daughters, json_type_array)) return c5_fail(C5_EINPUT, "%s: %.80s: a list of \"daughters\" expected", name, json_object_to_json_string(item));
+		if (!daughters || !json_object_is_type(daughters, json_type_array))
+			return c5_fail(C5_EINPUT, "%s: %.80s: a list of \"daughters\" expected", name, json_object_to_json_string(item));
 		for (size_t k = 0; k < json_object_array_length(daughters); k++) {
 			struct json_object *v = json_object_array_get_idx(daughters, k);
 			const int64_t id = json_object_is_type(v, json_type_int) ? json_object_get_int64(v) : 0;
@@ -99,7 +101,8 @@ static int take_births(label_state *s, const char *name, struct json_object *lis
 	return C5_OK;
 }
 
-static int read_list(c5_bundle *b, label_state *s, const char *path, const char *member, uint64_t size, int (*take)(label_state *, const char *, struct json_object *))
+static int read_list(c5_bundle *b, label_state *s, const char *path, const char *member, uint64_t size,
+	int (*take)(label_state *, const char *, struct json_object *))
 {
 	struct json_tokener *tok = json_tokener_new();
 	struct json_object *list = NULL;
@@ -109,7 +112,8 @@ static int read_list(c5_bundle *b, label_state *s, const char *path, const char 
 	if (err == C5_OK && (err = c5_alloc(&text, size + 1, 1)) == C5_OK && (err = c5_bundle_read(b, text, size)) == C5_OK) {
 		list = json_tokener_parse_ex(tok, text, (int)size + 1);
 		const enum json_tokener_error bad = json_tokener_get_error(tok);
-		if (bad != json_tokener_success) err = c5_fail(C5_EINPUT, "%s: bad JSON at byte %zu: %s", name, (size_t)json_tokener_get_parse_end(tok), json_tokener_error_desc(bad));
+		if (bad != json_tokener_success)
+			err = c5_fail(C5_EINPUT, "%s: bad JSON at byte %zu: %s", name, (size_t)json_tokener_get_parse_end(tok), json_tokener_error_desc(bad));
 		else if (list && !json_object_is_type(list, json_type_array)) err = c5_fail(C5_EINPUT, "%s: a list expected", name);
 		else if (list) err = take(s, name, list); /* null: nothing was listed */
 	}
@@ -123,7 +127,8 @@ static int read_list(c5_bundle *b, label_state *s, const char *path, const char 
 static int by_value(const void *a, const void *b)
 {
 	const label_cell *p = a, *q = b;
-	return p->t != q->t ? (p->t > q->t) - (p->t < q->t) : p->value != q->value ? (p->value > q->value) - (p->value < q->value) : (p->cell > q->cell) - (p->cell < q->cell);
+	return p->t != q->t ? (p->t > q->t) - (p->t < q->t) : p->value != q->value ? (p->value > q->value) - (p->value < q->value)
+		: (p->cell > q->cell) - (p->cell < q->cell);
 }
 
 /* ---- frames ---- */
@@ -174,7 +179,8 @@ static int settle_label(c5_curated *c)
 			return c5_fail(C5_EINPUT, "%s: divisions.json: cell %u divides into cell %u, but no frame shows cell %u", c->path, b->parent, b->daughter,
 				daughter == l->n_tracks ? b->daughter : b->parent);
 		if (l->tracks[daughter].parent && l->tracks[daughter].parent != b->parent)
-			return c5_fail(C5_EINPUT, "%s: divisions.json: cell %u is a daughter of %u and of %u", c->path, b->daughter, l->tracks[daughter].parent, b->parent);
+			return c5_fail(C5_EINPUT, "%s: divisions.json: cell %u is a daughter of %u and of %u", c->path, b->daughter, l->tracks[daughter].parent,
+				b->parent);
 		l->tracks[daughter].parent = b->parent;
 	}
 	return C5_OK;

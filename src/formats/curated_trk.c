@@ -25,7 +25,8 @@ static int take_id(const char *name, const char *key, const char *what, struct j
 		return C5_OK;
 	}
 	n = json_object_is_type(v, json_type_int) ? json_object_get_int64(v) : -1;
-	if (n < 0 || n >= UINT32_MAX) return c5_fail(C5_EINPUT, "%s: cell %.40s: %s is %.40s, expected a label", name, key, what, json_object_to_json_string(v));
+	if (n < 0 || n >= UINT32_MAX)
+		return c5_fail(C5_EINPUT, "%s: cell %.40s: %s is %.40s, expected a label", name, key, what, json_object_to_json_string(v));
 	*id = (uint32_t)n;
 	return C5_OK;
 }
@@ -45,7 +46,8 @@ static int adopt(c5_curated *c, struct json_object *cells)
 			size_t k = 0;
 			while (k < l->n_tracks && l->tracks[k].id != daughter) k++;
 			if (k == l->n_tracks) return c5_fail(C5_EINPUT, "%s: cell %.40s has daughter %u, which is not listed", c->name, key, daughter);
-			if (l->tracks[k].parent && l->tracks[k].parent != id) return c5_fail(C5_EINPUT, "%s: cell %u is a daughter of %u, and its parent is %u", c->name, daughter, id, l->tracks[k].parent);
+			if (l->tracks[k].parent && l->tracks[k].parent != id)
+				return c5_fail(C5_EINPUT, "%s: cell %u is a daughter of %u, and its parent is %u", c->name, daughter, id, l->tracks[k].parent);
 			l->tracks[k].parent = id;
 		}
 	}
@@ -80,7 +82,8 @@ int c5_curated_parse_lineage(c5_curated *c, const char *text, size_t n, uint64_t
 	if (!tok) return c5_fail(C5_ENOMEM, "out of memory");
 	if (n > INT32_MAX) err = c5_fail(C5_EINPUT, "%s: a lineage of %zu bytes", c->name, n);
 	else if (!(all = json_tokener_parse_ex(tok, text, (int)n)))
-		err = c5_fail(C5_EINPUT, "%s: bad JSON at byte %zu: %s", c->name, (size_t)json_tokener_get_parse_end(tok), json_tokener_error_desc(json_tokener_get_error(tok)));
+		err = c5_fail(C5_EINPUT, "%s: bad JSON at byte %zu: %s", c->name, (size_t)json_tokener_get_parse_end(tok),
+			json_tokener_error_desc(json_tokener_get_error(tok)));
 	else if (!movies) err = take_cells(c, all);
 	else if (!json_object_is_type(all, json_type_array) || json_object_array_length(all) != movies)
 		err = c5_fail(C5_EINPUT, "%s: expected a list of %llu lineages, one a movie", c->name, (unsigned long long)movies);
@@ -99,10 +102,13 @@ static int read_header(c5_bundle *b, uint64_t size, const char *name, c5_npy *np
 	uint64_t bytes;
 	int err;
 	if (size < sizeof start) return c5_fail(C5_EINPUT, "%s: no .npy array", name);
-	if ((err = c5_bundle_read(b, start, sizeof start)) < 0 || (err = c5_npy_length(start, name, &length)) < 0 || (err = c5_alloc(&header, length, 1)) < 0) return err;
+	if ((err = c5_bundle_read(b, start, sizeof start)) < 0 || (err = c5_npy_length(start, name, &length)) < 0 ||
+	    (err = c5_alloc(&header, length, 1)) < 0) return err;
 	memcpy(header, start, sizeof start);
-	if ((err = c5_bundle_read(b, header + sizeof start, length - sizeof start)) < 0 || (err = c5_npy_parse(npy, header, length, name)) < 0 || (err = c5_npy_bytes(npy, name, &bytes)) < 0) goto done;
-	if (bytes != size - length) err = c5_fail(C5_EINPUT, "%s: %llu bytes of elements, its shape says %llu", name, (unsigned long long)(size - length), (unsigned long long)bytes);
+	if ((err = c5_bundle_read(b, header + sizeof start, length - sizeof start)) < 0 || (err = c5_npy_parse(npy, header, length, name)) < 0 ||
+	    (err = c5_npy_bytes(npy, name, &bytes)) < 0) goto done;
+	if (bytes != size - length)
+		err = c5_fail(C5_EINPUT, "%s: %llu bytes of elements, its shape says %llu", name, (unsigned long long)(size - length), (unsigned long long)bytes);
 done:
 	free(header);
 	return err;
@@ -113,7 +119,8 @@ static int check_shape(const c5_npy *npy, const char *name, bool batch, bool lab
 {
 	if (npy->rank != 4 + batch)
 		return c5_fail(C5_EINPUT, "%s: %d dimensions, expected %s", name, npy->rank, batch ? "(batch, t, y, x, c)" : "(t, y, x, c)");
-	if (labels && npy->dims[3 + batch] != 1) return c5_fail(C5_EINPUT, "%s: %llu label channels, expected 1", name, (unsigned long long)npy->dims[3 + batch]);
+	if (labels && npy->dims[3 + batch] != 1)
+		return c5_fail(C5_EINPUT, "%s: %llu label channels, expected 1", name, (unsigned long long)npy->dims[3 + batch]);
 	return C5_OK;
 }
 
@@ -174,13 +181,23 @@ int c5_curated_open_trk(c5_curated *c, const c5_curated_params *params, bool bat
 		if (err < 0) goto done;
 	}
 	if (err != C5_ENOTFOUND) goto done;
-	if (!text || !s->npy.dtype || !raw.dtype) { err = c5_fail(C5_EINPUT, "%s: no %s in it; a %s holds %s, raw.npy and tracked.npy", c->path, !text ? list : !raw.dtype ? "raw.npy" : "tracked.npy", batch ? ".trks" : ".trk", list); goto done; }
+	if (!text || !s->npy.dtype || !raw.dtype) {
+		err = c5_fail(C5_EINPUT, "%s: no %s in it; a %s holds %s, raw.npy and tracked.npy", c->path, !text ? list : !raw.dtype ? "raw.npy" : "tracked.npy",
+			batch ? ".trks" : ".trk", list);
+		goto done;
+	}
 	const uint64_t *dims = s->npy.dims + batch;
-	if (memcmp(dims, raw.dims + batch, 3 * sizeof *dims) != 0 || (batch && raw.dims[0] != s->npy.dims[0])) { err = c5_fail(C5_EINPUT, "%s: raw.npy and tracked.npy are of different shapes", c->path); goto done; }
+	if (memcmp(dims, raw.dims + batch, 3 * sizeof *dims) != 0 || (batch && raw.dims[0] != s->npy.dims[0])) {
+		err = c5_fail(C5_EINPUT, "%s: raw.npy and tracked.npy are of different shapes", c->path);
+		goto done;
+	}
 	c->frames = dims[0], c->height = dims[1], c->width = dims[2];
 	if (batch) {
-		if (params->batch < 0 && s->npy.dims[0] != 1) err = c5_fail(C5_EUSAGE, "%s: %llu movies; pick one with --batch", c->path, (unsigned long long)s->npy.dims[0]);
-		else if (params->batch >= 0 && (uint64_t)params->batch >= s->npy.dims[0]) err = c5_fail(C5_EUSAGE, "%s: no movie %lld; there are %llu, counted from 0", c->path, (long long)params->batch, (unsigned long long)s->npy.dims[0]);
+		if (params->batch < 0 && s->npy.dims[0] != 1)
+			err = c5_fail(C5_EUSAGE, "%s: %llu movies; pick one with --batch", c->path, (unsigned long long)s->npy.dims[0]);
+		else if (params->batch >= 0 && (uint64_t)params->batch >= s->npy.dims[0])
+			err = c5_fail(C5_EUSAGE, "%s: no movie %lld; there are %llu, counted from 0", c->path, (long long)params->batch,
+				(unsigned long long)s->npy.dims[0]);
 		else s->movie = params->batch < 0 ? 0 : (uint64_t)params->batch;
 		if (err == C5_EUSAGE) goto done;
 	}

@@ -71,10 +71,14 @@ static int index_frames(c5_lineage *l, uint32_t frames, const char *name, uint64
 	if (err < 0) return err;
 	for (size_t i = 0; i < l->n_nodes; i++) {
 		const c5_lin_node *n = &l->nodes[i];
-		if (n->frame >= frames) return c5_fail(C5_EINPUT, "%s: track %u has an object in frame %llu, the movie ends before", name, n->track, (unsigned long long)(n->frame + first));
-		if (n->label == 0) return c5_fail(C5_EINPUT, "%s: track %u has label 0 in frame %llu, which is background", name, n->track, (unsigned long long)(n->frame + first));
+		if (n->frame >= frames)
+			return c5_fail(C5_EINPUT, "%s: track %u has an object in frame %llu, the movie ends before", name, n->track,
+				(unsigned long long)(n->frame + first));
+		if (n->label == 0)
+			return c5_fail(C5_EINPUT, "%s: track %u has label 0 in frame %llu, which is background", name, n->track, (unsigned long long)(n->frame + first));
 		if (i && n[-1].frame == n->frame && n[-1].label == n->label)
-			return c5_fail(C5_EINPUT, "%s: object %u of frame %llu is in two tracks, %u and %u", name, n->label, (unsigned long long)(n->frame + first), n[-1].track, n->track);
+			return c5_fail(C5_EINPUT, "%s: object %u of frame %llu is in two tracks, %u and %u", name, n->label, (unsigned long long)(n->frame + first),
+				n[-1].track, n->track);
 		l->start[n->frame + 1]++;
 	}
 	for (uint32_t t = 0; t < frames; t++) l->start[t + 1] += l->start[t];
@@ -123,9 +127,16 @@ int c5_lineage_settle(c5_lineage *l, uint32_t frames, const char *name, uint64_t
 	for (size_t i = 0; i < l->n_nodes; i++) {
 		const c5_lin_node *n = &l->nodes[i];
 		uint32_t k = c5_lineage_find(l, n->track);
-		if (k == C5_UNKNOWN) { err = c5_fail(C5_EINPUT, "%s: object %u of frame %llu is of track %u, which is not listed", name, n->label, (unsigned long long)(n->frame + first), n->track); goto done; }
+		if (k == C5_UNKNOWN) {
+			err = c5_fail(C5_EINPUT, "%s: object %u of frame %llu is of track %u, which is not listed", name, n->label, (unsigned long long)(n->frame + first),
+				n->track);
+			goto done;
+		}
 		c5_lin_track *t = &l->tracks[k];
-		if (t->n_nodes && seen[2 * k + 1] == n->frame) { err = c5_fail(C5_EINPUT, "%s: track %u has two objects in frame %llu", name, t->id, (unsigned long long)(n->frame + first)); goto done; }
+		if (t->n_nodes && seen[2 * k + 1] == n->frame) {
+			err = c5_fail(C5_EINPUT, "%s: track %u has two objects in frame %llu", name, t->id, (unsigned long long)(n->frame + first));
+			goto done;
+		}
 		if (!t->n_nodes++) seen[2 * k] = n->frame;
 		seen[2 * k + 1] = n->frame;
 	}
@@ -134,7 +145,8 @@ int c5_lineage_settle(c5_lineage *l, uint32_t frames, const char *name, uint64_t
 		if (!t->n_nodes) { err = c5_fail(C5_EINPUT, "%s: track %u is listed, but no frame shows it", name, t->id); goto done; }
 		if ((t->first != C5_UNKNOWN && t->first != seen[2 * i]) || (t->last != C5_UNKNOWN && t->last != seen[2 * i + 1])) {
 			err = c5_fail(C5_EINPUT, "%s: track %u is listed from frame %llu to %llu, the frames show it from %llu to %llu", name, t->id,
-				(unsigned long long)(t->first + first), (unsigned long long)(t->last + first), (unsigned long long)(seen[2 * i] + first), (unsigned long long)(seen[2 * i + 1] + first));
+				(unsigned long long)(t->first + first), (unsigned long long)(t->last + first), (unsigned long long)(seen[2 * i] + first),
+				(unsigned long long)(seen[2 * i + 1] + first));
 			goto done;
 		}
 		t->first = seen[2 * i], t->last = seen[2 * i + 1];
@@ -268,7 +280,8 @@ static int one_node(c5_lineage *l, const c5_array_spec *s, const c5_column *cons
 	c5_lin_node n = { .y = NAN, .x = NAN, .area = NAN };
 	uint32_t frame, label, track;
 	int err;
-	if ((err = take_whole(s, c[FRAME], row, &frame)) < 0 || (err = take_whole(s, c[LABEL], row, &label)) < 0 || (err = take_whole(s, c[TRACK], row, &track)) < 0) return err;
+	if ((err = take_whole(s, c[FRAME], row, &frame)) < 0 || (err = take_whole(s, c[LABEL], row, &label)) < 0 ||
+	    (err = take_whole(s, c[TRACK], row, &track)) < 0) return err;
 	if (!track) return C5_OK;
 	n.frame = frame, n.label = label, n.track = track;
 	if (c[Y]) n.y = (float)c5_column_value(c[Y], row);

@@ -71,7 +71,10 @@ int c5_movie_open(c5_movie *m, c5_file *f, const char *experiment, const char *r
 	if (m->masks_path) {
 		if ((err = c5_array_open(&m->masks, f, m->masks_path)) < 0) goto done;
 		const c5_array_spec *s = c5_array_spec_of(m->masks);
-		if (s->rank != 3 || (s->dtype != C5_U8 && s->dtype != C5_U16 && s->dtype != C5_U32)) { err = c5_fail(C5_ESCHEMA, "%s: no (T, Y, X) labels", m->masks_path); goto done; }
+		if (s->rank != 3 || (s->dtype != C5_U8 && s->dtype != C5_U16 && s->dtype != C5_U32)) {
+			err = c5_fail(C5_ESCHEMA, "%s: no (T, Y, X) labels", m->masks_path);
+			goto done;
+		}
 		m->frames = s->dims[0], m->height = s->dims[1], m->width = s->dims[2];
 		most = m->height * m->width * c5_dtype_size(s->dtype);
 	} else if ((err = c5_experiment_channel(&m->experiment, NULL, &c)) < 0) goto done;
@@ -122,19 +125,23 @@ int c5_movie_track_ids(c5_movie *m, uint64_t t, uint32_t *labels)
 	if (err < 0) return err;
 	for (size_t i = 0; i < n; i++)
 		if (labels[i] > most) most = labels[i];
-	if ((err = c5_grow(&m->ids, &m->cap_ids, (size_t)most + 1, sizeof *m->ids)) < 0 || (err = c5_grow(&m->seen, &m->cap_seen, (size_t)most + 1, 1)) < 0) return err;
+	if ((err = c5_grow(&m->ids, &m->cap_ids, (size_t)most + 1, sizeof *m->ids)) < 0 || (err = c5_grow(&m->seen, &m->cap_seen, (size_t)most + 1, 1)) < 0)
+		return err;
 	c5_lineage_ids(&m->lineage, (uint32_t)t, most, m->ids);
 	memset(m->seen, 0, (size_t)most + 1);
 	for (size_t i = 0; i < n; i++) {
 		if (!labels[i]) continue;
-		if (!m->ids[labels[i]]) return c5_fail(C5_ESCHEMA, "%s: object %u of frame %llu is in no track of %s; run `cyto5 track` again", m->masks_path, labels[i], (unsigned long long)t, m->tracks_path);
+		if (!m->ids[labels[i]])
+			return c5_fail(C5_ESCHEMA, "%s: object %u of frame %llu is in no track of %s; run `cyto5 track` again", m->masks_path, labels[i],
+				(unsigned long long)t, m->tracks_path);
 		m->seen[labels[i]] = 1;
 		labels[i] = m->ids[labels[i]];
 	}
 	for (uint64_t i = m->lineage.start[t]; i < m->lineage.start[t + 1]; i++) {
 		const c5_lin_node *node = &m->lineage.nodes[i];
 		if (node->label > most || !m->seen[node->label])
-			return c5_fail(C5_ESCHEMA, "%s: track %u has object %u in frame %llu, %s has none; run `cyto5 track` again", m->tracks_path, node->track, node->label, (unsigned long long)t, m->masks_path);
+			return c5_fail(C5_ESCHEMA, "%s: track %u has object %u in frame %llu, %s has none; run `cyto5 track` again", m->tracks_path, node->track,
+				node->label, (unsigned long long)t, m->masks_path);
 	}
 	return C5_OK;
 }
@@ -157,7 +164,8 @@ int c5_movie_channel(c5_movie *m, const char *name, const c5_channel **channel)
 	if (err < 0) return err;
 	const c5_channel *c = *channel;
 	if (c->frames != m->frames || c->height != m->height || c->width != m->width)
-		return c5_fail(C5_EINPUT, "%s: channel %s is (%llu, %llu, %llu), the masks (%llu, %llu, %llu); name another with --channel", m->experiment.name, c->name,
-			(unsigned long long)c->frames, (unsigned long long)c->height, (unsigned long long)c->width, (unsigned long long)m->frames, (unsigned long long)m->height, (unsigned long long)m->width);
+		return c5_fail(C5_EINPUT, "%s: channel %s is (%llu, %llu, %llu), the masks (%llu, %llu, %llu); name another with --channel", m->experiment.name,
+			c->name, (unsigned long long)c->frames, (unsigned long long)c->height, (unsigned long long)c->width, (unsigned long long)m->frames,
+			(unsigned long long)m->height, (unsigned long long)m->width);
 	return C5_OK;
 }

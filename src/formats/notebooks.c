@@ -1,5 +1,5 @@
-/* notebooks.c – Jupyter notebooks that read the container exported: those of notebooks-export/ whose product it has, with names filled into the cell tagged
- * `parameters` (a convention of papermill). nbformat 4.5. */
+/* notebooks.c – Jupyter notebooks that read the container exported: those of notebooks-export/ whose product it has, with names filled into the cell
+ * tagged `parameters` (a convention of papermill). nbformat 4.5. */
 #include <errno.h>
 #include <json-c/json.h>
 #include <libgen.h>
@@ -134,7 +134,8 @@ int c5_export_notebooks(c5_export *x, const char *path)
 	for (size_t i = 0; err == C5_OK && i < N_NOTEBOOKS; i++) {
 		json_object *book = json_tokener_parse(notebooks[i].text);
 		if (!book) { err = c5_fail(C5_ENOMEM, "out of memory"); break; }
-		const char *needs = json_object_get_string(json_object_object_get(json_object_object_get(json_object_object_get(book, "metadata"), "cyto5"), "needs")), *owner;
+		const char *needs = json_object_get_string(json_object_object_get(json_object_object_get(json_object_object_get(book, "metadata"), "cyto5"),
+			"needs")), *owner;
 		bool there;
 		if ((err = find(x, needs, &owner, &there)) == C5_OK && there) {
 			fillings[EXPERIMENT].value = (char *)owner;

@@ -42,7 +42,8 @@ int c5_npy_bytes(const c5_npy *npy, const char *name, uint64_t *bytes)
 {
 	*bytes = c5_dtype_size(npy->dtype);
 	for (int i = 0; i < npy->rank; i++)
-		if (__builtin_mul_overflow(*bytes, npy->dims[i], bytes) || *bytes > INT64_MAX) return c5_fail(C5_EINPUT, "%s: an array of more bytes than there are", name);
+		if (__builtin_mul_overflow(*bytes, npy->dims[i], bytes) || *bytes > INT64_MAX)
+			return c5_fail(C5_EINPUT, "%s: an array of more bytes than there are", name);
 	return C5_OK;
 }
 
@@ -50,7 +51,8 @@ int c5_npy_length(const uint8_t *start, const char *name, size_t *length)
 {
 	if (memcmp(start, "\x93NUMPY", 6) != 0) return c5_fail(C5_EINPUT, "%s: no .npy array", name);
 	if (start[6] < 1 || start[6] > 3) return c5_fail(C5_EINPUT, "%s: .npy version %u.%u, expected 1.0 to 3.0", name, start[6], start[7]);
-	*length = start[6] == 1 ? 10 + (size_t)(start[8] | start[9] << 8) : 12 + ((size_t)start[8] | (size_t)start[9] << 8 | (size_t)start[10] << 16 | (size_t)start[11] << 24);
+	*length = start[6] == 1 ? 10 + (size_t)(start[8] | start[9] << 8)
+		: 12 + ((size_t)start[8] | (size_t)start[9] << 8 | (size_t)start[10] << 16 | (size_t)start[11] << 24);
 	if (*length > LONGEST || *length < C5_NPY_PREAMBLE) return c5_fail(C5_EINPUT, "%s: a .npy header of %zu bytes", name, *length);
 	return C5_OK;
 }
@@ -73,7 +75,8 @@ static int parse_shape(c5_npy *out, const char *at, const char *name)
 		char *end;
 		at += strspn(at, " ,");
 		if (*at == ')') return C5_OK;
-		if (out->rank == C5_NPY_RANK || *at < '0' || *at > '9') return c5_fail(C5_EINPUT, "%s: .npy shape with %s", name, out->rank == C5_NPY_RANK ? "too many dimensions" : "what is no number");
+		if (out->rank == C5_NPY_RANK || *at < '0' || *at > '9')
+			return c5_fail(C5_EINPUT, "%s: .npy shape with %s", name, out->rank == C5_NPY_RANK ? "too many dimensions" : "what is no number");
 		out->dims[out->rank++] = strtoull(at, &end, 10);
 		at = end + (*end == 'L');
 	}
@@ -110,7 +113,8 @@ void c5_swap_bytes(void *data, size_t n, size_t size)
 
 static int refuse(const char *name, uint64_t frame, double v)
 {
-	return c5_fail(C5_EINPUT, "%s: frame %llu holds %g, expected labels: whole numbers from 0 to %lu", name, (unsigned long long)frame, v, (unsigned long)UINT32_MAX - 1);
+	return c5_fail(C5_EINPUT, "%s: frame %llu holds %g, expected labels: whole numbers from 0 to %lu", name, (unsigned long long)frame, v,
+		(unsigned long)UINT32_MAX - 1);
 }
 
 int c5_whole_labels(int dtype, const void *pixels, size_t n, uint32_t *out, const char *name, uint64_t frame)
@@ -130,10 +134,12 @@ int c5_whole_labels(int dtype, const void *pixels, size_t n, uint32_t *out, cons
 		if (!(v >= 0 && (double)v < UINT32_MAX && v == (of)floor((double)v))) return refuse(name, frame, (double)v); \
 		out[i] = (uint32_t)v; } return C5_OK;
 	UNSIGNED(C5_U8, uint8_t) UNSIGNED(C5_U16, uint16_t)
-	case C5_U32: for (size_t i = 0; i < n; i++) { uint32_t v = ((const uint32_t *)pixels)[i]; if (v == UINT32_MAX) return refuse(name, frame, v); out[i] = v; } return C5_OK;
+	case C5_U32: for (size_t i = 0; i < n; i++) { uint32_t v = ((const uint32_t *)pixels)[i]; if (v == UINT32_MAX) return refuse(name, frame, v);
+		out[i] = v; } return C5_OK;
 	SIGNED(C5_I8, int8_t) SIGNED(C5_I16, int16_t) SIGNED(C5_I32, int32_t)
 	LARGE(C5_I64, int64_t)
-	case C5_U64: for (size_t i = 0; i < n; i++) { uint64_t v = ((const uint64_t *)pixels)[i]; if (v >= UINT32_MAX) return refuse(name, frame, (double)v); out[i] = (uint32_t)v; } return C5_OK;
+	case C5_U64: for (size_t i = 0; i < n; i++) { uint64_t v = ((const uint64_t *)pixels)[i]; if (v >= UINT32_MAX) return refuse(name, frame, (double)v);
+		out[i] = (uint32_t)v; } return C5_OK;
 	REAL(C5_F32, float) REAL(C5_F64, double)
 	default: return c5_fail(C5_EINPUT, "%s: pixels of a type that labels cannot have", name);
 	}

@@ -63,7 +63,8 @@ static int remove_one(const char *path, const struct stat *s, int kind, struct F
 static int take_away(const char *path)
 {
 	if (!is_folder(path)) return unlink(path) == 0 || errno == ENOENT ? C5_OK : c5_fail(C5_EIO, "%s: %s", path, strerror(errno));
-	if (!is_ours(path) && rmdir(path) != 0) return c5_fail(C5_EUSAGE, "%s: a folder that no export made; move it away, or name another with --out", path);
+	if (!is_ours(path) && rmdir(path) != 0)
+		return c5_fail(C5_EUSAGE, "%s: a folder that no export made; move it away, or name another with --out", path);
 	if (is_folder(path) && nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS) != 0) return c5_fail(C5_EIO, "%s: %s", path, strerror(errno));
 	return C5_OK;
 }
@@ -80,8 +81,14 @@ int c5_out_begin(c5_out *o, const char *path, bool folder, bool force, const cha
 	if (!o->path || !o->part) { err = c5_fail(C5_ENOMEM, "out of memory"); goto done; }
 	if (access(o->path, F_OK) == 0) {
 		if (!force) { err = c5_fail(C5_EUSAGE, "%s: is there already; --force replaces it", o->path); goto done; }
-		if (is_folder(o->path) != folder) { err = c5_fail(C5_EUSAGE, "%s: is %s; name another with --out", o->path, folder ? "no folder" : "a folder"); goto done; }
-		if (folder && !is_ours(o->path)) { err = c5_fail(C5_EUSAGE, "%s: a folder that no export made; move it away, or name another with --out", o->path); goto done; }
+		if (is_folder(o->path) != folder) {
+			err = c5_fail(C5_EUSAGE, "%s: is %s; name another with --out", o->path, folder ? "no folder" : "a folder");
+			goto done;
+		}
+		if (folder && !is_ours(o->path)) {
+			err = c5_fail(C5_EUSAGE, "%s: a folder that no export made; move it away, or name another with --out", o->path);
+			goto done;
+		}
 	}
 	if ((err = take_away(o->part)) < 0 || !folder) goto done;
 	if ((err = c5_out_folder(o->part)) < 0) goto done;
@@ -107,7 +114,8 @@ static int give_name(const c5_out *o)
 	}
 	if (err == C5_OK && renameat2(AT_FDCWD, o->part, AT_FDCWD, o->path, o->force ? 0 : RENAME_NOREPLACE) != 0) {
 		/* Not every file system knows how to rename without replacing. */
-		if ((errno != EINVAL && errno != ENOSYS) || access(o->path, F_OK) == 0 || rename(o->part, o->path) != 0) err = c5_fail(C5_EIO, "%s: %s", o->path, strerror(errno));
+		if ((errno != EINVAL && errno != ENOSYS) || access(o->path, F_OK) == 0 || rename(o->part, o->path) != 0)
+			err = c5_fail(C5_EIO, "%s: %s", o->path, strerror(errno));
 	}
 	if (err == C5_OK && old) err = take_away(old);
 	free(old);

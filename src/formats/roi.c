@@ -112,7 +112,8 @@ static int put_frame(c5_bundle *b, c5_movie *m, uint64_t t, frame_state *s)
 	if (err < 0) return err;
 	for (size_t i = 0; i < n; i++)
 		if (s->labels[i] > most) most = s->labels[i];
-	if ((err = c5_grow(&s->parts, &s->cap_parts, (size_t)most + 1, sizeof *s->parts)) < 0 || (err = c5_grow(&m->ids, &m->cap_ids, (size_t)most + 1, sizeof *m->ids)) < 0) return err;
+	if ((err = c5_grow(&s->parts, &s->cap_parts, (size_t)most + 1, sizeof *s->parts)) < 0 ||
+	    (err = c5_grow(&m->ids, &m->cap_ids, (size_t)most + 1, sizeof *m->ids)) < 0) return err;
 	if (m->tracks_path) c5_lineage_ids(&m->lineage, (uint32_t)t, most, m->ids);
 	memset(s->parts, 0, ((size_t)most + 1) * sizeof *s->parts);
 	memset(s->passed, 0, n);
@@ -140,7 +141,8 @@ int c5_export_roi(c5_export *x, const char *experiment, const char *path)
 	frame_state s = { 0 };
 	int err = c5_movie_open(&m, x->file, experiment, x->params->revision, strcmp(x->params->what, "tracks") == 0 ? C5_WANT_TRACKS : C5_WANT_MASKS);
 	if (err < 0) return err;
-	if (m.height > SIDE_MAX || m.width > SIDE_MAX) err = c5_fail(C5_EINPUT, "%s: frames wider than %d px, more than an ImageJ ROI can say", experiment, SIDE_MAX);
+	if (m.height > SIDE_MAX || m.width > SIDE_MAX)
+		err = c5_fail(C5_EINPUT, "%s: frames wider than %d px, more than an ImageJ ROI can say", experiment, SIDE_MAX);
 	if (err == C5_OK) err = c5_alloc(&s.labels, m.height * m.width, sizeof *s.labels);
 	if (err == C5_OK) err = c5_alloc(&s.passed, m.height * m.width, 1);
 	if (err == C5_OK) err = c5_bundle_create(&b, path, C5_BUNDLE_ZIP);

@@ -17,7 +17,8 @@
 /* Names people use for tables, and where these are. */
 static const struct { const char *name, *product, *table; } tables[] = {
 	{ "objects", "objects", "" }, { "frames", "frames", "" },  { "tracks", "tracks", "/tracks" }, { "nodes", "tracks", "/nodes" },
-	{ "links", "tracks", "/links" }, { "candidates", "tracks", "/candidates" }, { "crops", "crops", "/index" }, { "changes", "changes", "" }, { "scores", "scores", "" },
+	{ "links", "tracks", "/links" }, { "candidates", "tracks", "/candidates" }, { "crops", "crops", "/index" }, { "changes", "changes", "" },
+		{ "scores", "scores", "" },
 	{ "score_frames", "score_frames", "" }, { "score_tracks", "score_tracks", "" }, { "explain", "explain", "/index" },
 };
 
@@ -209,7 +210,8 @@ static int place_nodes(c5_movie *m)
 		c5_lin_node *nodes = m->lineage.nodes + m->lineage.start[t];
 		size_t n = m->lineage.start[t + 1] - m->lineage.start[t];
 		if (!n || !isnan(nodes[0].y)) continue;
-		if ((err = c5_movie_labels(m, t, labels)) < 0 || (err = c5_grow(&of, &cap, (size_t)nodes[n - 1].label + 1, sizeof *of)) < 0 || (err = c5_alloc(&sums, n, 3 * sizeof *sums)) < 0) break;
+		if ((err = c5_movie_labels(m, t, labels)) < 0 || (err = c5_grow(&of, &cap, (size_t)nodes[n - 1].label + 1, sizeof *of)) < 0 ||
+		    (err = c5_alloc(&sums, n, 3 * sizeof *sums)) < 0) break;
 		memset(of, 0, ((size_t)nodes[n - 1].label + 1) * sizeof *of);
 		for (size_t k = 0; k < n; k++) of[nodes[k].label] = (uint32_t)k + 1;
 		for (size_t i = 0; i < m->height * m->width; i++) {
@@ -239,7 +241,8 @@ static int put_points(const c5_movie *m, const char *path)
 	}
 	if (!(to = fopen(path, "wb"))) err = c5_fail(C5_EIO, "%s: %s", path, strerror(errno));
 	if (to) fputs("id,t,y,x\n", to);
-	for (size_t i = 0; to && i < m->lineage.n_nodes; i++) fprintf(to, "%u,%u,%.9g,%.9g\n", nodes[i].track, nodes[i].frame, (double)nodes[i].y, (double)nodes[i].x);
+	for (size_t i = 0; to && i < m->lineage.n_nodes; i++)
+		fprintf(to, "%u,%u,%.9g,%.9g\n", nodes[i].track, nodes[i].frame, (double)nodes[i].y, (double)nodes[i].x);
 	free(nodes);
 	return close_text(to, path, err);
 }

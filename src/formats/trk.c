@@ -67,7 +67,8 @@ done:
 static int check_ids(const c5_movie *m)
 {
 	const c5_lineage *l = &m->lineage;
-	if (l->n_tracks && l->tracks[l->n_tracks - 1].id > INT32_MAX) return c5_fail(C5_EINPUT, "%s: track %u, the labels of .trk end at %d", m->tracks_path, l->tracks[l->n_tracks - 1].id, INT32_MAX);
+	if (l->n_tracks && l->tracks[l->n_tracks - 1].id > INT32_MAX)
+		return c5_fail(C5_EINPUT, "%s: track %u, the labels of .trk end at %d", m->tracks_path, l->tracks[l->n_tracks - 1].id, INT32_MAX);
 	return C5_OK;
 }
 
@@ -123,9 +124,9 @@ static int write_all(c5_export *x, char *const *names, size_t n_names, const cha
 		uint64_t want[3] = { m.frames, m.height, m.width };
 		if (i == 0) memcpy(dims + 1, want, sizeof want), dtype = c->dtype;
 		else if (memcmp(dims + 1, want, sizeof want) != 0 || dtype != c->dtype)
-			err = c5_fail(C5_EINPUT, "%s: (%llu, %llu, %llu) %s, %s is (%llu, %llu, %llu) %s; a .trks holds movies of one size, pick them with --experiments", names[i],
-				(unsigned long long)want[0], (unsigned long long)want[1], (unsigned long long)want[2], c5_dtype_name(c->dtype), names[0], (unsigned long long)dims[1],
-				(unsigned long long)dims[2], (unsigned long long)dims[3], c5_dtype_name(dtype));
+			err = c5_fail(C5_EINPUT, "%s: (%llu, %llu, %llu) %s, %s is (%llu, %llu, %llu) %s; a .trks holds movies of one size, pick them with --experiments",
+				names[i], (unsigned long long)want[0], (unsigned long long)want[1], (unsigned long long)want[2], c5_dtype_name(c->dtype), names[0],
+				(unsigned long long)dims[1], (unsigned long long)dims[2], (unsigned long long)dims[3], c5_dtype_name(dtype));
 		if (i) c5_text_add(&json, ", ");
 		if (err == C5_OK) err = add_lineage(&json, &m.lineage);
 		c5_movie_close(&m);

@@ -1,5 +1,5 @@
-/* feed.h – tiles to learn kinds and sizes from, as a feed (train/feed.h): stills drawn anew each time (simulate/still.h), and tiles of real frames at any
- * magnification. Kinds come alike often; within a kind every set of recordings does, however many frames it has. */
+/* feed.h – tiles to learn kinds and sizes from, as a feed (train/feed.h): stills drawn anew each time (simulate/still.h), and tiles of real frames at
+ * any magnification. Kinds come alike often; within a kind every set of recordings does, however many frames it has. */
 #ifndef C5_IDENTIFY_FEED_H
 #define C5_IDENTIFY_FEED_H
 

@@ -18,12 +18,14 @@
 #define GRID_STEP 0.125
 #define FAINT 0.1              /* tiles with less going on than this share of the best are ground */
 
-struct c5_identifier { c5_net *net; int features; float *tiles; float feature[BATCH * C5_PROFILE_FEATURES]; float kind[BATCH * C5_KINDS], size[BATCH * C5_IDENTIFY_BINS]; };
+struct c5_identifier { c5_net *net; int features; float *tiles; float feature[BATCH * C5_PROFILE_FEATURES]; float kind[BATCH * C5_KINDS],
+	size[BATCH * C5_IDENTIFY_BINS]; };
 
 /* What one tile said of size: log2 px, and how sure it is of it, 0..1. */
 typedef struct opinion { double log2_px, sure; } opinion;
 /* What tiles said so far: of all of one look. */
-typedef struct said { double feature[C5_PROFILE_FEATURES]; double weight, kind[C5_KINDS], size[C5_IDENTIFY_BINS]; opinion *tiles; size_t n, cap; } said;
+typedef struct said { double feature[C5_PROFILE_FEATURES]; double weight, kind[C5_KINDS], size[C5_IDENTIFY_BINS]; opinion *tiles; size_t n, cap;
+	} said;
 
 int c5_identifier_open(c5_identifier **out, c5_device *device, const c5_model *m, const c5_weights *w)
 {
@@ -75,8 +77,10 @@ static double sureness(const float *size)
 static int see(c5_identifier *id, int n, said *s)
 {
 	int err;
-	if ((err = c5_net_input(id->net, 0, id->tiles, n)) < 0 || (err = c5_net_forward(id->net, 0, 0)) < 0 || (err = c5_net_output(id->net, 0, id->kind, n)) < 0 ||
-	    (err = c5_net_output(id->net, 1, id->size, n)) < 0 || (err = c5_net_read(id->net, id->features, false, id->feature, n)) < 0 || (err = c5_grow(&s->tiles, &s->cap, s->n + (size_t)n, sizeof *s->tiles)) < 0)
+	if ((err = c5_net_input(id->net, 0, id->tiles, n)) < 0 || (err = c5_net_forward(id->net, 0, 0)) < 0 ||
+	    (err = c5_net_output(id->net, 0, id->kind, n)) < 0 || (err = c5_net_output(id->net, 1, id->size, n)) < 0 ||
+	    (err = c5_net_read(id->net, id->features, false, id->feature, n)) < 0 ||
+	    (err = c5_grow(&s->tiles, &s->cap, s->n + (size_t)n, sizeof *s->tiles)) < 0)
 		return err;
 	for (int i = 0; i < n; i++) {
 		const float *size = id->size + (size_t)i * C5_IDENTIFY_BINS;
@@ -229,7 +233,8 @@ int c5_identify(c5_identifier *id, const c5_identify_frame *frames, size_t n, c5
 	if (n > FRAMES_MOST) n = FRAMES_MOST;
 	for (size_t f = 0; f < n; f++)
 		if (frames[f].height < C5_IDENTIFY_LEAST || frames[f].width < C5_IDENTIFY_LEAST)
-			return c5_fail(C5_EINPUT, "an image of %zu x %zu px is too small to tell what it is; %d px a side at least are needed", frames[f].height, frames[f].width, C5_IDENTIFY_LEAST);
+			return c5_fail(C5_EINPUT, "an image of %zu x %zu px is too small to tell what it is; %d px a side at least are needed", frames[f].height,
+				frames[f].width, C5_IDENTIFY_LEAST);
 	if (n == 0) return c5_fail(C5_EINPUT, "there is no frame to look at");
 	for (size_t f = 0; f < n; f++) some |= varies(&frames[f]);
 	if (!some) return c5_fail(C5_EINPUT, "nothing is to be seen: all pixels are alike");

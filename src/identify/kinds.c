@@ -59,6 +59,7 @@ int c5_identify_check(const c5_model *m, const char *name)
 	for (int i = 0; i < 2 && good; i++) good = m->layers[m->outputs[i]].rank == 1 && m->layers[m->outputs[i]].shape[0] == want[i];
 	int features = c5_model_find(m, C5_IDENTIFY_FEATURES);
 	good = good && features >= 0 && m->layers[features].rank == 1 && m->layers[features].shape[0] == C5_PROFILE_FEATURES;
-	return good ? C5_OK : c5_fail(C5_EINPUT, "%s: no model that identifies images (1 x %d x %d px in, %d kinds and %d sizes out); `cyto5 identify train` makes them", name, C5_IDENTIFY_SIDE,
+	return good ? C5_OK : c5_fail(C5_EINPUT,
+		"%s: no model that identifies images (1 x %d x %d px in, %d kinds and %d sizes out); `cyto5 identify train` makes them", name, C5_IDENTIFY_SIDE,
 		C5_IDENTIFY_SIDE, C5_KINDS, C5_IDENTIFY_BINS);
 }

@@ -21,7 +21,8 @@ int view_make(view *v, const c5_identify_frame *f, double zoom)
 	*v = (view){ .pixels = f->pixels, .height = f->height, .width = f->width, .step = zoom < 1 ? zoom : 1 };
 	if (zoom <= 1) return C5_OK;
 	size_t h = (size_t)fmax(1, round((double)f->height / zoom)), w = (size_t)fmax(1, round((double)f->width / zoom));
-	if ((err = c5_alloc_aligned(&v->own, h * w, sizeof *v->own)) < 0 || (err = c5_alloc_aligned(&scratch, c5_image_resize_bytes(h, w, f->height, f->width), 1)) < 0) goto done;
+	if ((err = c5_alloc_aligned(&v->own, h * w, sizeof *v->own)) < 0 || (err = c5_alloc_aligned(&scratch,
+	    c5_image_resize_bytes(h, w, f->height, f->width), 1)) < 0) goto done;
 	c5_image_resize(v->own, h, w, f->pixels, f->height, f->width, scratch);
 	v->pixels = v->own, v->height = h, v->width = w;
 done:
@@ -86,7 +87,8 @@ int view_spots(const view *v, spot *spots, int most, int *n)
 	add_up(v, sums);
 	for (size_t i = 0; i < rows * columns; i++) {
 		double y = ys[i / columns], x = xs[i % columns];
-		size_t y0 = (size_t)fmax(0, y), y1 = (size_t)fmin((double)v->height, y + tile), x0 = (size_t)fmax(0, x), x1 = (size_t)fmin((double)v->width, x + tile);
+		size_t y0 = (size_t)fmax(0, y), y1 = (size_t)fmin((double)v->height, y + tile), x0 = (size_t)fmax(0, x),
+			x1 = (size_t)fmin((double)v->width, x + tile);
 		double sum = sums[y1 * row + x1] - sums[y0 * row + x1] - sums[y1 * row + x0] + sums[y0 * row + x0];
 		all[i] = (spot){ y, x, fmax(0, sum) };
 	}
@@ -133,11 +135,13 @@ void view_cut(const view *v, double y, double x, float *tile)
 {
 	for (int i = 0; i < SIDE; i++) {
 		double py = y + (i + 0.5) * v->step - 0.5, fy = floor(py), ty = py - fy;
-		const float *top = v->pixels + c5_filter_reflect((ptrdiff_t)fy, v->height) * v->width, *low = v->pixels + c5_filter_reflect((ptrdiff_t)fy + 1, v->height) * v->width;
+		const float *top = v->pixels + c5_filter_reflect((ptrdiff_t)fy, v->height) * v->width,
+			*low = v->pixels + c5_filter_reflect((ptrdiff_t)fy + 1, v->height) * v->width;
 		for (int k = 0; k < SIDE; k++) {
 			double px = x + (k + 0.5) * v->step - 0.5, fx = floor(px), tx = px - fx;
 			size_t a = c5_filter_reflect((ptrdiff_t)fx, v->width), b = c5_filter_reflect((ptrdiff_t)fx + 1, v->width);
-			tile[i * SIDE + k] = (float)((1 - ty) * ((1 - tx) * (double)top[a] + tx * (double)top[b]) + ty * ((1 - tx) * (double)low[a] + tx * (double)low[b]));
+			tile[i * SIDE + k] = (float)((1 - ty) * ((1 - tx) * (double)top[a] + tx * (double)top[b]) + ty *
+				((1 - tx) * (double)low[a] + tx * (double)low[b]));
 		}
 	}
 	tile_normalise(tile);

@@ -235,7 +235,8 @@ static int describe(c5_series *s, const c5_gather *g, const struct piece *run, s
 	if (!s->modality && (err = listed(g->params->modality, run->channel_number, &s->modality)) < 0) return err;
 	for (size_t i = 0; c5_modality_names[i] && !s->modality; i++)
 		if (!strcasecmp(s->channel, c5_modality_names[i]) && (err = copy_text(&s->modality, c5_modality_names[i])) < 0) return err;
-	if (s->modality && c5_modality_check(s->modality) < 0 && (err = blame(s, C5_EINPUT, c5_format("%s: %s", path_of(g, run), c5_error_last()))) < 0) return err;
+	if (s->modality && c5_modality_check(s->modality) < 0 && (err = blame(s, C5_EINPUT, c5_format("%s: %s", path_of(g, run), c5_error_last()))) < 0)
+		return err;
 	s->pixel_size_um = first_of(g->params->pixel_size_um, run->entry->pixel_um, pixel);
 	s->frame_interval_s = first_of(g->params->frame_interval_s, run->entry->dt_s, dt);
 	s->z_step_um = first_of(z_step, NAN, NAN);

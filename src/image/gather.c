@@ -195,7 +195,8 @@ static void warn_of_skips(const c5_gather *g, const struct item *items, size_t n
 		before = number;
 	}
 	if (n > 1 && before - first >= (int64_t)n)
-		c5_log(C5_LOG_WARN, "%s: names are numbered %lld to %lld, but there are %zu files: taken as frames one after the other; say --pattern '%.*s{frame}...' "
+		c5_log(C5_LOG_WARN, "%s: names are numbered %lld to %lld, but there are %zu files: taken as frames one after the other; say --pattern '%.*s{frame}"
+			"...' "
 			"to have missing ones noticed", g->files.at[items[0].file].path, (long long)first, (long long)before, n, (int)key, items[0].key);
 }
 

@@ -115,7 +115,8 @@ static int decode(struct job *job, const char *path, const c5_want *want, uint8_
 	read_header(job);
 	bool rgb = j->num_components >= 3;
 	if (j->image_width != want->width || j->image_height != want->height || want->dtype != C5_U8)
-		return c5_fail(C5_EINPUT, "%s: %u x %u pixels, %u x %u of 8 bits expected: the file changed since it was scanned", path, j->image_width, j->image_height, want->width, want->height);
+		return c5_fail(C5_EINPUT, "%s: %u x %u pixels, %u x %u of 8 bits expected: the file changed since it was scanned", path, j->image_width,
+			j->image_height, want->width, want->height);
 	if (rgb && !want->colour) return c5_fail(C5_EINPUT, "%s: an RGB image; name the plane to read with --plane red|green|blue|luminance", path);
 	j->out_color_space = rgb ? JCS_RGB : JCS_GRAYSCALE;
 	j->dct_method = JDCT_ISLOW; /* the same on every processor */

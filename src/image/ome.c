@@ -90,7 +90,8 @@ static double measure_of(const xmlNode *node, const char *name, const char *unit
 static const char *modality_of(const xmlNode *channel)
 {
 	static const struct { const char *attribute, *value, *modality; } known[] = {
-		{ "ContrastMethod", "Phase", "phase" }, { "ContrastMethod", "Brightfield", "brightfield" }, { "ContrastMethod", "DIC", "dic" }, { "ContrastMethod", "Fluorescence", "fluorescence" },
+		{ "ContrastMethod", "Phase", "phase" }, { "ContrastMethod", "Brightfield", "brightfield" }, { "ContrastMethod", "DIC", "dic" },
+			{ "ContrastMethod", "Fluorescence", "fluorescence" },
 		{ "IlluminationType", "Epifluorescence", "fluorescence" }, { "AcquisitionMode", "MultiPhotonMicroscopy", "tpef" } };
 	const char *found = NULL;
 	for (size_t i = 0; i < sizeof known / sizeof *known && !found; i++) {

@@ -102,8 +102,8 @@ int c5_probe_file(c5_probe *out, const char *path)
 		out->kind = C5_FILE_OME_XML;
 		err = probe_xml(out, path, fd);
 	} else {
-		err = c5_fail(C5_EINPUT, "%s: neither TIFF, PNG nor JPEG: begins with the bytes %02x %02x %02x %02x; convert it to TIFF", path, head[0], head[1], head[2],
-			head[3]);
+		err = c5_fail(C5_EINPUT, "%s: neither TIFF, PNG nor JPEG: begins with the bytes %02x %02x %02x %02x; convert it to TIFF", path, head[0], head[1],
+			head[2], head[3]);
 	}
 done:
 	close(fd);

@@ -138,8 +138,8 @@ static double noise_of(const c5_spectrum *a, const c5_spectrum *b)
 	return n ? sum / (double)n : 0;
 }
 
-/* Products of both spectra, all of size 1 but for the weights: what the blur leaves, and less where the noise is as large. total: the weights' sum over
- * the whole spectrum, and that of their squares. */
+/* Products of both spectra, all of size 1 but for the weights: what the blur leaves, and less where the noise is as large. total: the weights' sum
+ * over the whole spectrum, and that of their squares. */
 static int correlate(c5_fft_value *product, const c5_spectrum *a, const c5_spectrum *b, const c5_register_rules *rules, double total[2])
 {
 	const double least = ROUNDING * ROUNDING * (a->size * b->size / ((double)a->height * (double)a->width)), noise = rules->window ? noise_of(a, b) : 0;

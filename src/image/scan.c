@@ -183,7 +183,8 @@ int c5_scan_inputs(c5_scan **out, const c5_scan_params *params, size_t n_inputs,
 	int err;
 	*out = NULL;
 	if (!n_inputs && !params->sheet) return c5_fail(C5_EUSAGE, "no input: name image files or folders, or a sample sheet with --sheet");
-	if ((err = c5_z_mode_of(params->z, &mode)) < 0 || (err = check_modalities(params->modality)) < 0 || (err = c5_alloc(&scan, 1, sizeof *scan)) < 0) goto done;
+	if ((err = c5_z_mode_of(params->z, &mode)) < 0 || (err = check_modalities(params->modality)) < 0 || (err = c5_alloc(&scan, 1, sizeof *scan)) < 0)
+		goto done;
 	if (params->sheet && (err = c5_gather_sheet(&g, params->sheet)) < 0) goto done;
 	if (n_inputs && (err = gather_inputs(&g, n_inputs, inputs)) < 0) goto done;
 	if ((err = c5_files_probe(&g.files)) < 0 || (err = tell_apart(&g)) < 0 || (err = rename_one(&g)) < 0) goto done;

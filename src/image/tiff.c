@@ -175,10 +175,12 @@ int c5_tiff_open(c5_tiff **tiff, const char *path)
 	*tiff = t;
 	t->fd = -1;
 	if (!(t->path = c5_strdup(path))) return c5_fail(C5_ENOMEM, "out of memory");
-	if ((t->fd = open(path, O_RDONLY | O_CLOEXEC)) < 0 || fstat(t->fd, &st) < 0) return c5_fail(C5_EINPUT, "%s: cannot be opened: %s", path, strerror(errno));
+	if ((t->fd = open(path, O_RDONLY | O_CLOEXEC)) < 0 || fstat(t->fd, &st) < 0)
+		return c5_fail(C5_EINPUT, "%s: cannot be opened: %s", path, strerror(errno));
 	t->size = (uint64_t)st.st_size;
 	libtiff_text[0] = '\0';
-	if (!(t->handle = open_handle(t))) return c5_fail(C5_EINPUT, "%s: cannot be opened as TIFF: %s", path, *libtiff_text ? libtiff_text : "no reason given");
+	if (!(t->handle = open_handle(t)))
+		return c5_fail(C5_EINPUT, "%s: cannot be opened as TIFF: %s", path, *libtiff_text ? libtiff_text : "no reason given");
 	return C5_OK;
 }
 
@@ -215,7 +217,8 @@ static bool takes_differences(TIFF *handle, int dtype)
 	uint16_t compression = COMPRESSION_NONE, predictor = PREDICTOR_NONE;
 	TIFFGetFieldDefaulted(handle, TIFFTAG_COMPRESSION, &compression);
 	if (compression != COMPRESSION_ADOBE_DEFLATE && compression != COMPRESSION_DEFLATE && compression != COMPRESSION_LZW) return false;
-	if (!dtype || c5_dtype_size(dtype) > 4 || !TIFFGetFieldDefaulted(handle, TIFFTAG_PREDICTOR, &predictor) || predictor != PREDICTOR_HORIZONTAL) return false;
+	if (!dtype || c5_dtype_size(dtype) > 4 || !TIFFGetFieldDefaulted(handle, TIFFTAG_PREDICTOR, &predictor) || predictor != PREDICTOR_HORIZONTAL)
+		return false;
 	return TIFFSetField(handle, TIFFTAG_PREDICTOR, PREDICTOR_NONE) == 1;
 }
 

@@ -96,16 +96,19 @@ static bool set_tags(c5_tiffout *t)
 {
 	TIFF *h = t->handle;
 	int dtype = t->style.dtype, bits = (int)c5_dtype_size(dtype) * 8;
-	int format = dtype == C5_F32 || dtype == C5_F64 ? SAMPLEFORMAT_IEEEFP : dtype == C5_I8 || dtype == C5_I16 || dtype == C5_I32 ? SAMPLEFORMAT_INT : SAMPLEFORMAT_UINT;
-	bool good = TIFFSetField(h, TIFFTAG_IMAGEWIDTH, t->style.width) && TIFFSetField(h, TIFFTAG_IMAGELENGTH, t->style.height) && TIFFSetField(h, TIFFTAG_BITSPERSAMPLE, bits) &&
-	            TIFFSetField(h, TIFFTAG_SAMPLESPERPIXEL, 1) && TIFFSetField(h, TIFFTAG_SAMPLEFORMAT, format) && TIFFSetField(h, TIFFTAG_PHOTOMETRIC, PHOTOMETRIC_MINISBLACK) &&
+	int format = dtype == C5_F32 || dtype == C5_F64 ? SAMPLEFORMAT_IEEEFP : dtype == C5_I8 || dtype == C5_I16 ||
+		dtype == C5_I32 ? SAMPLEFORMAT_INT : SAMPLEFORMAT_UINT;
+	bool good = TIFFSetField(h, TIFFTAG_IMAGEWIDTH, t->style.width) && TIFFSetField(h, TIFFTAG_IMAGELENGTH, t->style.height) &&
+	            TIFFSetField(h, TIFFTAG_BITSPERSAMPLE, bits) && TIFFSetField(h, TIFFTAG_SAMPLESPERPIXEL, 1) &&
+	            TIFFSetField(h, TIFFTAG_SAMPLEFORMAT, format) && TIFFSetField(h, TIFFTAG_PHOTOMETRIC, PHOTOMETRIC_MINISBLACK) &&
 	            TIFFSetField(h, TIFFTAG_PLANARCONFIG, PLANARCONFIG_CONTIG) && TIFFSetField(h, TIFFTAG_ROWSPERSTRIP, t->rows) &&
 	            TIFFSetField(h, TIFFTAG_COMPRESSION, COMPRESSION_ADOBE_DEFLATE) && TIFFSetField(h, TIFFTAG_ZIPQUALITY, LEVEL);
 	if (good && t->pages == 0 && t->description) good = TIFFSetField(h, TIFFTAG_IMAGEDESCRIPTION, t->description);
 	if (good && t->pages == 0) good = TIFFSetField(h, TIFFTAG_SOFTWARE, "cyto5");
 	if (good && t->style.pixel_um > 0 && isfinite(t->style.pixel_um)) {
 		float per_cm = (float)(1e4 / t->style.pixel_um);
-		good = TIFFSetField(h, TIFFTAG_RESOLUTIONUNIT, RESUNIT_CENTIMETER) && TIFFSetField(h, TIFFTAG_XRESOLUTION, per_cm) && TIFFSetField(h, TIFFTAG_YRESOLUTION, per_cm);
+		good = TIFFSetField(h, TIFFTAG_RESOLUTIONUNIT, RESUNIT_CENTIMETER) && TIFFSetField(h, TIFFTAG_XRESOLUTION, per_cm) &&
+			TIFFSetField(h, TIFFTAG_YRESOLUTION, per_cm);
 	}
 	return good;
 }
@@ -173,12 +176,13 @@ void c5_ome_text(c5_buf *to, const c5_ome_image *m)
 	const char *type = m->dtype == C5_F32 ? "float" : m->dtype == C5_F64 ? "double" : c5_dtype_name(m->dtype);
 	c5_text_add(to, "<?xml version=\"1.0\" encoding=\"UTF-8\"?><OME xmlns=\"http://www.openmicroscopy.org/Schemas/OME/2016-06\" "
 	                "xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\" "
-	                "xsi:schemaLocation=\"http://www.openmicroscopy.org/Schemas/OME/2016-06 http://www.openmicroscopy.org/Schemas/OME/2016-06/ome.xsd\" Creator=\"cyto5\">"
+	                "xsi:schemaLocation=\"http://www.openmicroscopy.org/Schemas/OME/2016-06 http://www.openmicroscopy.org/Schemas/OME/2016-06/ome.xsd\" "
+	                "Creator=\"cyto5\">"
 	                "<Image ID=\"Image:0\" Name=\"");
 	add_escaped(to, m->name);
-	c5_text_addf(to, "\"><Pixels ID=\"Pixels:0\" DimensionOrder=\"XYCZT\" Type=\"%s\" SizeX=\"%llu\" SizeY=\"%llu\" SizeC=\"%llu\" SizeZ=\"%llu\" SizeT=\"%llu\" BigEndian=\"%s\"", type,
-		(unsigned long long)m->width, (unsigned long long)m->height, (unsigned long long)m->n_channels, (unsigned long long)m->planes, (unsigned long long)m->frames,
-		*(const uint8_t *)&(uint16_t){ 1 } ? "false" : "true");
+	c5_text_addf(to, "\"><Pixels ID=\"Pixels:0\" DimensionOrder=\"XYCZT\" Type=\"%s\" SizeX=\"%llu\" SizeY=\"%llu\" SizeC=\"%llu\" SizeZ=\"%llu\" "
+		"SizeT=\"%llu\" BigEndian=\"%s\"", type, (unsigned long long)m->width, (unsigned long long)m->height, (unsigned long long)m->n_channels,
+		(unsigned long long)m->planes, (unsigned long long)m->frames, *(const uint8_t *)&(uint16_t){ 1 } ? "false" : "true");
 	add_number(to, "PhysicalSizeX", m->pixel_um, "\xc2\xb5m");
 	add_number(to, "PhysicalSizeY", m->pixel_um, "\xc2\xb5m");
 	add_number(to, "PhysicalSizeZ", m->z_step_um, "\xc2\xb5m");

@@ -232,7 +232,8 @@ int c5_classes_figures(c5_figures *to, const c5_classed *c, const c5_classify_pa
 	if (c->n >= UINT32_MAX) return c5_fail(C5_EINPUT, "%zu objects, fewer than 2^32 - 1 are expected", c->n);
 	if ((err = c5_alloc(&w.order, c->n * c->classes + 1, sizeof *w.order)) < 0 || (err = c5_alloc(&w.called, c->n + 1, sizeof *w.called)) < 0 ||
 	    (err = c5_alloc(&w.table, c->classes * c->classes, sizeof *w.table)) < 0 || 
-	    (err = c5_alloc(&w.sums, (size_t)p->bins * 2, sizeof *w.sums)) < 0 || (err = c5_alloc(&values, 3 * w.figures, sizeof *values)) < 0 || (err = sort_all(&w)) < 0)
+	    (err = c5_alloc(&w.sums, (size_t)p->bins * 2, sizeof *w.sums)) < 0 || (err = c5_alloc(&values, 3 * w.figures, sizeof *values)) < 0 ||
+	    (err = sort_all(&w)) < 0)
 		goto done;
 	for (size_t i = 0; i < c->n; i++) w.called[i] = best_of(c->prob + i * c->classes, c->classes);
 	double *low = values + w.figures, *high = low + w.figures;

@@ -9,7 +9,8 @@
 #include "base/mem.h"
 #include "base/random.h"
 
-enum { ACCURACY, BALANCED, PRECISION, RECALL, F1, SPECIFICITY, MCC, KAPPA, ROC_AUC, PR_AUC, AVERAGE_PRECISION, CALIBRATION, BRIER, LOG_LOSS, FIGURES };
+enum { ACCURACY, BALANCED, PRECISION, RECALL, F1, SPECIFICITY, MCC, KAPPA, ROC_AUC, PR_AUC, AVERAGE_PRECISION, CALIBRATION, BRIER, LOG_LOSS,
+	FIGURES };
 
 #define SURE 0x1p-52 /* a score nearer to 0 or 1 is taken for this near, or one error would cost infinitely much */
 
@@ -179,9 +180,11 @@ done:
 /* Shares of objects, with how many they are shares of. */
 static void wilson(double low[FIGURES], double high[FIGURES], const double values[FIGURES], const confusion *c)
 {
-	const struct { int figure; double n; } shares[] = { { ACCURACY, c->tp + c->fp + c->fn + c->tn }, { PRECISION, c->tp + c->fp }, { RECALL, c->tp + c->fn },
+	const struct { int figure; double n; } shares[] = { { ACCURACY, c->tp + c->fp + c->fn + c->tn }, { PRECISION, c->tp + c->fp },
+		{ RECALL, c->tp + c->fn },
 		{ SPECIFICITY, c->tn + c->fp } };
-	for (size_t k = 0; k < sizeof shares / sizeof *shares; k++) c5_wilson(&low[shares[k].figure], &high[shares[k].figure], values[shares[k].figure], shares[k].n);
+	for (size_t k = 0; k < sizeof shares / sizeof *shares; k++)
+		c5_wilson(&low[shares[k].figure], &high[shares[k].figure], values[shares[k].figure], shares[k].n);
 }
 
 int c5_classify_figures(c5_figures *to, const c5_scored *s, const c5_classify_params *p)
@@ -193,7 +196,8 @@ int c5_classify_figures(c5_figures *to, const c5_scored *s, const c5_classify_pa
 	confusion c;
 	int err;
 	if (s->n >= UINT32_MAX) return c5_fail(C5_EINPUT, "%zu objects, fewer than 2^32 - 1 are expected", s->n);
-	if ((err = sort_scores(&o, s)) < 0 || (err = c5_alloc(&bins, (size_t)p->bins, sizeof *bins)) < 0 || (err = c5_alloc(&once, o.groups, sizeof *once)) < 0)
+	if ((err = sort_scores(&o, s)) < 0 || (err = c5_alloc(&bins, (size_t)p->bins, sizeof *bins)) < 0 ||
+	    (err = c5_alloc(&once, o.groups, sizeof *once)) < 0)
 		goto done;
 	for (uint32_t k = 0; k < o.groups; k++) once[k] = 1;
 	all_figures(values, &c, &o, once, p, bins);

@@ -76,14 +76,16 @@ static int find_layout(c5_ctc *c, const char *folder, const struct layout **foun
 		free(below);
 	}
 	if (access(folder, F_OK)) return c5_fail(C5_ENOTFOUND, "%s: %s", folder, strerror(errno));
-	return c5_fail(C5_EINPUT, "%s: neither res_track.txt nor TRA/man_track.txt is in it; a folder of the Cell Tracking Challenge's layout is expected", folder);
+	return c5_fail(C5_EINPUT, "%s: neither res_track.txt nor TRA/man_track.txt is in it; a folder of the Cell Tracking Challenge's layout is expected",
+		folder);
 }
 
 static void check_numbers(const c5_ctc *c, const char *prefix, c5_breaches *breaches)
 {
 	for (size_t i = 1; i < c->n_files; i++) {
 		uint64_t told = 0, gap = c->numbers[i] - c->numbers[i - 1];
-		if (!gap) c5_breach(breaches, "%s: frame %llu has two files, %s and %s", c->folder, (unsigned long long)c->numbers[i], c->files[i - 1], c->files[i]);
+		if (!gap)
+			c5_breach(breaches, "%s: frame %llu has two files, %s and %s", c->folder, (unsigned long long)c->numbers[i], c->files[i - 1], c->files[i]);
 		for (uint64_t k = 1; k < gap && told < MISSING_TOLD; k++, told++)
 			c5_breach(breaches, "%s: frame %llu is missing: %s%03llu.tif", c->folder, (unsigned long long)(c->numbers[i - 1] + k), prefix,
 				(unsigned long long)(c->numbers[i - 1] + k));

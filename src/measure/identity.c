@@ -49,11 +49,11 @@ static int chains_make(chains *c, const c5_lives *l, const uint64_t *objects_of_
 	const size_t n = l->n;
 	uint32_t roots = 0;
 	int err;
-	if ((err = c5_alloc(&keys, n, sizeof *keys)) < 0 || (err = c5_alloc(&next, n, sizeof *next)) < 0 || (err = c5_alloc(&c->order, n, sizeof *c->order)) < 0 ||
-	    (err = c5_alloc(&c->head, n, sizeof *c->head)) < 0 || (err = c5_alloc(&c->parent, n, sizeof *c->parent)) < 0 ||
-	    (err = c5_alloc(&c->place, n, sizeof *c->place)) < 0 || (err = c5_alloc(&c->size, n, sizeof *c->size)) < 0 ||
-	    (err = c5_alloc(&c->objects, n, sizeof *c->objects)) < 0 || (err = c5_alloc(&c->before, n + 1, sizeof *c->before)) < 0 ||
-	    (err = c5_alloc(&c->above, n, sizeof *c->above)) < 0)
+	if ((err = c5_alloc(&keys, n, sizeof *keys)) < 0 || (err = c5_alloc(&next, n, sizeof *next)) < 0 ||
+	    (err = c5_alloc(&c->order, n, sizeof *c->order)) < 0 || (err = c5_alloc(&c->head, n, sizeof *c->head)) < 0 ||
+	    (err = c5_alloc(&c->parent, n, sizeof *c->parent)) < 0 || (err = c5_alloc(&c->place, n, sizeof *c->place)) < 0 ||
+	    (err = c5_alloc(&c->size, n, sizeof *c->size)) < 0 || (err = c5_alloc(&c->objects, n, sizeof *c->objects)) < 0 ||
+	    (err = c5_alloc(&c->before, n + 1, sizeof *c->before)) < 0 || (err = c5_alloc(&c->above, n, sizeof *c->above)) < 0)
 		goto done;
 	for (size_t i = 0; i < n; i++) keys[i] = (uint64_t)l->at[i].begin << 32 | i;
 	if (n) qsort(keys, n, sizeof *keys, by_key);

@@ -112,7 +112,8 @@ int c5_map_compare(c5_map_agreement *out, const double *a, const double *b, size
 	int err;
 	*out = (c5_map_agreement){ NAN, NAN, NAN, NAN, NAN, NAN, NAN };
 	if (!n) return C5_OK;
-	if ((err = c5_alloc(&scratch, n, sizeof *scratch)) < 0 || (err = c5_alloc(&ra, n, sizeof *ra)) < 0 || (err = c5_alloc(&rb, n, sizeof *rb)) < 0) goto done;
+	if ((err = c5_alloc(&scratch, n, sizeof *scratch)) < 0 || (err = c5_alloc(&ra, n, sizeof *ra)) < 0 || (err = c5_alloc(&rb, n, sizeof *rb)) < 0)
+		goto done;
 	out->pearson = correlation(a, b, n);
 	ranks(ra, a, n, scratch);
 	ranks(rb, b, n, scratch);

@@ -112,17 +112,20 @@ void c5_objects_figures(c5_figures *to, const c5_objects *o)
 	double sum = 0;
 	for (unsigned s = 0; s < C5_AP_STEPS; s++) {
 		snprintf(name, sizeof name, "AP@0.%u", 50 + 5 * s);
-		c5_figures_add(to, c, name, mean(&o->ap[s]), s ? NULL : "TP / (TP + FP + FN) when objects must overlap by more than this (intersection over union)");
+		c5_figures_add(to, c, name, mean(&o->ap[s]),
+			s ? NULL : "TP / (TP + FP + FN) when objects must overlap by more than this (intersection over union)");
 		sum += mean(&o->ap[s]);
 	}
 	c5_figures_add(to, c, "AP_mean", sum / C5_AP_STEPS, "mean of the ten");
 	c5_figures_add(to, c, "Dice", mean(&o->dice), "overlap of foreground with foreground, objects not told apart");
 	c5_figures_add(to, c, "AJI", mean(&o->aji), "aggregated Jaccard index: shared pixels of objects and their best partners over all pixels of both");
 	c = "Objects of all frames together";
-	c5_figures_add(to, c, "SEG", mean(&o->seg), "mean overlap of true objects with the object that covers more than half of them, a missed object counting 0");
+	c5_figures_add(to, c, "SEG", mean(&o->seg),
+		"mean overlap of true objects with the object that covers more than half of them, a missed object counting 0");
 	c5_figures_add(to, c, "Dice_objects", mean(&o->best_truth), "mean over true objects of the Dice overlap with their best partner");
 	double a = mean(&o->best_truth), b = mean(&o->best_result);
-	c5_figures_add(to, c, "SBD", isnan(a) || isnan(b) ? NAN : a < b ? a : b, "symmetric best Dice: that, or the same seen from the result, whichever is worse");
+	c5_figures_add(to, c, "SBD", isnan(a) || isnan(b) ? NAN : a < b ? a : b,
+		"symmetric best Dice: that, or the same seen from the result, whichever is worse");
 	for (unsigned s = 0; s < C5_AP_STEPS; s++) {
 		snprintf(name, sizeof name, "AP_all@0.%u", 50 + 5 * s);
 		c5_figures_add(to, c, name, c5_ratio((double)o->tp[s], (double)(o->tp[s] + o->fp[s] + o->fn[s])),

@@ -6,7 +6,8 @@
 static void challenge(c5_figures *to, const c5_tracking *t)
 {
 	const char *c = "Cell Tracking Challenge, technical measures";
-	c5_figures_add(to, c, "SEG", t->seg, "mean overlap (intersection over union) of true objects with the result's, a missed object counting 0; 1 is perfect");
+	c5_figures_add(to, c, "SEG", t->seg,
+		"mean overlap (intersection over union) of true objects with the result's, a missed object counting 0; 1 is perfect");
 	c5_figures_add(to, c, "DET", t->det, "how little it takes to correct the detections, 1: nothing to correct, 0: no better than an empty result");
 	c5_figures_add(to, c, "TRA", t->tra, "the same for detections and links together");
 	c5_figures_add(to, c, "LNK", t->lnk, "the same for links alone; undefined without a link in the truth");
@@ -34,7 +35,8 @@ static void biological(c5_figures *to, const c5_tracking *t)
 			i ? "the same, with some frames of tolerance in time"
 			  : "share of divisions that are right, daughters included, in the right frame (F-score); undefined without a true division");
 	}
-	c5_figures_add(to, c, "CCA", t->cca, "how well the lengths of whole cell cycles agree; undefined when the truth has no cell seen from division to division");
+	c5_figures_add(to, c, "CCA", t->cca,
+		"how well the lengths of whole cell cycles agree; undefined when the truth has no cell seen from division to division");
 	for (int i = 0; i <= C5_BC_MOST; i++) {
 		snprintf(name, sizeof name, "BIO(%d)", i);
 		c5_figures_add(to, c, name, t->divisions[i].bio, i ? NULL : "mean of those of CT, TF, BC(i) and CCA that are defined");
@@ -82,7 +84,8 @@ static void divisions(c5_figures *to, const c5_tracking *t)
 		add_scores(to, c, "strict", i, d->correct, d->invented + d->mismatched, d->missed + d->mismatched, !i);
 	}
 	c = "Divisions, mismatched ones left out of the count";
-	for (int i = 0; i <= C5_BC_MOST; i++) add_scores(to, c, "excluded", i, t->divisions[i].correct, t->divisions[i].invented, t->divisions[i].missed, !i);
+	for (int i = 0; i <= C5_BC_MOST; i++)
+		add_scores(to, c, "excluded", i, t->divisions[i].correct, t->divisions[i].invented, t->divisions[i].missed, !i);
 }
 
 static void identities(c5_figures *to, const c5_tracking *t)
@@ -120,5 +123,6 @@ void c5_tracking_figures(c5_figures *to, const c5_tracking *t)
 	c5_figures_count(to, c, "tracks_true", t->gt_tracks, NULL);
 	c5_figures_count(to, c, "tracks_result", t->res_tracks, NULL);
 	c5_figures_count(to, c, "tracks_complete", t->complete_tracks, "true tracks that are right from first to last frame");
-	c5_figures_count(to, c, "tracks_detected", t->detected_tracks, "true tracks matched, each by an object that matches no other, in one frame at least");
+	c5_figures_count(to, c, "tracks_detected", t->detected_tracks,
+		"true tracks matched, each by an object that matches no other, in one frame at least");
 }

@@ -166,8 +166,8 @@ static int prepare(walk *w)
 	if (g->frames != r->frames)
 		return c5_fail(C5_EINPUT, "%s has %u frames, %s has %u; the same number is expected", g->name, g->frames, r->name, r->frames);
 	if (g->planes != r->planes || g->height != r->height || g->width != r->width)
-		return c5_fail(C5_EINPUT, "%s has frames of %u x %u x %u (planes, height, width), %s of %u x %u x %u; the same size is expected", g->name, g->planes,
-			g->height, g->width, r->name, r->planes, r->height, r->width);
+		return c5_fail(C5_EINPUT, "%s has frames of %u x %u x %u (planes, height, width), %s of %u x %u x %u; the same size is expected", g->name,
+			g->planes, g->height, g->width, r->name, r->planes, r->height, r->width);
 	if (__builtin_mul_overflow((size_t)g->height, g->width, &n) || __builtin_mul_overflow(n, g->planes, &n))
 		return c5_fail(C5_EINPUT, "%s: frames of %u x %u x %u pixels are too large", g->name, g->planes, g->height, g->width);
 	if ((err = c5_lives_make(&w->m.gt, in->gt_lives, in->n_gt_lives, g->frames, in->first, g->name, in->breaches)) < 0 ||
@@ -219,7 +219,8 @@ int c5_tracking_measure(c5_tracking *out, const c5_tracking_input *in)
 	out->seg_objects = w.seg_objects;
 	out->seg = c5_ratio(w.iou_sum, (double)w.seg_objects);
 	c5_count_operations(out, &w.m);
-	if ((err = c5_follow_tracks(out, &w.m)) < 0 || (err = c5_compare_divisions(out, &w.m)) < 0 || (err = c5_compare_identities(out, &w.m)) < 0) goto done;
+	if ((err = c5_follow_tracks(out, &w.m)) < 0 || (err = c5_compare_divisions(out, &w.m)) < 0 || (err = c5_compare_identities(out, &w.m)) < 0)
+		goto done;
 	out->op_csb = mean_of_two(out->seg, out->det);
 	out->op_ctb = mean_of_two(out->seg, out->tra);
 	for (int i = 0; i <= C5_BC_MOST; i++) {

@@ -16,9 +16,9 @@
 
 enum c5_type { C5_TYPE_F32, C5_TYPE_BF16 };
 
-/* Shape, element type and layout of a tensor. Layout 0 is dense row-major in the order of dims: (N, C, H, W), (N, T, C), (N, C), weights as in model.h.
- * Other numbers are the backend's own, counted per open device: two descs that are equal (c5_desc_same) hold their numbers in the same places.
- * What a layout pads is zero and stays zero. A gradient has the desc of its value. */
+/* Shape, element type and layout of a tensor. Layout 0 is dense row-major in the order of dims: (N, C, H, W), (N, T, C), (N, C), weights as in
+ * model.h. Other numbers are the backend's own, counted per open device: two descs that are equal (c5_desc_same) hold their numbers in the same
+ * places. What a layout pads is zero and stays zero. A gradient has the desc of its value. */
 typedef struct c5_desc {
 	int type, rank;
 	int64_t dims[4];

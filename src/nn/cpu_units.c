@@ -100,7 +100,8 @@ C5_INLINE bool open_at(int act, float y)
 }
 
 /* y = act(x * a + b (+ z)); a flat unit has one a and b. */
-C5_INLINE void scale_body(int t, int act, bool add, size_t rows, size_t step, int lanes, const void *x, const void *z, void *y, const float *a, const float *b)
+C5_INLINE void scale_body(int t, int act, bool add, size_t rows, size_t step, int lanes, const void *x, const void *z, void *y, const float *a,
+	const float *b)
 {
 	for (size_t r = 0; r < rows; r++) {
 #pragma omp simd
@@ -122,7 +123,8 @@ C5_INLINE void scale_body(int t, int act, bool add, size_t rows, size_t step, in
 #define PER_SHAPE(BODY, T) \
 	if (lanes == C5_LANES && step == C5_LANES) PER_ACT(BODY, T, C5_LANES, C5_LANES) else PER_ACT(BODY, T, step, lanes)
 
-FOR_CPUS static void scale_run(int type, int act, size_t rows, size_t step, int lanes, const void *x, const void *z, void *y, const float *a, const float *b)
+FOR_CPUS static void scale_run(int type, int act, size_t rows, size_t step, int lanes, const void *x, const void *z, void *y, const float *a,
+	const float *b)
 {
 #define ADD(A, T, S, L) scale_body(T, A, true, rows, S, L, x, z, y, a, b)
 #define NOT(A, T, S, L) scale_body(T, A, false, rows, S, L, x, NULL, y, a, b)
@@ -232,8 +234,8 @@ void c5_unit_scale(const c5_units *m, int type, int act, const c5_unit *u, const
 	scale_run(type, act, 1, 1, (int)(positions - done), c5_at(type, x0, done), z ? c5_at(type, z0, done) : NULL, c5_at(type, y0, done), wa, wb);
 }
 
-void c5_unit_sums(const c5_units *m, int type, int act, const c5_unit *u, const void *x, const void *y, const void *gy, void *masked, const c5_lane_set *c,
-	double *s1, double *s2)
+void c5_unit_sums(const c5_units *m, int type, int act, const c5_unit *u, const void *x, const void *y, const void *gy, void *masked,
+	const c5_lane_set *c, double *s1, double *s2)
 {
 	size_t positions = (size_t)m->tiles.positions, rows = m->flat ? positions / C5_LANES : positions, step = m->flat ? C5_LANES : u->step;
 	int lanes = m->flat ? C5_LANES : u->lanes;
@@ -269,8 +271,8 @@ void c5_unit_sums(const c5_units *m, int type, int act, const c5_unit *u, const 
 	}
 }
 
-void c5_unit_grad(const c5_units *m, int type, int act, const c5_unit *u, const void *x, const void *y, const void *gy, void *gx, const c5_lane_set *c,
-	const c5_grad_set *k)
+void c5_unit_grad(const c5_units *m, int type, int act, const c5_unit *u, const void *x, const void *y, const void *gy, void *gx,
+	const c5_lane_set *c, const c5_grad_set *k)
 {
 	size_t positions = (size_t)m->tiles.positions, rows = positions / C5_LANES, done = rows * C5_LANES;
 	const void *x0 = c5_at(type, x, u->at), *y0 = y ? c5_at(type, y, u->at) : NULL, *g0 = c5_at(type, gy, u->at);

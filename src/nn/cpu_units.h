@@ -37,7 +37,7 @@ void c5_unit_scale(const c5_units *m, int type, int act, const c5_unit *u, const
 void c5_unit_sums(const c5_units *m, int type, int act, const c5_unit *u, const void *x, const void *y, const void *gy, void *masked,
 	const c5_lane_set *c, double *s1, double *s2);
 /* gx = p * gy - (q + x * r), gy let through as above; gx may be gy. */
-void c5_unit_grad(const c5_units *m, int type, int act, const c5_unit *u, const void *x, const void *y, const void *gy, void *gx, const c5_lane_set *c,
-	const c5_grad_set *k);
+void c5_unit_grad(const c5_units *m, int type, int act, const c5_unit *u, const void *x, const void *y, const void *gy, void *gx,
+	const c5_lane_set *c, const c5_grad_set *k);
 
 #endif

@@ -62,7 +62,8 @@ static int take_device(c5_cu *d)
 	if (err) return err;
 	cudnnStatus_t s = cudnnCreate(&d->cudnn);
 	if (s == CUDNN_STATUS_SUCCESS) s = cudnnSetStream(d->cudnn, d->stream);
-	return s == CUDNN_STATUS_SUCCESS ? C5_OK : c5_fail(C5_ENOTFOUND, "device 'cuda:%d' (%s): cuDNN does not start: %s", d->index, d->prop.name, cudnnGetErrorString(s));
+	return s == CUDNN_STATUS_SUCCESS ? C5_OK : c5_fail(C5_ENOTFOUND, "device 'cuda:%d' (%s): cuDNN does not start: %s", d->index, d->prop.name,
+		cudnnGetErrorString(s));
 }
 
 static int cu_open(void **out, int index)
@@ -424,8 +425,8 @@ static int cu_update(void *dev, const c5_update *u, size_t n, float *w, const fl
 const struct c5_backend c5_backend_cuda = {
 	.name = "cuda", .host_memory = false, .open = cu_open, .close = cu_close, .describe = cu_describe, .has_bf16 = cu_has_bf16,
 	.free_bytes = cu_free_bytes, .sync = cu_sync, .alloc = cu_alloc, .release = cu_release, .host_alloc = cu_host_alloc, .host_release = cu_host_release,
-	.upload = cu_upload, .download = cu_download, .copy = cu_copy, .zero = cu_zero, .param_in = cu_param_in, .param_out = cu_param_out, .fuses = cu_fuses,
-	.op_make = cu_op_make, .op_free = cu_op_free, .op_refresh = cu_op_refresh, .op_forward = cu_op_forward, .op_backward = cu_op_backward,
-	.accumulate = cu_accumulate, .pass_begin = cu_pass_begin, .pass_end = cu_pass_end, .slot_free = cu_slot_free, .loss_scratch = cu_loss_scratch,
-	.loss = cu_loss, .norm_scratch = cu_norm_scratch, .norm = cu_norm, .update = cu_update,
+	.upload = cu_upload, .download = cu_download, .copy = cu_copy, .zero = cu_zero, .param_in = cu_param_in, .param_out = cu_param_out,
+	.fuses = cu_fuses, .op_make = cu_op_make, .op_free = cu_op_free, .op_refresh = cu_op_refresh, .op_forward = cu_op_forward,
+	.op_backward = cu_op_backward, .accumulate = cu_accumulate, .pass_begin = cu_pass_begin, .pass_end = cu_pass_end, .slot_free = cu_slot_free,
+	.loss_scratch = cu_loss_scratch, .loss = cu_loss, .norm_scratch = cu_norm_scratch, .norm = cu_norm, .update = cu_update,
 };

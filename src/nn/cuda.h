@@ -1,7 +1,8 @@
 /* cuda.h – the inside of the GPU backend: device, operations, layouts, the library's plans. Private to src/nn/cuda*.c and cudnn*.c.
  *
- * Layouts: 0 plain; 1 "last": dimension 1 after all others, which is channels last for images and (K, KH, KW, C) for filters; 2 "turned", for the filters of
- * transposed convolutions: (I, KH, KW, O) of dims (O, I, KH, KW). Where two of them put numbers in the same places the lower number is used. */
+ * Layouts: 0 plain; 1 "last": dimension 1 after all others, which is channels last for images and (K, KH, KW, C) for filters; 2 "turned", for the
+ * filters of transposed convolutions: (I, KH, KW, O) of dims (O, I, KH, KW). Where two of them put numbers in the same places the lower number is
+ * used. */
 #ifndef C5_NN_CUDA_H
 #define C5_NN_CUDA_H
 

@@ -1,5 +1,5 @@
-/* cuda_code.cuh – what all kernels share: numbers of either type, eight at a time where they can be; activations; how kernels are started. The same text is
- * compiled for the host by tests/emulated, which runs kernels thread by thread. */
+/* cuda_code.cuh – what all kernels share: numbers of either type, eight at a time where they can be; activations; how kernels are started. The same
+ * text is compiled for the host by tests/emulated, which runs kernels thread by thread. */
 #ifndef C5_NN_CUDA_CODE_CUH
 #define C5_NN_CUDA_CODE_CUH
 

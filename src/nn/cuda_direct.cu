@@ -1,5 +1,5 @@
-/* cuda_direct.cu – convolutions as they are written down: for depthwise ones, and for whatever shape the library has no engine for. One thread a number;
- * neighbouring threads have neighbouring channels. */
+/* cuda_direct.cu – convolutions as they are written down: for depthwise ones, and for whatever shape the library has no engine for. One thread a
+ * number; neighbouring threads have neighbouring channels. */
 #include "nn/cuda_code.cuh"
 
 namespace {
@@ -27,7 +27,8 @@ template <class T> struct forward_code {
 	__device__ void operator()(size_t i) const
 	{
 		size_t rest = i / (size_t)g.filters;
-		int64_t k = (int64_t)(i % (size_t)g.filters), x = (int64_t)(rest % (size_t)g.out_width), y = (int64_t)(rest / (size_t)g.out_width % (size_t)g.out_height);
+		int64_t k = (int64_t)(i % (size_t)g.filters), x = (int64_t)(rest % (size_t)g.out_width),
+			y = (int64_t)(rest / (size_t)g.out_width % (size_t)g.out_height);
 		int64_t n = (int64_t)(rest / (size_t)(g.out_width * g.out_height)), each = g.channels / g.groups, first = k / (g.filters / g.groups) * each;
 		float all = 0;
 		for (int u = 0; u < g.kernel[0]; u++) {

@@ -175,7 +175,8 @@ template <class T> int act_back_as(c5_stream s, int act, float slope, size_t n, 
 	return each_pack(s, n, f, "an activation");
 }
 
-template <class A, class B> int finish_as(c5_stream s, int act, float slope, size_t n, size_t channels, const void *x, const float *bias, const void *z, void *y)
+template <class A, class B> int finish_as(c5_stream s, int act, float slope, size_t n, size_t channels, const void *x, const float *bias,
+	const void *z, void *y)
 {
 	finish_code<A, B> f = { act, slope, channels, (const A *)x, (const B *)z, bias, (B *)y };
 	return each_pack(s, n, f, "a bias");
@@ -195,7 +196,8 @@ template <class A, class B> int transpose_as(c5_stream s, size_t batch, size_t r
 	return started("a conversion");
 }
 
-template <class T> int dropout_as(c5_stream s, size_t items, size_t each_item, uint32_t layer, uint32_t threshold, const c5_pass *pass, const void *x, void *y)
+template <class T> int dropout_as(c5_stream s, size_t items, size_t each_item, uint32_t layer, uint32_t threshold, const c5_pass *pass, const void *x,
+	void *y)
 {
 	dropout_code<T> f = { each_item, parts_of(each_item, 8), layer, threshold, 1.0f / (1.0f - (float)threshold / 65536.0f), pass, (const T *)x, (T *)y };
 	return each(s, items * f.blocks, f, "dropout");
@@ -224,12 +226,14 @@ int c5_k_act_backward(c5_stream s, int act, float slope, int type, size_t n, con
 #undef CALL
 }
 
-int c5_k_finish(c5_stream s, int act, float slope, size_t n, size_t channels, int from_type, const void *x, const float *bias, const void *z, int type, void *y)
+int c5_k_finish(c5_stream s, int act, float slope, size_t n, size_t channels, int from_type, const void *x, const float *bias, const void *z,
+	int type, void *y)
 {
 #define SAME(T) finish_as<T, T>(s, act, slope, n, channels, x, bias, z, y)
 	if (from_type == type) return C5_BY_TYPE(type, SAME);
 #undef SAME
-	return type == C5_TYPE_BF16 ? finish_as<float, bfloat>(s, act, slope, n, channels, x, bias, z, y) : finish_as<bfloat, float>(s, act, slope, n, channels, x, bias, z, y);
+	return type == C5_TYPE_BF16 ? finish_as<float, bfloat>(s, act, slope, n, channels, x, bias, z, y) : finish_as<bfloat, float>(s, act, slope, n,
+		channels, x, bias, z, y);
 }
 
 int c5_k_add(c5_stream s, int act, float slope, int type, size_t n, const void *x, const void *z, void *y)
@@ -246,8 +250,10 @@ int c5_k_cast(c5_stream s, size_t n, int from_type, const void *from, int to_typ
 int c5_k_transpose(c5_stream s, size_t batch, size_t rows, size_t columns, int from_type, const void *from, int to_type, void *to)
 {
 	if (from_type == C5_TYPE_BF16)
-		return to_type == C5_TYPE_BF16 ? transpose_as<bfloat, bfloat>(s, batch, rows, columns, from, to) : transpose_as<bfloat, float>(s, batch, rows, columns, from, to);
-	return to_type == C5_TYPE_BF16 ? transpose_as<float, bfloat>(s, batch, rows, columns, from, to) : transpose_as<float, float>(s, batch, rows, columns, from, to);
+		return to_type == C5_TYPE_BF16 ? transpose_as<bfloat, bfloat>(s, batch, rows, columns, from, to) : transpose_as<bfloat, float>(s, batch, rows,
+			columns, from, to);
+	return to_type == C5_TYPE_BF16 ? transpose_as<float, bfloat>(s, batch, rows, columns, from, to) : transpose_as<float, float>(s, batch, rows, columns,
+		from, to);
 }
 
 int c5_k_set_pass(c5_stream s, c5_pass *to, uint64_t seed, uint64_t item0)
@@ -256,7 +262,8 @@ int c5_k_set_pass(c5_stream s, c5_pass *to, uint64_t seed, uint64_t item0)
 	return started("a pass");
 }
 
-int c5_k_dropout(c5_stream s, int type, size_t items, size_t each_item, uint32_t layer, uint32_t threshold, const c5_pass *pass, const void *x, void *y)
+int c5_k_dropout(c5_stream s, int type, size_t items, size_t each_item, uint32_t layer, uint32_t threshold, const c5_pass *pass, const void *x,
+	void *y)
 {
 #define CALL(T) dropout_as<T>(s, items, each_item, layer, threshold, pass, x, y)
 	return C5_BY_TYPE(type, CALL);

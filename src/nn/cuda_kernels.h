@@ -1,7 +1,7 @@
 /* cuda_kernels.h – our own kernels, as C functions that put them on a stream: for what cuDNN has not, does not fuse, or sums in no fixed order.
  *
- * Images lie channels last, (N, H, W, C), unless said otherwise; `type` is enum c5_type; sums run in an order given by the shapes alone, without atomics.
- * Nothing here allocates or waits. All return C5_OK or C5_EFAIL; sizes of 0 are fine. Included from C and from CUDA C. */
+ * Images lie channels last, (N, H, W, C), unless said otherwise; `type` is enum c5_type; sums run in an order given by the shapes alone, without
+ * atomics. Nothing here allocates or waits. All return C5_OK or C5_EFAIL; sizes of 0 are fine. Included from C and from CUDA C. */
 #ifndef C5_NN_CUDA_KERNELS_H
 #define C5_NN_CUDA_KERNELS_H
 
@@ -23,7 +23,8 @@ int c5_k_act_forward(c5_stream s, int act, float slope, int type, size_t n, cons
 int c5_k_act_backward(c5_stream s, int act, float slope, int type, size_t n, const void *y, const void *gy, void *gx); /* gx may be gy */
 int c5_k_add(c5_stream s, int act, float slope, int type, size_t n, const void *x, const void *z, void *y);
 /* y = act(x + bias[channel] + z); z is of y's type; bias, z may be NULL; y may be x where the types are one. */
-int c5_k_finish(c5_stream s, int act, float slope, size_t n, size_t channels, int from_type, const void *x, const float *bias, const void *z, int type, void *y);
+int c5_k_finish(c5_stream s, int act, float slope, size_t n, size_t channels, int from_type, const void *x, const float *bias, const void *z,
+	int type, void *y);
 int c5_k_cast(c5_stream s, size_t n, int from_type, const void *from, int to_type, void *to);
 /* Each of `batch` matrices (rows, columns) to (columns, rows). */
 int c5_k_transpose(c5_stream s, size_t batch, size_t rows, size_t columns, int from_type, const void *from, int to_type, void *to);
@@ -55,7 +56,8 @@ int c5_k_mean_backward(c5_stream s, int type, size_t items, size_t positions, si
 /* ---- cuda_sums.cu: sums over rows by column, normalisation ---- */
 /* An array (segments, rows, channels), summed over rows. scratch: c5_k_sums_scratch bytes for `kinds` sums at a time. */
 size_t c5_k_sums_scratch(size_t segments, size_t rows, size_t channels, int kinds);
-int c5_k_column_sums(c5_stream s, int type, size_t segments, size_t rows, size_t channels, const void *x, float factor, int out_type, void *out, void *scratch);
+int c5_k_column_sums(c5_stream s, int type, size_t segments, size_t rows, size_t channels, const void *x, float factor, int out_type, void *out,
+	void *scratch);
 typedef struct c5_k_norm {
 	int type, activation;     /* none, relu, relu6 */
 	size_t segments, rows, channels; /* batch norm: one segment; group norm: one an item */
@@ -66,9 +68,11 @@ typedef struct c5_k_norm {
 static inline size_t c5_k_norm_kept(const c5_k_norm *m) { return 4 * m->segments * m->channels; }
 size_t c5_k_norm_scratch(const c5_k_norm *m);
 /* From the numbers themselves; statistics (2 * channels) may be NULL. */
-int c5_k_norm_settle(c5_stream s, const c5_k_norm *m, const void *x, const float *scale, const float *shift, float *kept, float *statistics, void *scratch);
+int c5_k_norm_settle(c5_stream s, const c5_k_norm *m, const void *x, const float *scale, const float *shift, float *kept, float *statistics,
+	void *scratch);
 /* From running statistics (one segment). */
-int c5_k_norm_settle_running(c5_stream s, const c5_k_norm *m, const float *scale, const float *shift, const float *mean, const float *variance, float *kept);
+int c5_k_norm_settle_running(c5_stream s, const c5_k_norm *m, const float *scale, const float *shift, const float *mean, const float *variance,
+	float *kept);
 int c5_k_norm_apply(c5_stream s, const c5_k_norm *m, const void *x, const void *z, const float *kept, void *y);
 typedef struct c5_k_norm_back {
 	const void *x, *y, *gy;   /* y NULL: whether the activation was open is judged by x */
@@ -81,7 +85,8 @@ typedef struct c5_k_norm_back {
 int c5_k_norm_backward(c5_stream s, const c5_k_norm *m, const c5_k_norm_back *b);
 
 /* ---- cuda_direct.cu: convolutions without a library ---- */
-/* A window sliding over the big image (height, width, channels) gives the small one (out_height, out_width, filters); filters lie (K, KH, KW, C / groups). */
+/* A window sliding over the big image (height, width, channels) gives the small one (out_height, out_width, filters); filters lie (K, KH, KW, C /
+ * groups). */
 typedef struct c5_k_conv {
 	int64_t items, height, width, channels, out_height, out_width, filters, groups;
 	int kernel[2], stride[2], dilation[2], before[2], after[2];
@@ -97,10 +102,11 @@ typedef struct c5_k_matrix { const float *at; size_t step; bool turned; } c5_k_m
 /* c (m, n) = a (m, k) b (k, n) + (add ? c : 0); float32. */
 int c5_k_gemm(c5_stream s, size_t m, size_t n, size_t k, c5_k_matrix a, c5_k_matrix b, bool add, float *c, size_t step);
 /* Step t of T: gates (N, T, 4U) hold sums on entry and values after; cell, state (N, T, U); before (N, T, U): the state of the step before. */
-int c5_k_lstm_cell(c5_stream s, size_t items, size_t steps, size_t units, size_t t, float *gates, const float *bias, float *cell, float *state, float *before);
+int c5_k_lstm_cell(c5_stream s, size_t items, size_t steps, size_t units, size_t t, float *gates, const float *bias, float *cell, float *state,
+	float *before);
 /* gy: (N, T, U) or, !sequences, (N, U). dh, dc (N, U) come from the step after and go to the step before. dgates (N, T, 4U). */
-int c5_k_lstm_back(c5_stream s, size_t items, size_t steps, size_t units, size_t t, bool sequences, const float *gates, const float *cell, const float *gy, const float *dh,
-	float *dc, float *dgates);
+int c5_k_lstm_back(c5_stream s, size_t items, size_t steps, size_t units, size_t t, bool sequences, const float *gates, const float *cell,
+	const float *gy, const float *dh, float *dc, float *dgates);
 
 /* ---- cuda_loss.cu, cuda_update.cu ---- */
 size_t c5_k_loss_scratch(const c5_desc *output);

@@ -1,5 +1,5 @@
-/* cuda_loss.cu – losses and their gradients at the logits, a thread a position, in double; the formulas are those of cpu_loss.c. A loss is summed over
- * blocks in a fixed order. Dice needs its sums over an item's positions first. */
+/* cuda_loss.cu – losses and their gradients at the logits, a thread a position, in double; the formulas are those of cpu_loss.c. A loss is summed
+ * over blocks in a fixed order. Dice needs its sums over an item's positions first. */
 #include "nn/cuda_code.cuh"
 
 namespace {

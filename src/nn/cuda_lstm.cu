@@ -22,7 +22,8 @@ __global__ void gemm_kernel(size_t m, size_t n, size_t k, c5_k_matrix a, c5_k_ma
 		float sum[OWN][OWN] = { { 0 } };
 		for (size_t d = 0; d < k; d += DEPTH) {
 			for (int e = t; e < SIDE * DEPTH; e += C5_THREADS) { /* neighbours along what lies side by side */
-				int ar = a.turned ? e % SIDE : e / DEPTH, ad = a.turned ? e / SIDE : e % DEPTH, bc = b.turned ? e / DEPTH : e % SIDE, bd = b.turned ? e % DEPTH : e / SIDE;
+				int ar = a.turned ? e % SIDE : e / DEPTH, ad = a.turned ? e / SIDE : e % DEPTH, bc = b.turned ? e / DEPTH : e % SIDE,
+					bd = b.turned ? e % DEPTH : e / SIDE;
 				left[ad][ar] = r0 + ar < m && d + ad < k ? element(a, r0 + ar, d + ad) : 0;
 				right[bd][bc] = c0 + bc < n && d + bd < k ? element(b, d + bd, c0 + bc) : 0;
 			}
@@ -100,14 +101,15 @@ int c5_k_gemm(c5_stream s, size_t m, size_t n, size_t k, c5_k_matrix a, c5_k_mat
 	return started("a matrix product");
 }
 
-int c5_k_lstm_cell(c5_stream s, size_t items, size_t steps, size_t units, size_t t, float *gates, const float *bias, float *cell, float *state, float *before)
+int c5_k_lstm_cell(c5_stream s, size_t items, size_t steps, size_t units, size_t t, float *gates, const float *bias, float *cell, float *state,
+	float *before)
 {
 	cell_code f = { steps, units, t, gates, bias, cell, state, before };
 	return each(s, items * units, f, "an LSTM");
 }
 
-int c5_k_lstm_back(c5_stream s, size_t items, size_t steps, size_t units, size_t t, bool sequences, const float *gates, const float *cell, const float *gy, const float *dh,
-	float *dc, float *dgates)
+int c5_k_lstm_back(c5_stream s, size_t items, size_t steps, size_t units, size_t t, bool sequences, const float *gates, const float *cell,
+	const float *gy, const float *dh, float *dc, float *dgates)
 {
 	cell_back f = { steps, units, t, sequences, gates, cell, gy, dh, dc, dgates };
 	return each(s, items * units, f, "an LSTM");

@@ -18,8 +18,8 @@ static int backward(c5_cu *d, c5_cu_op *o, const c5_op_args *a)
 {
 	const norm *m = (norm *)o;
 	const c5_op_spec *s = &o->op.spec;
-	c5_k_norm_back b = { .x = a->in[0], .gy = a->grad_out, .gx = a->grad_in[0], .kept = a->workspace, .scale = a->param[0], .grad_scale = a->grad_param[0],
-		.grad_shift = a->grad_param[1], .running = s->running, .scratch = a->scratch };
+	c5_k_norm_back b = { .x = a->in[0], .gy = a->grad_out, .gx = a->grad_in[0], .kept = a->workspace, .scale = a->param[0],
+		.grad_scale = a->grad_param[0], .grad_shift = a->grad_param[1], .running = s->running, .scratch = a->scratch };
 	if (s->sum) {
 		b.y = s->activation != C5_ACT_NONE ? a->out : NULL;
 		b.masked = a->grad_in[1];
@@ -39,8 +39,8 @@ static int make(norm **out, const c5_op_spec *spec, int n_params)
 	c5_cu_rows(&op->out, &rows, &channels);
 	bool batch = spec->kind == C5_LAYER_BATCH_NORM;
 	size_t segments = batch ? 1 : (size_t)op->out.dims[0];
-	m->how = (c5_k_norm){ .type = op->out.type, .activation = spec->activation, .segments = segments, .rows = rows / segments, .channels = channels, .per = 1,
-		.epsilon = spec->layer->epsilon };
+	m->how = (c5_k_norm){ .type = op->out.type, .activation = spec->activation, .segments = segments, .rows = rows / segments, .channels = channels,
+		.per = 1, .epsilon = spec->layer->epsilon };
 	m->base.forward = forward;
 	m->base.backward = backward;
 	op->n_params = n_params;
@@ -71,7 +71,8 @@ int c5_cu_make_group_norm(c5_cu *d, c5_cu_op **out, const c5_op_spec *spec)
 	*out = m ? &m->base : NULL;
 	if (err) return err;
 	size_t groups = spec->layer->norm_groups > 0 ? (size_t)spec->layer->norm_groups : 0;
-	if (!groups || m->how.channels % groups) return c5_fail(C5_EINPUT, "group norm of %zu channels in %d groups", m->how.channels, spec->layer->norm_groups);
+	if (!groups || m->how.channels % groups)
+		return c5_fail(C5_EINPUT, "group norm of %zu channels in %d groups", m->how.channels, spec->layer->norm_groups);
 	m->how.per = m->how.channels / groups;
 	m->base.op.out_over = C5_OVER_NO;
 	return C5_OK;

@@ -200,7 +200,8 @@ typedef struct mean { c5_cu_op base; size_t items, positions, channels; } mean;
 static int mean_forward(c5_cu *d, c5_cu_op *o, const c5_op_args *a)
 {
 	const mean *m = (mean *)o;
-	return c5_k_column_sums(d->stream, o->op.in[0].type, m->items, m->positions, m->channels, a->in[0], 1.0f / (float)m->positions, o->op.out.type, a->out, a->scratch);
+	return c5_k_column_sums(d->stream, o->op.in[0].type, m->items, m->positions, m->channels, a->in[0], 1.0f / (float)m->positions, o->op.out.type,
+		a->out, a->scratch);
 }
 
 static int mean_backward(c5_cu *d, c5_cu_op *o, const c5_op_args *a)
@@ -265,7 +266,10 @@ int c5_cu_make_concat(c5_cu *d, c5_cu_op **out, const c5_op_spec *spec)
 
 typedef struct upsample { c5_cu_op base; c5_k_scale scale; } upsample;
 
-static int up_forward(c5_cu *d, c5_cu_op *o, const c5_op_args *a) { return c5_k_upsample_forward(d->stream, &((upsample *)o)->scale, a->in[0], a->out); }
+static int up_forward(c5_cu *d, c5_cu_op *o, const c5_op_args *a)
+{
+	return c5_k_upsample_forward(d->stream, &((upsample *)o)->scale, a->in[0], a->out);
+}
 
 static int up_backward(c5_cu *d, c5_cu_op *o, const c5_op_args *a)
 {
@@ -283,8 +287,8 @@ int c5_cu_make_upsample(c5_cu *d, c5_cu_op **out, const c5_op_spec *spec)
 	u->base.backward = up_backward;
 	const int64_t *in = spec->in[0].dims;
 	all_alike(&u->base.op, C5_CU_LAST);
-	u->scale = (c5_k_scale){ .items = in[0], .height = in[2], .width = in[3], .channels = in[1], .factor = spec->layer->factor, .bilinear = spec->layer->bilinear,
-		.type = u->base.op.out.type };
+	u->scale = (c5_k_scale){ .items = in[0], .height = in[2], .width = in[3], .channels = in[1], .factor = spec->layer->factor,
+		.bilinear = spec->layer->bilinear, .type = u->base.op.out.type };
 	return C5_OK;
 }
 
@@ -348,7 +352,9 @@ static int lstm_forward(c5_cu *d, c5_cu_op *o, const c5_op_args *a)
 	const float *wx = a->param[0], *wh = a->param[1];
 	int err = c5_k_gemm(d->stream, N * T, 4 * U, C, (c5_k_matrix){ a->in[0], C, false }, (c5_k_matrix){ wx, C, true }, false, k.gates, 4 * U);
 	for (size_t t = 0; t < T && !err; t++) {
-		if (t) err = c5_k_gemm(d->stream, N, 4 * U, U, (c5_k_matrix){ k.state + (t - 1) * U, T * U, false }, (c5_k_matrix){ wh, U, true }, true, k.gates + t * 4 * U, T * 4 * U);
+		if (t)
+			err = c5_k_gemm(d->stream, N, 4 * U, U, (c5_k_matrix){ k.state + (t - 1) * U, T * U, false }, (c5_k_matrix){ wh, U, true }, true,
+				k.gates + t * 4 * U, T * 4 * U);
 		if (!err) err = c5_k_lstm_cell(d->stream, N, T, U, t, k.gates, a->param[2], k.cell, k.state, k.before);
 	}
 	if (err) return err;
@@ -368,7 +374,8 @@ static int lstm_backward(c5_cu *d, c5_cu_op *o, const c5_op_args *a)
 	int err = C5_OK;
 	for (size_t t = T; t-- > 0 && !err;) {
 		err = c5_k_lstm_back(d->stream, N, T, U, t, o->op.spec.layer->sequences, k.gates, k.cell, a->grad_out, dh, dc, dgates);
-		if (!err && t) err = c5_k_gemm(d->stream, N, U, 4 * U, (c5_k_matrix){ dgates + t * 4 * U, T * 4 * U, false }, (c5_k_matrix){ wh, U, false }, false, dh, U);
+		if (!err && t)
+			err = c5_k_gemm(d->stream, N, U, 4 * U, (c5_k_matrix){ dgates + t * 4 * U, T * 4 * U, false }, (c5_k_matrix){ wh, U, false }, false, dh, U);
 	}
 	if (!err && a->grad_in[0])
 		err = c5_k_gemm(d->stream, N * T, C, 4 * U, (c5_k_matrix){ dgates, 4 * U, false }, (c5_k_matrix){ wx, C, false }, false, a->grad_in[0], C);

@@ -1,9 +1,10 @@
-/* cuda_product.c – convolution, transposed convolution and dense on the GPU: by cuDNN where it has an engine (cudnn_plan.c), else by kernels of our own, which
- * depthwise convolutions always take. One more kernel then adds bias and addend and applies the activation.
+/* cuda_product.c – convolution, transposed convolution and dense on the GPU: by cuDNN where it has an engine (cudnn_plan.c), else by kernels of our
+ * own, which depthwise convolutions always take. One more kernel then adds bias and addend and applies the activation.
  *
  * All three are one geometry (c5_k_conv): a transposed convolution is the gradient of a convolution by its data, dense a convolution of one pixel.
- * Masters are float32 in the library's order; a bfloat16 copy is made after each update. Dense layers, and what leaves as float32 from a bfloat16 net (the last
- * layer before a loss), are computed in float32 altogether: little of a net's work, and rounding where sums are long would show most there. */
+ * Masters are float32 in the library's order; a bfloat16 copy is made after each update. Dense layers, and what leaves as float32 from a bfloat16 net
+ * (the last layer before a loss), are computed in float32 altogether: little of a net's work, and rounding where sums are long would show most there.
+ * */
 #include <string.h>
 
 #include "base/error.h"
@@ -38,7 +39,8 @@ static void shape_of(product *p, const c5_op_spec *s)
 	c5_k_conv *g = &p->shape;
 	p->forward_pass = turned ? C5_CONV_DATA : C5_CONV_FORWARD;
 	p->data_pass = turned ? C5_CONV_FORWARD : C5_CONV_DATA;
-	*g = (c5_k_conv){ .items = s->in[0].dims[0], .height = 1, .width = 1, .out_height = 1, .out_width = 1, .groups = 1, .kernel = { 1, 1 }, .stride = { 1, 1 },
+	*g = (c5_k_conv){ .items = s->in[0].dims[0], .height = 1, .width = 1, .out_height = 1, .out_width = 1, .groups = 1, .kernel = { 1, 1 },
+		.stride = { 1, 1 },
 		.dilation = { 1, 1 } };
 	if (s->kind == C5_LAYER_DENSE) {
 		g->channels = (int64_t)(c5_desc_count(&s->in[0]) / (size_t)s->in[0].dims[0]);
@@ -111,8 +113,10 @@ static size_t rest_bytes(product *p, const c5_op_spec *s)
 static int image_pass(c5_cu *d, product *p, c5_cu_plan *plan, int pass, const void *in, void *filter, void *out, void *scratch)
 {
 	bool to_small = pass == C5_CONV_FORWARD;
-	if (plan->plan) return to_small ? c5_cu_plan_run(d, plan, (void *)in, filter, out, scratch) : c5_cu_plan_run(d, plan, out, filter, (void *)in, scratch);
-	return to_small ? c5_k_direct_forward(d->stream, &p->shape, p->type, in, filter, out) : c5_k_direct_data(d->stream, &p->shape, p->type, in, filter, out);
+	if (plan->plan)
+		return to_small ? c5_cu_plan_run(d, plan, (void *)in, filter, out, scratch) : c5_cu_plan_run(d, plan, out, filter, (void *)in, scratch);
+	return to_small ? c5_k_direct_forward(d->stream, &p->shape, p->type, in, filter, out) : c5_k_direct_data(d->stream, &p->shape, p->type, in, filter,
+		out);
 }
 
 static void *filter_of(const product *p, const c5_op_args *a) { return p->base.op.derived ? a->derived : a->param[0]; }
@@ -124,8 +128,8 @@ static int forward(c5_cu *d, c5_cu_op *o, const c5_op_args *a)
 	void *made = p->wide ? a->scratch : a->out;
 	int err = image_pass(d, p, &p->forward, p->forward_pass, a->in[0], filter_of(p, a), made, (uint8_t *)a->scratch + p->rest_at);
 	if (err || (!p->wide && !s->bias && !s->sum && s->activation == C5_ACT_NONE)) return err;
-	return c5_k_finish(d->stream, s->activation, s->slope, c5_desc_count(&o->op.out), (size_t)s->layer->filters, p->type, made, s->bias ? a->param[1] : NULL,
-		s->sum ? a->in[1] : NULL, o->op.out.type, a->out);
+	return c5_k_finish(d->stream, s->activation, s->slope, c5_desc_count(&o->op.out), (size_t)s->layer->filters, p->type, made,
+		s->bias ? a->param[1] : NULL, s->sum ? a->in[1] : NULL, o->op.out.type, a->out);
 }
 
 static int weights_pass(c5_cu *d, product *p, const c5_op_args *a, void *grad, uint8_t *scratch)

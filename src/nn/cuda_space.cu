@@ -135,7 +135,8 @@ template <class T> struct up_code {
 		source(p.x, u.factor, u.width, u.bilinear, &x0, &x1, &wx);
 		float a = get(x, at(p.item, y0, x0, p.channel, u.height, u.width, u.channels));
 		if (u.bilinear) {
-			float b = get(x, at(p.item, y0, x1, p.channel, u.height, u.width, u.channels)), c = get(x, at(p.item, y1, x0, p.channel, u.height, u.width, u.channels)),
+			float b = get(x, at(p.item, y0, x1, p.channel, u.height, u.width, u.channels)),
+				c = get(x, at(p.item, y1, x0, p.channel, u.height, u.width, u.channels)),
 				d = get(x, at(p.item, y1, x1, p.channel, u.height, u.width, u.channels));
 			a = (a * (1 - wx) + b * wx) * (1 - wy) + (c * (1 - wx) + d * wx) * wy;
 		}

@@ -1,8 +1,8 @@
 /* cuda_sums.cu – sums over rows by column, in a fixed order, and what is made of them: gradients of biases, means, batch and group normalisation.
  *
- * An array is (segments, rows, channels). A block takes up to 32 channels of one piece of the rows of a segment; its threads sum every few rows, in float32
- * for 32 rows and in double beyond, and are joined by a tree. A second kernel joins the pieces in their order. Pieces follow from the shape alone.
- * Variances are taken about the first row's value of each channel, so that a large mean cancels nothing. */
+ * An array is (segments, rows, channels). A block takes up to 32 channels of one piece of the rows of a segment; its threads sum every few rows, in
+ * float32 for 32 rows and in double beyond, and are joined by a tree. A second kernel joins the pieces in their order. Pieces follow from the shape
+ * alone. Variances are taken about the first row's value of each channel, so that a large mean cancels nothing. */
 #include "nn/cuda_code.cuh"
 
 namespace {
@@ -340,7 +340,8 @@ template <class T> struct grad_code {
 
 size_t parts_bytes(const layout &l, int kinds) { return l.segments * l.pieces * (size_t)kinds * l.channels * sizeof(double); }
 
-template <class T> int settle_as(c5_stream s, const c5_k_norm *m, const void *x, const float *scale, const float *shift, float *kept, float *statistics, void *scratch)
+template <class T> int settle_as(c5_stream s, const c5_k_norm *m, const void *x, const float *scale, const float *shift, float *kept,
+	float *statistics, void *scratch)
 {
 	layout l = layout_of(m->segments, m->rows, m->channels);
 	spread_sum<T> f = { m->rows, m->channels, (const T *)x };
@@ -380,7 +381,8 @@ size_t c5_k_sums_scratch(size_t segments, size_t rows, size_t channels, int kind
 	return parts_bytes(layout_of(segments, rows, channels), kinds);
 }
 
-int c5_k_column_sums(c5_stream s, int type, size_t segments, size_t rows, size_t channels, const void *x, float factor, int out_type, void *out, void *scratch)
+int c5_k_column_sums(c5_stream s, int type, size_t segments, size_t rows, size_t channels, const void *x, float factor, int out_type, void *out,
+	void *scratch)
 {
 	layout l = layout_of(segments, rows, channels);
 	double *parts = (double *)scratch;
@@ -397,14 +399,16 @@ size_t c5_k_norm_scratch(const c5_k_norm *m)
 	return parts_bytes(layout_of(m->segments, m->rows, m->channels), 2) + 3 * m->segments * m->channels * sizeof(float);
 }
 
-int c5_k_norm_settle(c5_stream s, const c5_k_norm *m, const void *x, const float *scale, const float *shift, float *kept, float *statistics, void *scratch)
+int c5_k_norm_settle(c5_stream s, const c5_k_norm *m, const void *x, const float *scale, const float *shift, float *kept, float *statistics,
+	void *scratch)
 {
 #define CALL(T) settle_as<T>(s, m, x, scale, shift, kept, statistics, scratch)
 	return C5_BY_TYPE(m->type, CALL);
 #undef CALL
 }
 
-int c5_k_norm_settle_running(c5_stream s, const c5_k_norm *m, const float *scale, const float *shift, const float *mean, const float *variance, float *kept)
+int c5_k_norm_settle_running(c5_stream s, const c5_k_norm *m, const float *scale, const float *shift, const float *mean, const float *variance,
+	float *kept)
 {
 	running_code f = { *m, scale, shift, mean, variance, kept };
 	return each(s, m->channels, f, "a normalisation");

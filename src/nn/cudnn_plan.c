@@ -1,7 +1,7 @@
 /* cudnn_plan.c – convolutions by cuDNN's graph API: one operation, the engines its heuristics name in their order, and the first of them that serves.
  *
- * Engines are chosen by shape alone, not timed: every rank must sum in the same order. Left out are those that sum in no fixed order, and for float32 those that
- * compute with less (TF32). cuDNN takes different padding before and after, so TensorFlow's "same" needs no copy. */
+ * Engines are chosen by shape alone, not timed: every rank must sum in the same order. Left out are those that sum in no fixed order, and for float32
+ * those that compute with less (TF32). cuDNN takes different padding before and after, so TensorFlow's "same" needs no copy. */
 #include <string.h>
 
 #include "base/error.h"
@@ -123,7 +123,8 @@ static bool allowed(const making *m, desc_t config)
 	int64_t n = 0;
 	bool good = cudnnBackendCreateDescriptor(CUDNN_BACKEND_ENGINE_DESCRIPTOR, &engine) == CUDNN_STATUS_SUCCESS &&
 		cudnnBackendGetAttribute(config, CUDNN_ATTR_ENGINECFG_ENGINE, CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &n, &engine) == CUDNN_STATUS_SUCCESS &&
-		cudnnBackendGetAttribute(engine, CUDNN_ATTR_ENGINE_NUMERICAL_NOTE, CUDNN_TYPE_NUMERICAL_NOTE, CUDNN_NUMERICAL_NOTE_TYPE_COUNT, &n, notes) == CUDNN_STATUS_SUCCESS;
+		cudnnBackendGetAttribute(engine, CUDNN_ATTR_ENGINE_NUMERICAL_NOTE, CUDNN_TYPE_NUMERICAL_NOTE, CUDNN_NUMERICAL_NOTE_TYPE_COUNT, &n,
+		notes) == CUDNN_STATUS_SUCCESS;
 	for (int64_t i = 0; i < n && i < CUDNN_NUMERICAL_NOTE_TYPE_COUNT && good; i++) {
 		switch (notes[i]) {
 		case CUDNN_NUMERICAL_NOTE_NONDETERMINISTIC: case CUDNN_NUMERICAL_NOTE_REDUCED_PRECISION_REDUCTION: case CUDNN_NUMERICAL_NOTE_WINOGRAD_TILE_6x6:

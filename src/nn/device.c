@@ -41,8 +41,8 @@ static int find(int *index, const char *spec)
 	if (err) return any ? C5_OK : err;
 	if (!numbered) *index = preferred % n;
 	if (*index < n) return C5_OK;
-	return c5_fail(C5_ENOTFOUND, "device '%s': there %s %d GPU%s here, counted from 0; use --device cpu or a lower number", spec, n == 1 ? "is" : "are", n,
-		n == 1 ? "" : "s");
+	return c5_fail(C5_ENOTFOUND, "device '%s': there %s %d GPU%s here, counted from 0; use --device cpu or a lower number", spec, n == 1 ? "is" : "are",
+		n, n == 1 ? "" : "s");
 #else
 	return any ? C5_OK : c5_fail(C5_ENOTFOUND, "device '%s': this program was built without CUDA; use --device cpu", spec);
 #endif

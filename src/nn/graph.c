@@ -207,8 +207,8 @@ static int lower_chain(lowering *w, int l, int *end)
 		act = layer_of(w, cur)->activation;
 		slope = layer_of(w, cur)->slope;
 	}
-	c5_op_spec s = { .kind = a->kind, .layer = a, .layer_index = l, .n_in = 1, .compute = w->g->how.precision == C5_BF16, .training = training, .bias = a->bias || fold >= 0,
-		.grad_params = has_trained(w, l), .running = a->kind == C5_LAYER_BATCH_NORM && l < g->how.freeze_upto };
+	c5_op_spec s = { .kind = a->kind, .layer = a, .layer_index = l, .n_in = 1, .compute = w->g->how.precision == C5_BF16, .training = training,
+		.bias = a->bias || fold >= 0, .grad_params = has_trained(w, l), .running = a->kind == C5_LAYER_BATCH_NORM && l < g->how.freeze_upto };
 	s.in[0] = g->values[value[0]].desc;
 	if (act == C5_ACT_NONE && (next = sole_user(w, cur)) >= 0 && can_add(w, next, cur, &other)) {
 		c5_op_spec t = s;
@@ -254,8 +254,8 @@ static int lower_plain(lowering *w, int l)
 	c5_graph *g = w->g;
 	const c5_layer *a = layer_of(w, l);
 	int value[C5_LAYER_INPUTS_MAX];
-	c5_op_spec s = { .kind = a->kind, .layer = a, .layer_index = l, .n_in = a->n_inputs, .compute = g->how.precision == C5_BF16, .training = g->how.training, .bias = a->bias,
-		.grad_params = has_trained(w, l) };
+	c5_op_spec s = { .kind = a->kind, .layer = a, .layer_index = l, .n_in = a->n_inputs, .compute = g->how.precision == C5_BF16,
+		.training = g->how.training, .bias = a->bias, .grad_params = has_trained(w, l) };
 	for (int k = 0; k < a->n_inputs; k++) value[k] = g->of_layer[a->inputs[k]];
 	out_desc(w, l, type_of(w, l), &s.out);
 	if (a->kind == C5_LAYER_DROPOUT || a->kind == C5_LAYER_ACTIVATION) { /* may work on what a flatten left as it was */

@@ -67,7 +67,8 @@ typedef struct c5_loss {
 	const float *class_weight; /* (C) or NULL */
 } c5_loss;
 /* After forward: the losses of this pass' first `items`, and their gradient at the outputs. */
-int c5_net_loss(c5_net *n, const c5_loss *losses, int n_losses, const float *const *targets, const float *weight, int items, double scale, double *out);
+int c5_net_loss(c5_net *n, const c5_loss *losses, int n_losses, const float *const *targets, const float *weight, int items, double scale,
+	double *out);
 
 /* Gradients live in one flat float32 buffer, host-visible after c5_net_gradients: `c5_net_flat` numbers in an order that is the same on every net of
  * the same model, device kind and batch; later layers come first (they are ready first). */

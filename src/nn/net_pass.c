@@ -70,7 +70,8 @@ static int to_device(c5_net *n, float *there, const float **p, size_t count)
 	return err;
 }
 
-int c5_net_loss(c5_net *n, const c5_loss *losses, int n_losses, const float *const *targets, const float *weight, int items, double scale, double *out)
+int c5_net_loss(c5_net *n, const c5_loss *losses, int n_losses, const float *const *targets, const float *weight, int items, double scale,
+	double *out)
 {
 	c5_graph *g = &n->graph;
 	const struct c5_backend *b = n->device->b;

@@ -174,7 +174,8 @@ bool c5_dn_tiles(c5_dn *d, const c5_desc *desc, c5_tiles *t)
 {
 	c5_md md;
 	const int64_t *n = desc->dims;
-	*t = (c5_tiles){ .items = n[0], .blocks = 1, .positions = 1, .channels = desc->rank == 3 ? n[2] : desc->rank > 1 ? n[1] : 1, .height = 1, .width = 1 };
+	*t = (c5_tiles){ .items = n[0], .blocks = 1, .positions = 1, .channels = desc->rank == 3 ? n[2] : desc->rank > 1 ? n[1] : 1, .height = 1,
+		.width = 1 };
 	if (desc->rank == 4) {
 		t->height = n[2];
 		t->width = n[3];
@@ -280,7 +281,10 @@ static int param_move(c5_dn *d, const c5_desc *desc, void *at, const float *in, 
 }
 
 static int dn_param_in(void *dev, const c5_desc *to_desc, void *to, const float *from) { return param_move(dev, to_desc, to, from, NULL); }
-static int dn_param_out(void *dev, const c5_desc *from_desc, float *to, const void *from) { return param_move(dev, from_desc, (void *)from, NULL, to); }
+static int dn_param_out(void *dev, const c5_desc *from_desc, float *to, const void *from)
+{
+	return param_move(dev, from_desc, (void *)from, NULL, to);
+}
 
 /* ---- operations ---- */
 

@@ -7,7 +7,8 @@
 #include "nn/model.h"
 
 /* inner: sizes of the blocks that lie innermost, inner_dim: of which dimension they are. */
-int c5_md_block_of(int ndims, const int64_t *dims, const int64_t *padded, const int64_t *strides, int n_inner, const int64_t *inner, const int64_t *inner_dim)
+int c5_md_block_of(int ndims, const int64_t *dims, const int64_t *padded, const int64_t *strides, int n_inner, const int64_t *inner,
+	const int64_t *inner_dim)
 {
 	if (n_inner > 1 || (n_inner == 1 && inner_dim[0] != 1)) return 0;
 	int64_t block = n_inner == 1 ? inner[0] : 1, positions = 1;
@@ -127,9 +128,9 @@ dnnl_status_t c5_product_pd(dnnl_primitive_desc_t *pd, int pass, const c5_produc
 	return s == dnnl_success ? dnnl_primitive_desc_create(pd, &d, attr, engine, hint) : s;
 }
 
-dnnl_status_t c5_pool_pd(dnnl_primitive_desc_t *pd, bool max, bool backward, bool training, const c5_md *src, const c5_md *dst, const dnnl_dims_t stride,
-	const dnnl_dims_t kernel, const dnnl_dims_t pad_before, const dnnl_dims_t pad_after, dnnl_primitive_attr_t attr, dnnl_engine_t engine,
-	const_dnnl_primitive_desc_t hint)
+dnnl_status_t c5_pool_pd(dnnl_primitive_desc_t *pd, bool max, bool backward, bool training, const c5_md *src, const c5_md *dst,
+	const dnnl_dims_t stride, const dnnl_dims_t kernel, const dnnl_dims_t pad_before, const dnnl_dims_t pad_after, dnnl_primitive_attr_t attr,
+	dnnl_engine_t engine, const_dnnl_primitive_desc_t hint)
 {
 	dnnl_pooling_desc_t d;
 	dnnl_alg_kind_t alg = max ? dnnl_pooling_max : dnnl_pooling_avg_exclude_padding;

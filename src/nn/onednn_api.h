@@ -31,7 +31,8 @@ int c5_md_ndims(const c5_md *md);
 const int64_t *c5_md_dims(const c5_md *md);
 /* Dense with channels (dimension 1) innermost in blocks: 1 for NCHW, 8 or 16, or all of them (NHWC); 0: something else. */
 int c5_md_block(const c5_md *md);
-int c5_md_block_of(int ndims, const int64_t *dims, const int64_t *padded, const int64_t *strides, int n_inner, const int64_t *inner, const int64_t *inner_dim);
+int c5_md_block_of(int ndims, const int64_t *dims, const int64_t *padded, const int64_t *strides, int n_inner, const int64_t *inner,
+	const int64_t *inner_dim);
 
 /* What a convolution, transposed convolution or inner product is asked for. */
 typedef struct c5_product_desc {
@@ -45,9 +46,9 @@ enum { C5_PASS_FORWARD, C5_PASS_DATA, C5_PASS_WEIGHTS };
 /* hint: the forward one, for the backward passes. */
 dnnl_status_t c5_product_pd(dnnl_primitive_desc_t *pd, int pass, const c5_product_desc *p, dnnl_primitive_attr_t attr, dnnl_engine_t engine,
 	const_dnnl_primitive_desc_t hint);
-dnnl_status_t c5_pool_pd(dnnl_primitive_desc_t *pd, bool max, bool backward, bool training, const c5_md *src, const c5_md *dst, const dnnl_dims_t stride,
-	const dnnl_dims_t kernel, const dnnl_dims_t pad_before, const dnnl_dims_t pad_after, dnnl_primitive_attr_t attr, dnnl_engine_t engine,
-	const_dnnl_primitive_desc_t hint);
+dnnl_status_t c5_pool_pd(dnnl_primitive_desc_t *pd, bool max, bool backward, bool training, const c5_md *src, const c5_md *dst,
+	const dnnl_dims_t stride, const dnnl_dims_t kernel, const dnnl_dims_t pad_before, const dnnl_dims_t pad_after, dnnl_primitive_attr_t attr,
+	dnnl_engine_t engine, const_dnnl_primitive_desc_t hint);
 dnnl_status_t c5_reorder_pd(dnnl_primitive_desc_t *pd, const c5_md *from, const c5_md *to, dnnl_primitive_attr_t attr, dnnl_engine_t engine);
 /* The descriptor a primitive wants for an argument (DNNL_ARG_*). */
 void c5_pd_arg(const_dnnl_primitive_desc_t pd, int arg, c5_md *md);

@@ -22,7 +22,8 @@ static dnnl_memory_desc_t the_one(const_dnnl_memory_desc_t d)
 	pthread_mutex_lock(&lock);
 	for (size_t i = 0; i < n_known && !found; i++)
 		if (dnnl_memory_desc_equal(known[i], d)) found = known[i];
-	if (!found && c5_grow(&known, &cap_known, n_known + 1, sizeof *known) == C5_OK && dnnl_memory_desc_clone(&found, d) == dnnl_success) known[n_known++] = found;
+	if (!found && c5_grow(&known, &cap_known, n_known + 1, sizeof *known) == C5_OK && dnnl_memory_desc_clone(&found, d) == dnnl_success)
+		known[n_known++] = found;
 	pthread_mutex_unlock(&lock);
 	return found;
 }
@@ -32,7 +33,8 @@ static bool keep(c5_md *md, const_dnnl_memory_desc_t d)
 	const dnnl_dims_t *dims;
 	memset(md, 0, sizeof *md);
 	if (!d || dnnl_memory_desc_query(d, dnnl_query_ndims_s32, &md->ndims) != dnnl_success || md->ndims < 1) return false;
-	if (dnnl_memory_desc_query(d, dnnl_query_dims, &dims) != dnnl_success || dnnl_memory_desc_query(d, dnnl_query_data_type, &md->type) != dnnl_success) return false;
+	if (dnnl_memory_desc_query(d, dnnl_query_dims, &dims) != dnnl_success || dnnl_memory_desc_query(d, dnnl_query_data_type, &md->type) != dnnl_success)
+		return false;
 	memcpy(md->dims, *dims, (size_t)md->ndims * sizeof **dims);
 	md->real = md->type;
 	md->d = the_one(d);
@@ -93,7 +95,8 @@ void c5_md_retype(c5_md *md, dnnl_data_type_t type)
 	memset(md, 0, sizeof *md);
 	if (kind == dnnl_format_kind_any) c5_md_any(md, was.ndims, was.dims, type);
 	if (kind == dnnl_blocked && dnnl_memory_desc_query(d, dnnl_query_inner_nblks_s32, &inner) == dnnl_success && inner == 0 &&
-	    dnnl_memory_desc_query(d, dnnl_query_strides, &strides) == dnnl_success && dnnl_memory_desc_create_with_strides(&made, was.ndims, was.dims, type, *strides) == dnnl_success) {
+	    dnnl_memory_desc_query(d, dnnl_query_strides, &strides) == dnnl_success && dnnl_memory_desc_create_with_strides(&made, was.ndims, was.dims, type,
+	    *strides) == dnnl_success) {
 		keep(md, made);
 		dnnl_memory_desc_destroy(made);
 	}
@@ -128,9 +131,11 @@ int c5_md_block(const c5_md *md)
 	int count;
 	if (!d || dnnl_memory_desc_query(d, dnnl_query_format_kind, &kind) != dnnl_success || kind != dnnl_blocked || md->ndims < 2) return 0;
 	if (dnnl_memory_desc_query(d, dnnl_query_submemory_offset_s64, &offset) != dnnl_success || offset) return 0;
-	if (dnnl_memory_desc_query(d, dnnl_query_inner_nblks_s32, &count) != dnnl_success || dnnl_memory_desc_query(d, dnnl_query_strides, &strides) != dnnl_success ||
+	if (dnnl_memory_desc_query(d, dnnl_query_inner_nblks_s32, &count) != dnnl_success ||
+	    dnnl_memory_desc_query(d, dnnl_query_strides, &strides) != dnnl_success ||
 	    dnnl_memory_desc_query(d, dnnl_query_padded_dims, &padded) != dnnl_success) return 0;
-	if (count && (dnnl_memory_desc_query(d, dnnl_query_inner_blks, &blocks) != dnnl_success || dnnl_memory_desc_query(d, dnnl_query_inner_idxs, &indices) != dnnl_success)) return 0;
+	if (count && (dnnl_memory_desc_query(d, dnnl_query_inner_blks, &blocks) != dnnl_success ||
+	    dnnl_memory_desc_query(d, dnnl_query_inner_idxs, &indices) != dnnl_success)) return 0;
 	return c5_md_block_of(md->ndims, md->dims, *padded, *strides, count, count ? *blocks : NULL, count ? *indices : NULL);
 }
 
@@ -147,29 +152,29 @@ dnnl_status_t c5_product_pd(dnnl_primitive_desc_t *pd, int pass, const c5_produc
 			: pass == C5_PASS_DATA ? dnnl_inner_product_backward_data_primitive_desc_create(pd, engine, src, weights, dst, hint, attr)
 			: dnnl_inner_product_backward_weights_primitive_desc_create(pd, engine, src, weights, bias, dst, hint, attr);
 	} else if (pass == C5_PASS_FORWARD) {
-		s = (conv ? dnnl_convolution_forward_primitive_desc_create : dnnl_deconvolution_forward_primitive_desc_create)(pd, engine, prop, alg, src, weights, bias, dst,
-			p->stride, p->dilation, p->pad_before, p->pad_after, attr);
+		s = (conv ? dnnl_convolution_forward_primitive_desc_create : dnnl_deconvolution_forward_primitive_desc_create)(pd, engine, prop, alg, src, weights,
+			bias, dst, p->stride, p->dilation, p->pad_before, p->pad_after, attr);
 	} else if (pass == C5_PASS_DATA) {
-		s = (conv ? dnnl_convolution_backward_data_primitive_desc_create : dnnl_deconvolution_backward_data_primitive_desc_create)(pd, engine, alg, src, weights, dst,
-			p->stride, p->dilation, p->pad_before, p->pad_after, hint, attr);
+		s = (conv ? dnnl_convolution_backward_data_primitive_desc_create : dnnl_deconvolution_backward_data_primitive_desc_create)(pd, engine, alg, src,
+			weights, dst, p->stride, p->dilation, p->pad_before, p->pad_after, hint, attr);
 	} else {
-		s = (conv ? dnnl_convolution_backward_weights_primitive_desc_create : dnnl_deconvolution_backward_weights_primitive_desc_create)(pd, engine, alg, src, weights,
-			bias, dst, p->stride, p->dilation, p->pad_before, p->pad_after, hint, attr);
+		s = (conv ? dnnl_convolution_backward_weights_primitive_desc_create : dnnl_deconvolution_backward_weights_primitive_desc_create)(pd, engine, alg,
+			src, weights, bias, dst, p->stride, p->dilation, p->pad_before, p->pad_after, hint, attr);
 	}
 	return s;
 }
 
-dnnl_status_t c5_pool_pd(dnnl_primitive_desc_t *pd, bool max, bool backward, bool training, const c5_md *src, const c5_md *dst, const dnnl_dims_t stride,
-	const dnnl_dims_t kernel, const dnnl_dims_t pad_before, const dnnl_dims_t pad_after, dnnl_primitive_attr_t attr, dnnl_engine_t engine,
-	const_dnnl_primitive_desc_t hint)
+dnnl_status_t c5_pool_pd(dnnl_primitive_desc_t *pd, bool max, bool backward, bool training, const c5_md *src, const c5_md *dst,
+	const dnnl_dims_t stride, const dnnl_dims_t kernel, const dnnl_dims_t pad_before, const dnnl_dims_t pad_after, dnnl_primitive_attr_t attr,
+	dnnl_engine_t engine, const_dnnl_primitive_desc_t hint)
 {
 	dnnl_memory_desc_t from = of(src), to = of(dst);
 	dnnl_dims_t dilation = { 0 };
 	dnnl_alg_kind_t alg = max ? dnnl_pooling_max : dnnl_pooling_avg_exclude_padding;
 	dnnl_status_t s = backward
 		? dnnl_pooling_backward_primitive_desc_create(pd, engine, alg, from, to, stride, kernel, dilation, pad_before, pad_after, hint, attr)
-		: dnnl_pooling_forward_primitive_desc_create(pd, engine, training ? dnnl_forward_training : dnnl_forward_inference, alg, from, to, stride, kernel, dilation,
-			pad_before, pad_after, attr);
+		: dnnl_pooling_forward_primitive_desc_create(pd, engine, training ? dnnl_forward_training : dnnl_forward_inference, alg, from, to, stride, kernel,
+			dilation, pad_before, pad_after, attr);
 	return s;
 }
 

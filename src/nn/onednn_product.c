@@ -1,8 +1,8 @@
 /* onednn_product.c – convolution, transposed convolution and dense by oneDNN.
  *
  * The library chooses the layouts. The float32 masters lie as the gradient of the weights comes out, so that it goes straight into the flat
- * buffer and the optimiser is elementwise; where forward or the gradient of the data want another order or bfloat16, a copy is made once a step (derived).
- * An activation is applied by the forward primitive; its backward uses the output and works in place on the gradient. */
+ * buffer and the optimiser is elementwise; where forward or the gradient of the data want another order or bfloat16, a copy is made once a step
+ * (derived). An activation is applied by the forward primitive; its backward uses the output and works in place on the gradient. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -91,7 +91,8 @@ static int start(making *m, dnnl_data_type_t type, dnnl_data_type_t out_type)
  * and U-nets. By shape alone: every rank must choose the same. The error grows to about 1e-12 (weights of few channels: 1e-10, left out). */
 static bool winograd_pays(const c5_op_spec *s, int pass)
 {
-	static const struct { int64_t channels, side; } least[] = { [C5_PASS_FORWARD] = { 32, 4 }, [C5_PASS_DATA] = { 32, 8 }, [C5_PASS_WEIGHTS] = { 64, 4 } };
+	static const struct { int64_t channels, side; } least[] = { [C5_PASS_FORWARD] = { 32, 4 }, [C5_PASS_DATA] = { 32, 8 },
+		[C5_PASS_WEIGHTS] = { 64, 4 } };
 	const c5_layer *a = s->layer;
 	int64_t in = s->in[0].rank > 1 ? s->in[0].dims[1] : 0, out = a->filters;
 	if (s->kind != C5_LAYER_CONV || s->compute != C5_TYPE_F32 || a->groups > 1 || in % 16 || out % 16) return false;
@@ -116,11 +117,13 @@ static bool is_reference(const_dnnl_primitive_desc_t pd)
 	return strncmp(c5_pd_name(pd), "ref", 3) == 0;
 }
 
-/* With 5 to 15 channels the library would read them plain and write them in blocks of 16, for which it has no fast backward pass; channels last it has. */
+/* With 5 to 15 channels the library would read them plain and write them in blocks of 16, for which it has no fast backward pass; channels last it
+ * has. */
 static bool want_last(const making *m)
 {
 	const c5_layer *a = m->s->layer;
-	return m->s->training && m->s->kind == C5_LAYER_CONV && a->groups <= 1 && m->s->in[0].rank == 4 && m->s->in[0].dims[1] > 4 && m->s->in[0].dims[1] < 16;
+	return m->s->training && m->s->kind == C5_LAYER_CONV && a->groups <= 1 && m->s->in[0].rank == 4 && m->s->in[0].dims[1] > 4 &&
+		m->s->in[0].dims[1] < 16;
 }
 
 static void make_last(making *m)
@@ -140,23 +143,25 @@ static void make_last(making *m)
 	m->src = src, m->dst = dst;
 }
 
-/* Blocks of 16 channels for whole chains of convolutions: Winograd works on them, so that nothing is moved between it and the others, and on maps of few
- * pixels the library's own choice, channels last, takes twice the time. Not where the processor has tiles (its fast code wants channels last), nor
- * for wide windows on few channels in bfloat16. Layouts only; where the library cannot, it is asked for its choice. */
+/* Blocks of 16 channels for whole chains of convolutions: Winograd works on them, so that nothing is moved between it and the others, and on maps of
+ * few pixels the library's own choice, channels last, takes twice the time. Not where the processor has tiles (its fast code wants channels last),
+ * nor for wide windows on few channels in bfloat16. Layouts only; where the library cannot, it is asked for its choice. */
 static dnnl_status_t make_blocked(making *m)
 {
 	const c5_op_spec *s = m->s;
 	const c5_layer *a = s->layer;
 	int isa = (int)dnnl_get_effective_cpu_isa();
 	bool narrow = s->compute == C5_TYPE_BF16;
-	if (s->kind != C5_LAYER_CONV || a->groups > 1 || s->in[0].rank != 4 || isa < (int)dnnl_cpu_isa_avx512_core || a->filters % 16) return dnnl_unimplemented;
+	if (s->kind != C5_LAYER_CONV || a->groups > 1 || s->in[0].rank != 4 || isa < (int)dnnl_cpu_isa_avx512_core || a->filters % 16)
+		return dnnl_unimplemented;
 	if (narrow && isa >= (int)dnnl_cpu_isa_avx512_core_amx) return dnnl_unimplemented;
 	int64_t in = s->in[0].dims[1];
 	if (in % 16 && (in > 4 || (narrow && a->kernel[0] > 5))) return dnnl_unimplemented;
 	c5_md src = m->src, dst = m->dst;
 	dnnl_data_type_t type = narrow ? dnnl_bf16 : dnnl_f32, out_type = s->out.type == C5_TYPE_BF16 ? dnnl_bf16 : dnnl_f32;
 	dnnl_status_t got = dnnl_unimplemented;
-	if (c5_md_tag(&m->src, 4, s->in[0].dims, type, in % 16 ? dnnl_nchw : dnnl_nChw16c) == C5_OK && c5_md_tag(&m->dst, 4, s->out.dims, out_type, dnnl_nChw16c) == C5_OK)
+	if (c5_md_tag(&m->src, 4, s->in[0].dims, type, in % 16 ? dnnl_nchw : dnnl_nChw16c) == C5_OK &&
+	    c5_md_tag(&m->dst, 4, s->out.dims, out_type, dnnl_nChw16c) == C5_OK)
 		got = pd_of(m, &m->hint, C5_PASS_FORWARD, &m->desc, m->attr);
 	if (got == dnnl_success && is_reference(m->hint)) {
 		dnnl_primitive_desc_destroy(m->hint);

@@ -1,6 +1,6 @@
-/* onednn_small.c – a convolution on maps so small that most of its window lies in the padding, as one dense product: every input position against every
- * output position. For 3 x 3 on 2 x 2 maps that is 4 products a number instead of 9. In inference only: the weights are spread out once, when they are
- * loaded. Items lie as they do in blocks of 16 channels, which is then just the order of rows and columns. */
+/* onednn_small.c – a convolution on maps so small that most of its window lies in the padding, as one dense product: every input position against
+ * every output position. For 3 x 3 on 2 x 2 maps that is 4 products a number instead of 9. In inference only: the weights are spread out once, when
+ * they are loaded. Items lie as they do in blocks of 16 channels, which is then just the order of rows and columns. */
 #include <string.h>
 
 #include "base/error.h"

@@ -16,7 +16,8 @@ int c5_asked_open(c5_asked *a, const char *container, const char *names, const c
 	for (size_t k = 0; !calibrated && k < a->members.n; k++) a->members.at[k].temperature = 1;
 	if ((err = c5_scorer_open(&a->scorer, a->device, a->members.at, a->members.n, batch, precision)) < 0) goto done;
 	if (c5_scorer_classes(a->scorer) != a->members.n_classes)
-		err = c5_fail(C5_EINPUT, "%s: its network gives %d classes, %d are named", a->members.at[0].name, c5_scorer_classes(a->scorer), a->members.n_classes);
+		err = c5_fail(C5_EINPUT, "%s: its network gives %d classes, %d are named", a->members.at[0].name, c5_scorer_classes(a->scorer),
+			a->members.n_classes);
 done:
 	if (err < 0) c5_asked_close(a);
 	return err;
@@ -44,8 +45,8 @@ int c5_asked_bind(c5_asked *a, c5_worker *w, const c5_job *job)
 	err = c5_scorer_bind(a->scorer, channels, (int)there->dims[1], there->dtype, (int)there->dims[2], (int)there->dims[3]);
 	if (err < 0) err = c5_fail_in(err, "%s", job->experiment.name);
 	for (size_t k = 0; err == C5_OK && k < a->members.n; k++)
-		if (c5_scorer_lacks(a->scorer, k)) c5_log(C5_LOG_INFO, "%s: %d of the %d channels that %s takes are missing", job->experiment.name, c5_scorer_lacks(a->scorer, k),
-			a->members.at[k].prepare.channels, a->members.at[k].name);
+		if (c5_scorer_lacks(a->scorer, k)) c5_log(C5_LOG_INFO, "%s: %d of the %d channels that %s takes are missing", job->experiment.name,
+			c5_scorer_lacks(a->scorer, k), a->members.at[k].prepare.channels, a->members.at[k].name);
 	free(channels);
 	if (err == C5_OK && !(a->bound = c5_strdup(job->input))) err = c5_fail(C5_ENOMEM, "out of memory");
 	return err;
@@ -59,12 +60,14 @@ int c5_asked_read(void *ctx, uint64_t at, uint64_t count, void *pixels)
 
 int c5_asked_poll(void *ctx) { return c5_worker_poll(((c5_asked_source *)ctx)->w); }
 
-int c5_members_reuse(const c5_run_context *run, const c5_step *step, c5_plan *plan, const c5_job *j, const char *latest, const c5_members *m, bool *reused)
+int c5_members_reuse(const c5_run_context *run, const c5_step *step, c5_plan *plan, const c5_job *j, const char *latest, const c5_members *m,
+	bool *reused)
 {
 	char *path = c5_format("/experiments/%s/%s", j->experiment.name, latest), *digests = NULL;
 	int err = path ? C5_OK : c5_fail(C5_ENOMEM, "out of memory");
 	*reused = false;
-	if (err == C5_OK && run->reuse && c5_exists(run->file, path) && (c5_attr_get_str(run->file, path, "model_sha256", &digests) < 0 || strcmp(digests, m->digests) != 0)) {
+	if (err == C5_OK && run->reuse && c5_exists(run->file, path) && (c5_attr_get_str(run->file, path, "model_sha256", &digests) < 0 ||
+	    strcmp(digests, m->digests) != 0)) {
 		c5_log(C5_LOG_INFO, "%s: %s again: another model: %s", j->experiment.name, step->kind->name, m->names);
 		c5_error_clear();
 	} else if (err == C5_OK) {
@@ -94,7 +97,8 @@ int c5_members_check(const c5_members *m, c5_file *f, const char *experiment, co
 	if (spec->rank != 4) return c5_fail(C5_ESCHEMA, "%s: %d dimensions, crops have 4", images, spec->rank);
 	if (c5_attr_get_str(f, images, "channels", &channels) < 0) c5_error_clear();
 	for (size_t k = 0; err == C5_OK && k < m->n; k++)
-		if (!m->at[k].prepare.missing && (err = c5_prepare_bind(from, &m->at[k].prepare, channels)) < 0) err = c5_fail_in(err, "%s: %s", experiment, m->at[k].name);
+		if (!m->at[k].prepare.missing && (err = c5_prepare_bind(from, &m->at[k].prepare, channels)) < 0)
+			err = c5_fail_in(err, "%s: %s", experiment, m->at[k].name);
 	free(channels);
 	return err;
 }

@@ -1,5 +1,5 @@
-/* asked.h – trained models ready to be asked on a rank: read from containers, on a device, with a job's crops bound; and whether what they said before is
- * still what they would say. What steps that use models share. */
+/* asked.h – trained models ready to be asked on a rank: read from containers, on a device, with a job's crops bound; and whether what they said
+ * before is still what they would say. What steps that use models share. */
 #ifndef C5_PIPELINE_ASKED_H
 #define C5_PIPELINE_ASKED_H
 
@@ -24,7 +24,8 @@ int c5_asked_read(void *ctx, uint64_t at, uint64_t count, void *pixels);
 int c5_asked_poll(void *ctx);
 
 /* As c5_step_reuse, but results of other weights (attribute model_sha256 of `latest`) are made again. */
-int c5_members_reuse(const c5_run_context *run, const c5_step *step, c5_plan *plan, const c5_job *j, const char *latest, const c5_members *m, bool *reused);
+int c5_members_reuse(const c5_run_context *run, const c5_step *step, c5_plan *plan, const c5_job *j, const char *latest, const c5_members *m,
+	bool *reused);
 /* Notes on an output which models it is of: models, model_sha256, classes. */
 int c5_members_sign(c5_array_spec *s, const c5_members *m);
 /* Refuses crops that a model cannot take: rank, channels. */

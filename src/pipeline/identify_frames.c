@@ -36,7 +36,8 @@ int c5_few_frames_read(c5_few_frames *out, c5_file *f, c5_codec *codec, const ch
 	char *path = c5_format("/experiments/%s/raw/%s", experiment, c->name);
 	memset(out, 0, sizeof *out);
 	int err = path ? c5_array_open(&a, f, path) : c5_fail(C5_ENOMEM, "out of memory");
-	if (err < 0 || (err = c5_alloc(&raw, area, c5_dtype_size(c->dtype))) < 0 || (err = c5_alloc(&out->frames, n, sizeof *out->frames)) < 0 || (err = c5_alloc(&out->at, n, sizeof *out->at)) < 0)
+	if (err < 0 || (err = c5_alloc(&raw, area, c5_dtype_size(c->dtype))) < 0 || (err = c5_alloc(&out->frames, n, sizeof *out->frames)) < 0 ||
+	    (err = c5_alloc(&out->at, n, sizeof *out->at)) < 0)
 		goto done;
 	for (size_t i = 0; i < n && err == C5_OK; i++) {
 		uint64_t t = n > 1 ? i * (c->frames - 1) / (n - 1) : c->frames / 2;
@@ -131,7 +132,8 @@ static char *shipped(void)
 	char *slash = strrchr(self, '/');
 	if (slash) *slash = 0;
 	for (int i = 0; i < 3; i++) {
-		char *path = i == 0 ? (own ? c5_format("%s/" SHIPPED, own) : NULL) : i == 1 ? c5_format("%s/../share/cyto5/models/" SHIPPED, self) : c5_format(C5_MODELS_SOURCE "/" SHIPPED);
+		char *path = i == 0 ? (own ? c5_format("%s/" SHIPPED, own) : NULL) : i == 1 ? c5_format("%s/../share/cyto5/models/" SHIPPED,
+			self) : c5_format(C5_MODELS_SOURCE "/" SHIPPED);
 		if (path && access(path, R_OK) == 0) return path;
 		free(path);
 	}
@@ -148,7 +150,8 @@ int c5_identify_open(c5_identifier **out, c5_device *device, const char *address
 	*out = NULL;
 	c5_stored_model_init(&s);
 	if (!address) {
-		if (!(path = shipped())) return c5_fail(C5_ENOTFOUND, SHIPPED ": not found beside cyto5 nor in $CYTO5_MODELS; name a model with --model FILE.h5:NAME");
+		if (!(path = shipped()))
+			return c5_fail(C5_ENOTFOUND, SHIPPED ": not found beside cyto5 nor in $CYTO5_MODELS; name a model with --model FILE.h5:NAME");
 		if (!(whole = c5_format("%s:identify", path))) err = c5_fail(C5_ENOMEM, "out of memory");
 		address = whole;
 	}

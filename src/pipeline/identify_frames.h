@@ -21,8 +21,8 @@ int c5_few_frames_read(c5_few_frames *out, c5_file *f, c5_codec *codec, const ch
  * such objects. */
 int c5_masks_diameter(double *out, c5_file *f, c5_codec *codec, const char *experiment, const c5_channel *c, const c5_few_frames *frames);
 
-/* The network: `address` FILE.h5:NAME, or NULL: the one that ships, looked for in the folder $CYTO5_MODELS, where cyto5 is installed, and where it was built.
- * digest: of its numbers, by which profiles it made are known. */
+/* The network: `address` FILE.h5:NAME, or NULL: the one that ships, looked for in the folder $CYTO5_MODELS, where cyto5 is installed, and where it
+ * was built. digest: of its numbers, by which profiles it made are known. */
 int c5_identify_open(c5_identifier **out, c5_device *device, const char *address, char digest[65]);
 
 #endif

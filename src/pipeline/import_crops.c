@@ -23,7 +23,8 @@
 
 #define F(member) offsetof(c5_import_crops_params, member)
 const c5_opt c5_import_crops_opts[] = {
-	{ "field", C5_OPT_TEXT, F(field), "[-_]0*([0-9]+)", 0, 0, NULL, "REGEX", "what in a file's name says the field (or well, or donor): the first group; by default the first number behind a dash" },
+	{ "field", C5_OPT_TEXT, F(field), "[-_]0*([0-9]+)", 0, 0, NULL, "REGEX",
+		"what in a file's name says the field (or well, or donor): the first group; by default the first number behind a dash" },
 	{ "channel", C5_OPT_TEXT, F(channel), "brightfield", 0, 0, NULL, "NAME", "what the images show" },
 	{ "colour", C5_OPT_CHOICE, F(colour), "luminance", 0, 0, NULL, "luminance|red|green|blue", "what is taken of colour images" },
 	{ "pixel-size", C5_OPT_REAL, F(pixel_size_um), "0", 0, 1e6, "um", NULL, "side of a pixel; 0: not known" },
@@ -103,7 +104,8 @@ static int add_class(c5_import_crops *c, const regex_t *regex, const char *folde
 	for (size_t i = 0; err == C5_OK && i < listing.n_files; i++) {
 		image im = { 0 };
 		if (!c5_name_is_image(listing.files[i])) continue;
-		if ((err = c5_grow(&c->images, &c->cap_images, c->n_images + 1, sizeof im)) < 0 || (err = field_of(c, regex, class, listing.files[i], &im.field)) < 0) break;
+		if ((err = c5_grow(&c->images, &c->cap_images, c->n_images + 1, sizeof im)) < 0 ||
+		    (err = field_of(c, regex, class, listing.files[i], &im.field)) < 0) break;
 		im.path = c5_format("%s/%s", path, listing.files[i]);
 		im.name = c5_strdup(listing.files[i]);
 		c->images[c->n_images++] = im;
@@ -134,7 +136,8 @@ int c5_import_crops_open(c5_import_crops **out, const char *folder, const c5_imp
 	if ((err = c5_folder_read(&listing, folder)) == C5_OK)
 		for (size_t i = 0; err == C5_OK && i < listing.n_folders; i++) err = add_class(c, &regex, folder, listing.folders[i]);
 	if (err == C5_OK && !c->n_images)
-		err = c5_fail(C5_ENOTFOUND, "%s: no class folder with images (TIFF, PNG or JPEG); a folder for each class is expected, the images of its cells in it", folder);
+		err = c5_fail(C5_ENOTFOUND,
+			"%s: no class folder with images (TIFF, PNG or JPEG); a folder for each class is expected, the images of its cells in it", folder);
 	c5_folder_free(&listing);
 	regfree(&regex);
 	if (err < 0) c5_import_crops_close(c);
@@ -153,10 +156,12 @@ static int read_image(const c5_import_crops *c, const char *path, c5_page *page,
 	if (err < 0) return err;
 	if (!probe.n_pages) err = c5_fail(C5_EINPUT, "%s: no image in the file", path);
 	else if (probe.pages[0].error) err = c5_fail(C5_EINPUT, "%s", probe.pages[0].error);
-	else if (probe.pages[0].samples > 1 && !probe.pages[0].rgb) err = c5_fail(C5_EINPUT, "%s: %u channels a pixel, grey or RGB is expected", path, probe.pages[0].samples);
+	else if (probe.pages[0].samples > 1 && !probe.pages[0].rgb)
+		err = c5_fail(C5_EINPUT, "%s: %u channels a pixel, grey or RGB is expected", path, probe.pages[0].samples);
 	if (err < 0) goto done;
 	*page = probe.pages[0];
-	c5_want want = { .width = page->width, .height = page->height, .dtype = page->dtype, .colour = page->rgb ? c5_colour_named(c->p->colour) : C5_COLOUR_NONE };
+	c5_want want = { .width = page->width, .height = page->height, .dtype = page->dtype,
+		.colour = page->rgb ? c5_colour_named(c->p->colour) : C5_COLOUR_NONE };
 	if ((err = c5_alloc(pixels, c5_page_bytes(page) + 1, 1)) < 0) goto done;
 	switch (probe.kind) {
 	case C5_FILE_PNG: err = c5_png_read(path, &want, *pixels); break;
@@ -195,8 +200,8 @@ static int read_field(const c5_import_crops *c, uint32_t number, c5_page *first,
 			bytes = c5_page_bytes(&page);
 			err = c5_alloc(pixels, c->fields[number].n, bytes);
 		} else if (page.width != first->width || page.height != first->height || page.dtype != first->dtype)
-			err = c5_fail(C5_EINPUT, "%s: %ux%u %s, but %s is %ux%u %s; images of a field must be alike", c->images[i].path, page.width, page.height, c5_dtype_name(page.dtype), first_path,
-				first->width, first->height, c5_dtype_name(first->dtype));
+			err = c5_fail(C5_EINPUT, "%s: %ux%u %s, but %s is %ux%u %s; images of a field must be alike", c->images[i].path, page.width, page.height,
+				c5_dtype_name(page.dtype), first_path, first->width, first->height, c5_dtype_name(first->dtype));
 		if (err == C5_OK) {
 			memcpy(*pixels + n * bytes, one, bytes);
 			(*rows)[n] = (index_row){ .object = n, .label = (uint32_t)n + 1, .centroid_y = 0.5 * (page.height - 1), .centroid_x = 0.5 * (page.width - 1) };
@@ -241,7 +246,8 @@ static int write_index(c5_file *f, const char *path, size_t n, const index_row *
 
 static int make_experiment(const c5_import_crops *c, c5_file *f, const field *x)
 {
-	c5_experiment e = { .name = x->name, .pixel_size_um = c->p->pixel_size_um > 0 ? c->p->pixel_size_um : NAN, .z_step_um = NAN, .frame_interval_s = NAN };
+	c5_experiment e = { .name = x->name, .pixel_size_um = c->p->pixel_size_um > 0 ? c->p->pixel_size_um : NAN, .z_step_um = NAN,
+		.frame_interval_s = NAN };
 	for (int i = 0; i < C5_EXPERIMENT_TEXTS; i++) {
 		if (strcmp(c5_experiment_texts[i], "condition") == 0) e.texts[i] = x->class;
 		if (strcmp(c5_experiment_texts[i], "position") == 0) e.texts[i] = x->position;

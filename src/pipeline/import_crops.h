@@ -1,5 +1,5 @@
-/* import_crops.h – single-cell images that were cut elsewhere, taken in as crops with classes: a folder a class, a file a cell. What was imaged together
- * (the field, the well) is read off the file name and becomes an experiment, so that splits can keep it whole. */
+/* import_crops.h – single-cell images that were cut elsewhere, taken in as crops with classes: a folder a class, a file a cell. What was imaged
+ * together (the field, the well) is read off the file name and becomes an experiment, so that splits can keep it whole. */
 #ifndef C5_PIPELINE_IMPORT_CROPS_H
 #define C5_PIPELINE_IMPORT_CROPS_H
 
@@ -21,7 +21,8 @@ typedef struct c5_import_crops c5_import_crops;
 int c5_import_crops_open(c5_import_crops **out, const char *folder, const c5_import_crops_params *p);
 void c5_import_crops_close(c5_import_crops *c);
 size_t c5_import_crops_count(const c5_import_crops *c, size_t *experiments, size_t *classes); /* images */
-/* Writes all experiments into a container open for writing, as revision `run`, and points `latest` at it; not committed. C5_EINPUT when one is there already. */
+/* Writes all experiments into a container open for writing, as revision `run`, and points `latest` at it; not committed. C5_EINPUT when one is there
+ * already. */
 int c5_import_crops_write(c5_import_crops *c, c5_file *f, uint32_t run);
 
 #endif

@@ -143,7 +143,8 @@ int c5_plan_unpack(c5_plan *p, c5_buf *from)
 	uint64_t n;
 	int err;
 	memset(p, 0, sizeof *p);
-	if ((err = c5_buf_get_u64(from, &n)) < 0 || (err = c5_buf_get_u64(from, &p->n_arrays)) < 0 || (err = c5_buf_get_u64(from, &p->skipped)) < 0) return err;
+	if ((err = c5_buf_get_u64(from, &n)) < 0 || (err = c5_buf_get_u64(from, &p->n_arrays)) < 0 || (err = c5_buf_get_u64(from, &p->skipped)) < 0)
+		return err;
 	for (uint64_t i = 0; i < n; i++) {
 		c5_job *j;
 		if ((err = c5_plan_add_job(p, &j)) < 0 || (err = unpack_job(j, from)) < 0) return err;

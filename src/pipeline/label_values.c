@@ -74,7 +74,8 @@ static int from_tracks(c5_labels *l, const c5_crops *crops, const c5_rows *index
 	char *path = NULL;
 	int err = c5_revision_latest(l->file, crops->experiment, "tracks", &number);
 	if (err == C5_OK && !number) err = c5_fail(C5_ENOTFOUND, "%s: no tracks yet; make them with `cyto5 track`", crops->experiment);
-	if (err < 0 || (err = c5_alloc(&track, index->n + 1, sizeof *track)) < 0 || (err = c5_rows_tracks(l->worker, l->file, crops->experiment, crops->path, index, number, track)) < 0) goto done;
+	if (err < 0 || (err = c5_alloc(&track, index->n + 1, sizeof *track)) < 0 || (err = c5_rows_tracks(l->worker, l->file, crops->experiment, crops->path,
+	    index, number, track)) < 0) goto done;
 	if (!(path = c5_format("/experiments/%s/tracks/%s/tracks", crops->experiment, c5_revision_name(number)))) err = c5_fail(C5_ENOMEM, "out of memory");
 	if (err < 0 || (err = c5_rows_read(&t, l->worker, path)) < 0) goto done;
 	const c5_column *k = c5_rows_column(&t, "track");
@@ -117,7 +118,8 @@ static int from_tables(c5_labels *l, const c5_crops *crops, uint32_t *values)
 	size_t n = strlen(crops->path);
 	char *path = c5_format("%.*sindex", (int)(n > 6 ? n - 6 : 0), crops->path); /* .../images */
 	int err = path ? c5_rows_read(&index, l->worker, path) : c5_fail(C5_ENOMEM, "out of memory");
-	if (err == C5_OK && index.n != crops->n) err = c5_fail(C5_ESCHEMA, "%s: %llu rows, there are %llu crops", path, (unsigned long long)index.n, (unsigned long long)crops->n);
+	if (err == C5_OK && index.n != crops->n)
+		err = c5_fail(C5_ESCHEMA, "%s: %llu rows, there are %llu crops", path, (unsigned long long)index.n, (unsigned long long)crops->n);
 	if (err == C5_OK) err = c5_alloc(&rows, index.n + 1, sizeof *rows);
 	if (err == C5_OK && strncmp(l->what, "index.", 6) == 0) {
 		for (uint64_t i = 0; i < index.n; i++) rows[i] = i;
@@ -183,7 +185,8 @@ int c5_labels_choose(c5_labels *l, const char *asked, const c5_dataset *d, const
 	const char *which = asked, *single = NULL;
 	int err = C5_OK;
 	if (asked && !sensible(asked))
-		return c5_fail(C5_EUSAGE, "--label %s: expected plate, well, position, condition, compound, dose, replicate, index.COLUMN, objects.COLUMN or tracks.COLUMN", asked);
+		return c5_fail(C5_EUSAGE,
+			"--label %s: expected plate, well, position, condition, compound, dose, replicate, index.COLUMN, objects.COLUMN or tracks.COLUMN", asked);
 	for (int i = 0; !asked && usual[i] && err == C5_OK; i++) {
 		if ((err = try_label(l, usual[i], d, experiments, &values)) < 0) break;
 		if (values == 1 && !single) single = usual[i];
@@ -195,7 +198,8 @@ int c5_labels_choose(c5_labels *l, const char *asked, const c5_dataset *d, const
 	if (err == C5_OK && !list) err = c5_fail(C5_ENOMEM, "out of memory");
 	if (err == C5_OK && found > 1 && !may_lack) err = c5_fail(C5_EUSAGE, "%zu label sets (%s); choose one with --label", found, list);
 	if (err == C5_OK && !which) which = single; /* one class only: whoever learns from it says so */
-	if (err == C5_OK && !which && !may_lack) err = c5_fail(C5_EUSAGE, "nothing says the classes of the crops; name it with --label (condition, compound, objects.COLUMN ...)");
+	if (err == C5_OK && !which && !may_lack)
+		err = c5_fail(C5_EUSAGE, "nothing says the classes of the crops; name it with --label (condition, compound, objects.COLUMN ...)");
 	if (err == C5_OK && which && !(found > 1 && !asked) && !(l->what = c5_strdup(which))) err = c5_fail(C5_ENOMEM, "out of memory");
 	free(list);
 	return err;

@@ -42,7 +42,8 @@ static int read_address(address *a, const char *word, const char *container)
 static int note(c5_members *m, const address *a, const char *name)
 {
 	const c5_stored_model *s = &m->stored[m->n];
-	char *names = c5_format("%s%s%s%s%s@%s", m->names ? m->names : "", m->names ? "," : "", a->here ? "" : a->file, a->here ? "" : ":", name, c5_revision_name(s->revision));
+	char *names = c5_format("%s%s%s%s%s@%s", m->names ? m->names : "", m->names ? "," : "", a->here ? "" : a->file, a->here ? "" : ":", name,
+		c5_revision_name(s->revision));
 	char *digests = c5_format("%s%s%s", m->digests ? m->digests : "", m->digests ? "," : "", s->sha256);
 	char *own = c5_format("%s%s%s@%s", a->here ? "" : a->file, a->here ? "" : ":", name, c5_revision_name(s->revision));
 	free(m->names);
@@ -73,7 +74,8 @@ static uint32_t number_of(c5_file *f, const address *a, const char *name, uint32
 static int add_model(c5_members *m, c5_file *f, const address *a, const char *name, uint32_t run, bool weights)
 {
 	int err;
-	if ((err = c5_grow(&m->at, &m->cap, m->n + 1, sizeof *m->at)) < 0 || (err = c5_grow(&m->stored, &m->cap_stored, m->n + 1, sizeof *m->stored)) < 0) return err;
+	if ((err = c5_grow(&m->at, &m->cap, m->n + 1, sizeof *m->at)) < 0 || (err = c5_grow(&m->stored, &m->cap_stored, m->n + 1, sizeof *m->stored)) < 0)
+		return err;
 	c5_stored_model *s = &m->stored[m->n];
 	c5_member *to = &m->at[m->n];
 	c5_stored_model_init(s);
@@ -90,7 +92,8 @@ static int add_model(c5_members *m, c5_file *f, const address *a, const char *na
 	if ((err = c5_trained_is_for(s, "classify", to->name)) < 0) return err;
 	if (!s->preprocessing)
 		return c5_fail(C5_EINPUT, "%s: nothing is said of how its images are prepared; give it a preparation with `cyto5 model`", to->name);
-	if ((err = c5_prepare_parse(&to->prepare, to->name, s->preprocessing)) < 0 || (err = c5_trained_unpack(&to->model, weights ? &to->weights : NULL, s)) < 0) return err;
+	if ((err = c5_prepare_parse(&to->prepare, to->name, s->preprocessing)) < 0 ||
+	    (err = c5_trained_unpack(&to->model, weights ? &to->weights : NULL, s)) < 0) return err;
 	to->temperature = s->temperature > 0 ? s->temperature : 1; /* NAN: not calibrated */
 	free(s->numbers);
 	s->numbers = NULL;
@@ -106,7 +109,8 @@ static int add_word(c5_members *m, const char *word, const char *container, uint
 	size_t n = 0, before = m->n;
 	int err = read_address(&a, word, container);
 	if (err == C5_OK && a.here && access(a.file, F_OK) != 0)
-		err = c5_fail(C5_ENOTFOUND, "%s: no model %s in it, nor does a step before make one; train it, or name one of another container, FILE.h5:NAME", a.file, a.name);
+		err = c5_fail(C5_ENOTFOUND, "%s: no model %s in it, nor does a step before make one; train it, or name one of another container, FILE.h5:NAME",
+			a.file, a.name);
 	if (err < 0 || (err = c5_file_open(&f, a.file, C5_READ, "working")) < 0) goto done;
 	if (!strpbrk(a.name, "*?[")) {
 		err = add_model(m, f, &a, a.name, run, weights);
@@ -128,7 +132,8 @@ int c5_members_open_in(c5_members *out, const char *container, uint32_t run, con
 	char *list = c5_strdup(spec), *save = NULL;
 	int err = list || !spec ? C5_OK : c5_fail(C5_ENOMEM, "out of memory");
 	memset(out, 0, sizeof *out);
-	for (char *word = list ? strtok_r(list, ", ", &save) : NULL; word && err == C5_OK; word = strtok_r(NULL, ", ", &save)) err = add_word(out, word, container, run, weights);
+	for (char *word = list ? strtok_r(list, ", ", &save) : NULL; word && err == C5_OK; word = strtok_r(NULL, ", ", &save))
+		err = add_word(out, word, container, run, weights);
 	free(list);
 	if (err == C5_OK && out->n == 0) err = c5_fail(C5_EUSAGE, "which model? name one with --model NAME, or FILE.h5:NAME");
 	if (err == C5_OK && (err = c5_alloc(&out->classes, out->stored[0].n_classes, sizeof *out->classes)) == C5_OK) {

@@ -1,5 +1,5 @@
-/* members.h – the trained models a command or a step is to use, by name: NAME or NAME@r000003 in the container at hand, FILE.h5:NAME in another, FILE.h5 for
- * all models in it, names as globs; several by commas are an ensemble. They must give the same classes. */
+/* members.h – the trained models a command or a step is to use, by name: NAME or NAME@r000003 in the container at hand, FILE.h5:NAME in another,
+ * FILE.h5 for all models in it, names as globs; several by commas are an ensemble. They must give the same classes. */
 #ifndef C5_PIPELINE_MEMBERS_H
 #define C5_PIPELINE_MEMBERS_H
 
@@ -16,7 +16,8 @@ typedef struct c5_members {
 	int n_classes;
 } c5_members;
 
-/* weights: whether they are read too (a plan needs none). C5_ENOTFOUND lists the models there are; C5_EINPUT: no preparation stored, other classes. */
+/* weights: whether they are read too (a plan needs none). C5_ENOTFOUND lists the models there are; C5_EINPUT: no preparation stored, other classes.
+ * */
 int c5_members_open(c5_members *out, const char *container, const char *spec, bool weights);
 /* The same; of models of the container at hand, what run `run` has made goes before the latest, which is published at its end. */
 int c5_members_open_in(c5_members *out, const char *container, uint32_t run, const char *spec, bool weights);

@@ -99,7 +99,8 @@ int c5_packers_open(c5_packers **out, c5_sink *sink, int threads)
 	if (err < 0) return err;
 	p->sink = sink;
 	p->n = threads > 1 ? (size_t)threads : 1;
-	if ((err = c5_codec_open(&p->codec)) < 0 || (err = c5_alloc(&p->slots, p->n, sizeof *p->slots)) < 0 || (err = c5_alloc(&p->threads, p->n, sizeof *p->threads)) < 0) goto fail;
+	if ((err = c5_codec_open(&p->codec)) < 0 || (err = c5_alloc(&p->slots, p->n, sizeof *p->slots)) < 0 ||
+	    (err = c5_alloc(&p->threads, p->n, sizeof *p->threads)) < 0) goto fail;
 	if (p->n > 1) {
 		if (mtx_init(&p->lock, mtx_plain) != thrd_success || cnd_init(&p->filled) != thrd_success || cnd_init(&p->packed) != thrd_success) {
 			err = c5_fail(C5_EFAIL, "no lock could be made for threads; --threads 1 needs none");

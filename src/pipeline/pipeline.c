@@ -98,10 +98,12 @@ static int read_step(c5_pipeline *p, const c5_yaml_node *node, const c5_step_kin
 		name = node->keys[0];
 		settings = node->items[0];
 	} else if (node->kind == C5_YAML_MAP && node->n > 1) {
-		return c5_yaml_fail(C5_EUSAGE, node->keys[1], "%.100s: a step is one name with its settings indented below it, found %.100s and %.100s side by side",
-		                    node->keys[0]->text, node->keys[0]->text, node->keys[1]->text);
+		return c5_yaml_fail(C5_EUSAGE, node->keys[1],
+		                    "%.100s: a step is one name with its settings indented below it, found %.100s and %.100s side by side", node->keys[0]->text,
+		                    node->keys[0]->text, node->keys[1]->text);
 	} else if (node->kind != C5_YAML_SCALAR) {
-		return c5_yaml_fail(C5_EUSAGE, node, "a step is expected (`- segment: {method: otsu}`), found %s", node->kind == C5_YAML_MAP ? "an empty map" : c5_yaml_kind_name(node));
+		return c5_yaml_fail(C5_EUSAGE, node, "a step is expected (`- segment: {method: otsu}`), found %s",
+			node->kind == C5_YAML_MAP ? "an empty map" : c5_yaml_kind_name(node));
 	}
 	const c5_step_kind *kind = NULL;
 	for (int i = 0; kinds[i] && !kind; i++)

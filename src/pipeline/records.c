@@ -45,7 +45,8 @@ int c5_records_spec(c5_array_spec *s, const char *path, const c5_record_field *f
 	return err;
 }
 
-int c5_records_rows(uint8_t **rows, const c5_array_spec *s, const c5_record_field *fields, const void *records, size_t n, size_t size, const size_t *order)
+int c5_records_rows(uint8_t **rows, const c5_array_spec *s, const c5_record_field *fields, const void *records, size_t n, size_t size,
+	const size_t *order)
 {
 	int err = c5_alloc(rows, n ? n : 1, s->row_size);
 	for (size_t i = 0; err == C5_OK && i < n; i++) {
@@ -73,14 +74,15 @@ int c5_records_write(c5_file *f, const c5_array_spec *s, const uint8_t *rows)
 	uint8_t *raw = NULL, *packed = NULL;
 	size_t bytes = c5_spec_chunk_bytes(s), size;
 	int err;
-	if ((err = c5_array_create(f, s)) < 0 || (err = c5_array_open(&a, f, s->path)) < 0 || (err = c5_codec_open(&codec)) < 0 || (err = c5_alloc(&raw, bytes, 1)) < 0 ||
-	    (err = c5_alloc(&packed, c5_chunk_bound(bytes), 1)) < 0)
+	if ((err = c5_array_create(f, s)) < 0 || (err = c5_array_open(&a, f, s->path)) < 0 || (err = c5_codec_open(&codec)) < 0 ||
+	    (err = c5_alloc(&raw, bytes, 1)) < 0 || (err = c5_alloc(&packed, c5_chunk_bound(bytes), 1)) < 0)
 		goto done;
 	for (uint64_t first = 0; err == C5_OK && first < s->dims[0]; first += s->chunk[0]) {
 		uint64_t n = s->dims[0] - first < s->chunk[0] ? s->dims[0] - first : s->chunk[0];
 		memset(raw, 0, bytes);
 		memcpy(raw, rows + first * s->row_size, n * s->row_size);
-		if ((err = c5_chunk_encode(codec, raw, bytes, c5_spec_element(s), packed, &size)) == C5_OK) err = c5_array_write_chunk(a, first / s->chunk[0], packed, size);
+		if ((err = c5_chunk_encode(codec, raw, bytes, c5_spec_element(s), packed, &size)) == C5_OK)
+			err = c5_array_write_chunk(a, first / s->chunk[0], packed, size);
 	}
 done:
 	free(raw);

@@ -47,7 +47,8 @@ int c5_rows_need(const c5_column **out, const c5_rows *t, const char *path, cons
 double c5_rows_number(const c5_rows *t, const c5_column *c, uint64_t row)
 {
 	const uint8_t *p = t->rows + row * t->row + c->offset;
-	union { uint8_t u8; uint16_t u16; uint32_t u32; uint64_t u64; int8_t i8; int16_t i16; int32_t i32; int64_t i64; float f32; double f64; } v = { .u64 = 0 };
+	union { uint8_t u8; uint16_t u16; uint32_t u32; uint64_t u64; int8_t i8; int16_t i16; int32_t i32; int64_t i64; float f32; double f64;
+		} v = { .u64 = 0 };
 	memcpy(&v, p, c5_dtype_size(c->dtype));
 	switch (c->dtype) {
 	case C5_U8: return v.u8;

@@ -23,8 +23,8 @@ bool c5_rows_text(char text[C5_VALUE_TEXT], const c5_rows *t, const c5_column *c
 
 /* The masks that a product came from, through the `input` of each; "" when that cannot be told, NULL out of memory. Caller frees. */
 char *c5_masks_behind(c5_file *f, const char *path);
-/* The track of every row of `index` (columns frame and label), 0 none, by tracks revision `number` of the experiment. `of`: the product the rows belong to;
- * C5_EINPUT when the tracks are of other masks. */
+/* The track of every row of `index` (columns frame and label), 0 none, by tracks revision `number` of the experiment. `of`: the product the rows
+ * belong to; C5_EINPUT when the tracks are of other masks. */
 int c5_rows_tracks(c5_worker *w, c5_file *f, const char *experiment, const char *of, const c5_rows *index, uint32_t number, uint32_t *track);
 
 #endif

@@ -31,8 +31,8 @@ extern const c5_opt c5_scored_opts[], c5_followed_opts[];
 /* Path of the newest `product` of an experiment that this run may read: its own, or the latest; *path NULL when there is none. */
 int c5_score_product(const c5_run_context *run, const char *experiment, const char *product, char **path);
 
-/* All scored experiments' sums, with their texts; kept in `e` (n), which the fields borrow from. `paths` of the frames tables may be NULL: the latest.
- * Experiments without scores are left out. */
+/* All scored experiments' sums, with their texts; kept in `e` (n), which the fields borrow from. `paths` of the frames tables may be NULL: the
+ * latest. Experiments without scores are left out. */
 typedef struct c5_score_sums {
 	c5_experiment *e;
 	c5_screen_field *fields;

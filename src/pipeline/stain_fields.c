@@ -59,7 +59,9 @@ static int planes_of(c5_recipe *r, const c5_experiment *e, const char *text)
 		return C5_OK;
 	}
 	if (!strcmp(text, "all")) {
-		if (c->planes > C5_STAIN_PLANES_MAX) return c5_fail(C5_EUSAGE, "%s: %llu z planes, at most %d can be seen; choose some with --planes", e->name, (unsigned long long)c->planes, C5_STAIN_PLANES_MAX);
+		if (c->planes > C5_STAIN_PLANES_MAX)
+			return c5_fail(C5_EUSAGE, "%s: %llu z planes, at most %d can be seen; choose some with --planes", e->name, (unsigned long long)c->planes,
+				C5_STAIN_PLANES_MAX);
 		r->planes = (int)c->planes;
 		for (int i = 0; i < r->planes; i++) r->plane[i] = i;
 		return C5_OK;
@@ -96,11 +98,13 @@ int c5_stain_recipe_for(c5_recipe *r, const c5_experiment *e, const c5_stain_par
 	r->dense = !strcmp(p->method, "dense"), r->mask = !strcmp(p->target, "mask");
 	r->ground = p->ground, r->share = p->share, r->pixel_um = e->pixel_size_um;
 	r->block = (int)p->block, r->context = (int)p->context, r->stride = (int)(p->stride ? p->stride : p->block / 2 ? p->block / 2 : 1);
-	if (r->stride > r->block) return c5_fail(C5_EUSAGE, "--stride %d is more than a block of %d px; pixels between would be seen by none", r->stride, r->block);
+	if (r->stride > r->block)
+		return c5_fail(C5_EUSAGE, "--stride %d is more than a block of %d px; pixels between would be seen by none", r->stride, r->block);
 	if (p->input) err = names_of(r->channel, &r->channels, e, p->input);
 	for (size_t i = 0; !p->input && i < e->n_channels; i++)
 		if (label_free(&e->channels[i])) add_name(r->channel, &r->channels, e->channels[i].name);
-	if (err == C5_OK && r->channels == 0) err = c5_fail(C5_ENOTFOUND, "%s: no label-free channel (phase, brightfield, dic, transmission, srs, tpef); name one with --input", e->name);
+	if (err == C5_OK && r->channels == 0)
+		err = c5_fail(C5_ENOTFOUND, "%s: no label-free channel (phase, brightfield, dic, transmission, srs, tpef); name one with --input", e->name);
 	if (err == C5_OK) err = planes_of(r, e, p->planes ? p->planes : "all");
 	if (err == C5_OK) err = p->marker ? names_of(r->marker, &r->markers, e, p->marker) : marker_of(r, e);
 	for (int m = 0; err == C5_OK && m < r->markers; m++)
@@ -117,11 +121,13 @@ int c5_stain_input_size(const c5_recipe *r, const c5_experiment *e, uint64_t *he
 		if (err < 0) return err;
 		if (i == 0) *height = c->height, *width = c->width, *frames = c->frames;
 		if (c->height != *height || c->width != *width || c->frames != *frames)
-			return c5_fail(C5_EINPUT, "%s: channel %s is (%llu, %llu, %llu), %s is (%llu, %llu, %llu)", e->name, c->name, (unsigned long long)c->frames, (unsigned long long)c->height,
-				(unsigned long long)c->width, r->channel[0], (unsigned long long)*frames, (unsigned long long)*height, (unsigned long long)*width);
+			return c5_fail(C5_EINPUT, "%s: channel %s is (%llu, %llu, %llu), %s is (%llu, %llu, %llu)", e->name, c->name, (unsigned long long)c->frames,
+				(unsigned long long)c->height, (unsigned long long)c->width, r->channel[0], (unsigned long long)*frames, (unsigned long long)*height,
+				(unsigned long long)*width);
 		for (int k = 0; k < r->planes; k++)
 			if (r->plane[k] >= 0 ? (uint64_t)r->plane[k] >= c->planes : c->planes != 0)
-				return c5_fail(C5_EINPUT, "%s: channel %s has %llu z planes, the model looks at plane %d", e->name, c->name, (unsigned long long)c->planes, r->plane[k]);
+				return c5_fail(C5_EINPUT, "%s: channel %s has %llu z planes, the model looks at plane %d", e->name, c->name, (unsigned long long)c->planes,
+					r->plane[k]);
 	}
 	return C5_OK;
 }
@@ -161,7 +167,8 @@ static int read_input(c5_file *f, c5_codec *codec, const c5_recipe *r, const c5_
 	void *raw = NULL, *scratch = NULL;
 	int err = c5_stain_input_size(r, e, &h, &w, &frames);
 	if (err < 0) return err;
-	if (t >= frames) return c5_fail(C5_EUSAGE, "%s: no frame %llu; there are %llu, counted from 0", e->name, (unsigned long long)t, (unsigned long long)frames);
+	if (t >= frames)
+		return c5_fail(C5_EUSAGE, "%s: no frame %llu; there are %llu, counted from 0", e->name, (unsigned long long)t, (unsigned long long)frames);
 	if ((err = c5_alloc_aligned(&raw, h * w, 8)) < 0 || (err = c5_alloc_aligned(&scratch, c5_field_scratch(h, w, r->ground), 1)) < 0) goto done;
 	for (int i = 0; i < r->channels && err == C5_OK; i++) {
 		const c5_channel *c;
@@ -192,10 +199,12 @@ static int read_for_learning(c5_file *f, c5_codec *codec, const c5_recipe *r, co
 	double least = 1;
 	int err = read_input(f, codec, r, e, t, out, &least);
 	if (err < 0) return err;
-	if (least >= 1) return c5_fail(C5_EINPUT, "%s: every pixel of %s in frame %llu is of one value: it is burnt out or was never exposed", e->name, r->channel[0], (unsigned long long)t);
-	if (least > SATURATED_INPUT)
-		c5_log(C5_LOG_WARN, "%s: %.1f %% of the pixels of %s in frame %llu are as bright as can be: it is burnt out, and nothing can be seen there", e->name, 100 * least, r->channel[0],
+	if (least >= 1)
+		return c5_fail(C5_EINPUT, "%s: every pixel of %s in frame %llu is of one value: it is burnt out or was never exposed", e->name, r->channel[0],
 			(unsigned long long)t);
+	if (least > SATURATED_INPUT)
+		c5_log(C5_LOG_WARN, "%s: %.1f %% of the pixels of %s in frame %llu are as bright as can be: it is burnt out, and nothing can be seen there",
+			e->name, 100 * least, r->channel[0], (unsigned long long)t);
 	return C5_OK;
 }
 
@@ -209,10 +218,13 @@ int c5_stain_read_marker(c5_file *f, c5_codec *codec, const c5_recipe *r, const 
 	int err;
 	if ((err = c5_stain_input_size(r, e, &h, &w, &frames)) < 0 || (err = c5_experiment_channel(e, r->marker[marker], &c)) < 0) return err;
 	if (c->height != h || c->width != w)
-		return c5_fail(C5_EINPUT, "%s: the marker's channel %s is %llu x %llu, the label-free one %llu x %llu; they must show the same field", e->name, c->name, (unsigned long long)c->height,
-			(unsigned long long)c->width, (unsigned long long)h, (unsigned long long)w);
-	if (t >= c->frames) return c5_fail(C5_EINPUT, "%s: the marker's channel %s has %llu frames, frame %llu is asked for", e->name, c->name, (unsigned long long)c->frames, (unsigned long long)t);
-	if ((err = c5_alloc_aligned(&raw, h * w, 8)) < 0 || (err = c5_alloc_aligned(&plane, h * w, sizeof *plane)) < 0 || (err = open_channel(&a, f, e, c->name)) < 0) goto done;
+		return c5_fail(C5_EINPUT, "%s: the marker's channel %s is %llu x %llu, the label-free one %llu x %llu; they must show the same field", e->name,
+			c->name, (unsigned long long)c->height, (unsigned long long)c->width, (unsigned long long)h, (unsigned long long)w);
+	if (t >= c->frames)
+		return c5_fail(C5_EINPUT, "%s: the marker's channel %s has %llu frames, frame %llu is asked for", e->name, c->name, (unsigned long long)c->frames,
+			(unsigned long long)t);
+	if ((err = c5_alloc_aligned(&raw, h * w, 8)) < 0 || (err = c5_alloc_aligned(&plane, h * w, sizeof *plane)) < 0 ||
+	    (err = open_channel(&a, f, e, c->name)) < 0) goto done;
 	err = read_plane(a, codec, c, t, 0, raw, out);
 	for (uint64_t z = 1; z < c->planes && err == C5_OK; z++) {
 		err = read_plane(a, codec, c, t, z, raw, plane);
@@ -247,7 +259,8 @@ static int method_of(const c5_stain_params *p)
 }
 
 /* One threshold from the markers of all fields whose experiment is in the group. */
-static int find_threshold(c5_stain_set *s, const c5_stain_params *p, const char *const *groups, const char *group, int marker, c5_marker_counts *counts)
+static int find_threshold(c5_stain_set *s, const c5_stain_params *p, const char *const *groups, const char *group, int marker,
+	c5_marker_counts *counts)
 {
 	double range[2] = { INFINITY, -INFINITY };
 	c5_stain_threshold *t;
@@ -273,8 +286,8 @@ static int find_threshold(c5_stain_set *s, const c5_stain_params *p, const char 
 	t->marker = marker;
 	s->n_thresholds++;
 	if (t->found.saturated > SATURATED)
-		c5_log(C5_LOG_WARN, "%s of %s: %.1f %% of the pixels are at the upper end of what was recorded; efficiency by area still holds, grey values do not", s->recipe.marker[marker], group,
-			100 * t->found.saturated);
+		c5_log(C5_LOG_WARN, "%s of %s: %.1f %% of the pixels are at the upper end of what was recorded; efficiency by area still holds, grey values do not",
+			s->recipe.marker[marker], group, 100 * t->found.saturated);
 	return C5_OK;
 }
 
@@ -297,16 +310,20 @@ static int binarise(c5_stain_set *s, const c5_stain_params *p, const char *const
 
 /* ---- the set ---- */
 
-static int load_field(c5_stain_set *s, c5_file *f, c5_codec *codec, const c5_experiment *e, uint64_t t, uint64_t marker_t, uint64_t h, uint64_t w, bool markers_only)
+static int load_field(c5_stain_set *s, c5_file *f, c5_codec *codec, const c5_experiment *e, uint64_t t, uint64_t marker_t, uint64_t h, uint64_t w,
+	bool markers_only)
 {
 	const c5_recipe *r = &s->recipe;
 	int err = c5_grow(&s->fields, &s->cap, s->n + 1, sizeof *s->fields);
 	if (err < 0) return err;
 	c5_field *field = &s->fields[s->n++];
-	*field = (c5_field){ .frame = t, .height = h, .width = w, .channels = c5_recipe_inputs(r), .markers = r->markers, .seen = { 0, 0, h, w }, .train = { 0, 0, h, w } };
+	*field = (c5_field){ .frame = t, .height = h, .width = w, .channels = c5_recipe_inputs(r), .markers = r->markers, .seen = { 0, 0, h, w },
+		.train = { 0, 0, h, w } };
 	if (!(field->name = c5_strdup(e->name))) return c5_fail(C5_ENOMEM, "out of memory");
-	if ((err = c5_alloc_aligned(&field->level, (size_t)r->markers * h * w, sizeof(float))) < 0 || (err = c5_alloc(&field->mask, (size_t)r->markers * h * w, 1)) < 0) return err;
-	if (!markers_only && ((err = c5_alloc_aligned(&field->input, (size_t)field->channels * h * w, sizeof(float))) < 0 || (err = read_for_learning(f, codec, r, e, t, field->input)) < 0))
+	if ((err = c5_alloc_aligned(&field->level, (size_t)r->markers * h * w, sizeof(float))) < 0 ||
+	    (err = c5_alloc(&field->mask, (size_t)r->markers * h * w, 1)) < 0) return err;
+	if (!markers_only && ((err = c5_alloc_aligned(&field->input, (size_t)field->channels * h * w, sizeof(float))) < 0 ||
+	    (err = read_for_learning(f, codec, r, e, t, field->input)) < 0))
 		return err;
 	for (int m = 0; m < r->markers; m++)
 		if ((err = c5_stain_read_marker(f, codec, r, e, m, marker_t, field->level + (size_t)m * h * w)) < 0) return err;
@@ -318,13 +335,15 @@ static int load_experiment(c5_stain_set *s, c5_file *f, c5_codec *codec, const c
 	uint64_t h, w, frames, last = 0;
 	const c5_channel *marker;
 	int err;
-	if ((err = c5_stain_input_size(&s->recipe, e, &h, &w, &frames)) < 0 || (err = c5_experiment_channel(e, s->recipe.marker[0], &marker)) < 0) return err;
+	if ((err = c5_stain_input_size(&s->recipe, e, &h, &w, &frames)) < 0 || (err = c5_experiment_channel(e, s->recipe.marker[0], &marker)) < 0)
+		return err;
 	bool once = marker->frames == 1 && frames > 1 && c->marker_frame == -1 && !c->n_only;
 	uint64_t n = once ? 1 : c->n_only ? c->n_only : c->frames && c->frames < frames ? c->frames : frames;
 	size_t bytes = h * w * ((c->markers_only ? 0 : (size_t)c5_recipe_inputs(&s->recipe)) * sizeof(float) + (size_t)s->recipe.markers * 5) * n, held = 0;
 	for (size_t i = 0; i < s->n; i++) held += c5_field_bytes(&s->fields[i]);
 	if (c->most_bytes && held + bytes > c->most_bytes)
-		return c5_fail(C5_EUSAGE, "%s: frames for training would take more than %zu MiB; take fewer with --frames, or allow more with --memory", e->name, c->most_bytes >> 20);
+		return c5_fail(C5_EUSAGE, "%s: frames for training would take more than %zu MiB; take fewer with --frames, or allow more with --memory", e->name,
+			c->most_bytes >> 20);
 	if (marker->frames) last = marker->frames - 1;
 	for (uint64_t i = 0; i < n; i++) {
 		uint64_t t = once ? frames - 1 : c->n_only ? c->only[i] : n > 1 ? i * (frames - 1) / (n - 1) : frames / 2;
@@ -335,7 +354,8 @@ static int load_experiment(c5_stain_set *s, c5_file *f, c5_codec *codec, const c
 	return C5_OK;
 }
 
-int c5_stain_load(c5_stain_set *out, c5_file *f, char *const *names, size_t n, const c5_recipe *recipe, const c5_stain_params *p, const c5_stain_choice *choice)
+int c5_stain_load(c5_stain_set *out, c5_file *f, char *const *names, size_t n, const c5_recipe *recipe, const c5_stain_params *p,
+	const c5_stain_choice *choice)
 {
 	c5_codec *codec = NULL;
 	char **groups = NULL;

@@ -1,4 +1,5 @@
-/* stain_fields.h – fields of a container made ready for virtual staining: which channels, planes and markers are meant, thresholds by plate, frames read. */
+/* stain_fields.h – fields of a container made ready for virtual staining: which channels, planes and markers are meant, thresholds by plate, frames
+ * read. */
 #ifndef C5_PIPELINE_STAIN_FIELDS_H
 #define C5_PIPELINE_STAIN_FIELDS_H
 
@@ -48,8 +49,10 @@ typedef struct c5_stain_choice {
 
 /* Reads the experiments' chosen frames with their markers. The recipe is found from the first experiment unless `recipe` is given; then its
  * thresholds stand where p->threshold is unset. Fields carry no split yet: their `train` is the whole. */
-/* The marker of experiments whose fluorescence is surely off is moved onto the label-free image (p->registration auto); C5_EINPUT when it is too far off. */
-int c5_stain_load(c5_stain_set *out, c5_file *f, char *const *names, size_t n, const c5_recipe *recipe, const c5_stain_params *p, const c5_stain_choice *choice);
+/* The marker of experiments whose fluorescence is surely off is moved onto the label-free image (p->registration auto); C5_EINPUT when it is too far
+ * off. */
+int c5_stain_load(c5_stain_set *out, c5_file *f, char *const *names, size_t n, const c5_recipe *recipe, const c5_stain_params *p,
+	const c5_stain_choice *choice);
 void c5_stain_set_clear(c5_stain_set *s);
 
 /* Where markers were found, for the record: "registration:\n  - EXPERIMENT MARKER: ...". Nothing when none was looked for. */

@@ -21,7 +21,8 @@ static int beside_of(const c5_field *field, c5_stain_set *s, c5_file *f, c5_code
 	return err < 0 ? err : c5_stain_read_input(f, codec, &s->recipe, e, field->beside, *spare);
 }
 
-static int look(c5_align *found, const c5_align *about, c5_stain_set *s, c5_file *f, c5_codec *codec, const c5_experiment *e, size_t first, int marker)
+static int look(c5_align *found, const c5_align *about, c5_stain_set *s, c5_file *f, c5_codec *codec, const c5_experiment *e, size_t first,
+	int marker)
 {
 	c5_align_sums *sums = NULL;
 	float *spare = NULL;
@@ -62,13 +63,14 @@ int c5_stain_register(c5_stain_set *s, c5_file *f, c5_codec *codec, const c5_exp
 		if (rough.verdict >= C5_ALIGN_OFF && (err = look(&found, &rough, s, f, codec, e, first, m)) < 0) break;
 		const bool moved = moves && found.verdict == C5_ALIGN_OFF;
 		if (moves && found.verdict == C5_ALIGN_FAR)
-			err = c5_fail(C5_EINPUT, "%s: %s lies %.1f px down and %.1f px to the right of where %s has it: is it of the same field? --register off takes it as it is", e->name, s->recipe.marker[m],
-				-found.y, -found.x, s->recipe.channel[0]);
+			err = c5_fail(C5_EINPUT,
+				"%s: %s lies %.1f px down and %.1f px to the right of where %s has it: is it of the same field? --register off takes it as it is", e->name,
+				s->recipe.marker[m], -found.y, -found.x, s->recipe.channel[0]);
 		for (size_t i = first; moved && i < s->n && err == C5_OK; i++) err = c5_field_move(&s->fields[i], m, found.y, found.x);
 		if (err == C5_OK) err = add_place(s, e->name, m, &found, moved);
 		if (err == C5_OK && found.verdict >= C5_ALIGN_OFF)
-			c5_log(moved ? C5_LOG_INFO : C5_LOG_WARN, "%s: %s lies %.2f px down and %.2f px to the right of where %s has it (error %.2f px)%s", e->name, s->recipe.marker[m], -found.y, -found.x,
-				s->recipe.channel[0], found.error, moved ? "; moved" : "");
+			c5_log(moved ? C5_LOG_INFO : C5_LOG_WARN, "%s: %s lies %.2f px down and %.2f px to the right of where %s has it (error %.2f px)%s", e->name,
+				s->recipe.marker[m], -found.y, -found.x, s->recipe.channel[0], found.error, moved ? "; moved" : "");
 	}
 	return err;
 }
@@ -89,6 +91,6 @@ void c5_stain_places_tell(const c5_stain_set *s)
 	size_t verdicts[C5_ALIGN_FAR + 1] = { 0 }, moved = 0;
 	if (!s->n_places) return;
 	for (size_t i = 0; i < s->n_places; i++) verdicts[s->places[i].found.verdict]++, moved += s->places[i].moved;
-	c5_log(C5_LOG_INFO, "registration of %zu: %zu in place to %.1f px, %zu off (%zu moved), %zu about which nothing certain can be said", s->n_places, verdicts[C5_ALIGN_FINE], C5_ALIGN_LEAST,
-		verdicts[C5_ALIGN_OFF] + verdicts[C5_ALIGN_FAR], moved, verdicts[C5_ALIGN_UNSURE]);
+	c5_log(C5_LOG_INFO, "registration of %zu: %zu in place to %.1f px, %zu off (%zu moved), %zu about which nothing certain can be said", s->n_places,
+		verdicts[C5_ALIGN_FINE], C5_ALIGN_LEAST, verdicts[C5_ALIGN_OFF] + verdicts[C5_ALIGN_FAR], moved, verdicts[C5_ALIGN_UNSURE]);
 }

@@ -4,7 +4,8 @@
 
 #include "pipeline/stain_fields.h"
 
-/* Looks where the markers of experiment e lie, from fields `first` on, and with "auto" moves those that are surely off. how NULL or "off": does nothing. */
+/* Looks where the markers of experiment e lie, from fields `first` on, and with "auto" moves those that are surely off. how NULL or "off": does
+ * nothing. */
 int c5_stain_register(c5_stain_set *s, c5_file *f, c5_codec *codec, const c5_experiment *e, size_t first, const char *how);
 
 #endif

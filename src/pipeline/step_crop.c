@@ -1,5 +1,5 @@
-/* step_crop.c – objects to crops: crop/crop.h over an experiment. Writes crops/rN/images (N, C, H, W) and crops/rN/index, row i for crop i: its object and
- * the part of the frame it shows. */
+/* step_crop.c – objects to crops: crop/crop.h over an experiment. Writes crops/rN/images (N, C, H, W) and crops/rN/index, row i for crop i: its
+ * object and the part of the frame it shows. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,7 +34,9 @@ static int index_table(c5_array_spec *s, const char *path, uint64_t n, uint64_t 
 	if (err == C5_OK) err = c5_spec_column(s, "centroid_y", C5_F64);
 	if (err == C5_OK) err = c5_spec_column(s, "centroid_x", C5_F64);
 	for (int i = 0; err == C5_OK && i < 4; i++) err = c5_spec_column(s, window_names[i], C5_I32);
-	if (err == C5_OK) err = c5_spec_attr_str(s, "units", "object: 1, frame: 1, label: 1, centroid_y: px, centroid_x: px, window_y0: px, window_x0: px, window_y1: px, window_x1: px");
+	if (err == C5_OK)
+		err = c5_spec_attr_str(s, "units",
+			"object: 1, frame: 1, label: 1, centroid_y: px, centroid_x: px, window_y0: px, window_x0: px, window_y1: px, window_x1: px");
 	return err;
 }
 
@@ -49,14 +51,17 @@ static int choose_channels(const c5_experiment *e, const c5_crop_params *p, uint
 		const c5_channel *c;
 		if ((err = c5_experiment_channel(e, word, &c)) < 0) break;
 		if (p->z >= 0 && (uint64_t)p->z >= (c->planes ? c->planes : 1))
-			err = c5_fail(C5_EINPUT, "%s: channel %s has %llu planes, no plane %lld (counted from 0)", e->name, word, (unsigned long long)(c->planes ? c->planes : 1), (long long)p->z);
-		else if (c->frames != t) err = c5_fail(C5_EINPUT, "%s: channel %s has %llu frames, the masks %llu", e->name, word, (unsigned long long)c->frames, (unsigned long long)t);
+			err = c5_fail(C5_EINPUT, "%s: channel %s has %llu planes, no plane %lld (counted from 0)", e->name, word,
+				(unsigned long long)(c->planes ? c->planes : 1), (long long)p->z);
+		else if (c->frames != t)
+			err = c5_fail(C5_EINPUT, "%s: channel %s has %llu frames, the masks %llu", e->name, word, (unsigned long long)c->frames, (unsigned long long)t);
 		else if (*n < e->n_channels) which[(*n)++] = (uint64_t)(c - e->channels);
 	}
 	for (size_t i = 0; !list && i < e->n_channels; i++)
 		if (e->channels[i].frames == t && (p->z < 0 || (uint64_t)p->z < (e->channels[i].planes ? e->channels[i].planes : 1))) which[(*n)++] = i;
 	if (err == C5_OK && *n == 0 && p->z >= 0)
-		err = c5_fail(C5_EINPUT, "%s: no channel has the %llu frames of the masks and a plane %lld (counted from 0)", e->name, (unsigned long long)t, (long long)p->z);
+		err = c5_fail(C5_EINPUT, "%s: no channel has the %llu frames of the masks and a plane %lld (counted from 0)", e->name, (unsigned long long)t,
+			(long long)p->z);
 	if (err == C5_OK && *n == 0) err = c5_fail(C5_EINPUT, "%s: no channel has the %llu frames of the masks", e->name, (unsigned long long)t);
 	free(list);
 	return err;
@@ -72,7 +77,8 @@ static int plan_one(const c5_run_context *run, const c5_step *step, c5_plan *pla
 	uint8_t *missing = NULL;
 	size_t n_channels = 0;
 	int err, dtype = 0;
-	if ((err = c5_experiment_read(run->file, name, &j->experiment)) < 0 || (err = c5_step_input(run, name, "objects", "objects", &j->input)) < 0) return err;
+	if ((err = c5_experiment_read(run->file, name, &j->experiment)) < 0 || (err = c5_step_input(run, name, "objects", "objects", &j->input)) < 0)
+		return err;
 	const c5_experiment *e = &j->experiment;
 	bool reused;
 	if ((err = c5_step_reuse(run, step, plan, j, "crops/latest/images", &reused)) < 0 || reused) return err;
@@ -97,8 +103,10 @@ static int plan_one(const c5_run_context *run, const c5_step *step, c5_plan *pla
 	if ((err = c5_spec_crops(images, path, dtype, n, n_channels, height, width, per)) < 0 || (err = c5_step_sign(images, step, j->input)) < 0) goto done;
 	const bool fixed = !strcmp(p->window, "fixed"); /* windows of different size have no one pixel size */
 	char channels[512] = "";
-	for (size_t i = 0; i < n_channels; i++) snprintf(channels + strlen(channels), sizeof channels - strlen(channels), "%s%s", i ? "," : "", e->channels[j->numbers[1 + i]].name);
-	if ((err = c5_spec_attr_str(images, "channels", channels)) < 0 || (err = c5_spec_attr_f64(images, "pixel_size_um", fixed ? e->pixel_size_um : NAN)) < 0) goto done;
+	for (size_t i = 0; i < n_channels; i++)
+		snprintf(channels + strlen(channels), sizeof channels - strlen(channels), "%s%s", i ? "," : "", e->channels[j->numbers[1 + i]].name);
+	if ((err = c5_spec_attr_str(images, "channels", channels)) < 0 || (err = c5_spec_attr_f64(images, "pixel_size_um",
+	    fixed ? e->pixel_size_um : NAN)) < 0) goto done;
 	uint64_t chunks = n ? c5_spec_chunks(images) : 0;
 	if ((err = c5_step_missing(run->file, images, chunks, 1, &missing)) < 0) goto done;
 	uint64_t per_unit = t && n ? (n * UNIT_FRAMES / t + per - 1) / per : 1;
@@ -118,7 +126,8 @@ done:
 static int plan_crop(const c5_run_context *run, const c5_step *step, c5_plan *plan) { return c5_step_plan_each(run, step, plan, plan_one); }
 
 /* Cuts the crops `rows` (all of frame t) of one channel into out, one every `stride` bytes. */
-static int cut_channel(c5_worker *w, const c5_crop_params *p, const c5_job *job, size_t channel, const uint32_t *labels, const index_row *rows, size_t n, uint8_t *out, size_t stride)
+static int cut_channel(c5_worker *w, const c5_crop_params *p, const c5_job *job, size_t channel, const uint32_t *labels, const index_row *rows,
+	size_t n, uint8_t *out, size_t stride)
 {
 	const c5_channel *c = &job->experiment.channels[channel];
 	const uint64_t z = p->z < 0 ? c->planes / 2 : (uint64_t)p->z;
@@ -147,7 +156,8 @@ static int read_index(c5_worker *w, const c5_crop_params *p, const c5_job *job, 
 	int err = c5_worker_spec(w, job->input, &s);
 	for (int i = 0; i < 8 && err == C5_OK; i++) {
 		if ((err = c5_spec_find_column(s, names[i], &c)) < 0) break;
-		if (c->dtype != (i == 2 || i == 3 ? C5_F64 : C5_U32)) err = c5_fail(C5_ESCHEMA, "%s: column %s is of type %s", job->input, names[i], c5_dtype_name(c->dtype));
+		if (c->dtype != (i == 2 || i == 3 ? C5_F64 : C5_U32))
+			err = c5_fail(C5_ESCHEMA, "%s: column %s is of type %s", job->input, names[i], c5_dtype_name(c->dtype));
 		at[i] = c->offset;
 	}
 	if (err < 0) return err;
@@ -181,7 +191,8 @@ static int work_crop(c5_worker *w, const c5_run_context *run, const c5_step *ste
 	(void)run;
 	if (last > s->dims[0]) last = s->dims[0];
 	uint64_t room = unit->count * per, n = last - first;
-	if ((err = c5_worker_scratch(w, CHUNK, unit->count * bytes, &images)) < 0 || (err = c5_worker_scratch(w, OUT, room * sizeof *index, &index)) < 0) return err;
+	if ((err = c5_worker_scratch(w, CHUNK, unit->count * bytes, &images)) < 0 || (err = c5_worker_scratch(w, OUT, room * sizeof *index, &index)) < 0)
+		return err;
 	memset(images, 0, unit->count * bytes);
 	memset(index, 0, room * sizeof *index);
 	if ((err = read_index(w, p, job, first, n, index)) < 0) return err;
@@ -208,7 +219,8 @@ static size_t bytes_crop(const c5_step *step, const c5_job *job)
 	(void)step;
 	uint64_t n = 0;
 	for (size_t c = 0; c < job->experiment.n_channels; c++)
-		if (job->experiment.channels[c].height * job->experiment.channels[c].width > n) n = job->experiment.channels[c].height * job->experiment.channels[c].width;
+		if (job->experiment.channels[c].height * job->experiment.channels[c].width > n)
+			n = job->experiment.channels[c].height * job->experiment.channels[c].width;
 	return n * (8 + 4 + 2) + 16 * c5_spec_chunk_bytes(&job->outputs[IMAGES]); /* a window is smaller than a frame */
 }
 

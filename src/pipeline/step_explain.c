@@ -1,5 +1,5 @@
-/* step_explain.c – crops to maps of what a trained model looks at (explain/explainer.h). Writes explain/rN/maps (n, 1, H, W) and explain/rN/index, row i for
- * map i. */
+/* step_explain.c – crops to maps of what a trained model looks at (explain/explainer.h). Writes explain/rN/maps (n, 1, H, W) and explain/rN/index,
+ * row i for map i. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,7 +25,8 @@ typedef struct explain_params {
 
 #define F(member) offsetof(explain_params, member)
 static const c5_opt explain_opts[] = {
-	{ "model", C5_OPT_TEXT, F(model), NULL, 0, 0, NULL, "NAME", "trained model: NAME, NAME@rNNNNNN, FILE.h5:NAME; several by commas, or a glob, are an ensemble" },
+	{ "model", C5_OPT_TEXT, F(model), NULL, 0, 0, NULL, "NAME",
+		"trained model: NAME, NAME@rNNNNNN, FILE.h5:NAME; several by commas, or a glob, are an ensemble" },
 	{ "class", C5_OPT_TEXT, F(class_name), NULL, 0, 0, NULL, "NAME", "what speaks for this class; unset: for the likeliest of each crop" },
 	{ "layer", C5_OPT_TEXT, F(layer), NULL, 0, 0, NULL, "NAME", "layer to look at; unset: the last convolution" },
 	{ "most", C5_OPT_INT, F(most), "64", 0, 1e9, NULL, "N", "crops of each experiment, taken evenly; 0: all" },
@@ -35,7 +36,8 @@ static const c5_opt explain_opts[] = {
 	{ "device", C5_OPT_TEXT, F(device), "auto", 0, 0, NULL, "NAME", "auto, cpu, cuda or cuda:N" },
 	{ 0 },
 };
-const c5_step_kind c5_kind_explain = { "explain", "show what a trained model looks at in the crops", explain_opts, sizeof(explain_params), EXPLAIN_VERSION, "crop" };
+const c5_step_kind c5_kind_explain = { "explain", "show what a trained model looks at in the crops", explain_opts, sizeof(explain_params),
+	EXPLAIN_VERSION, "crop" };
 
 #pragma pack(push, 1)
 typedef struct index_row {
@@ -72,8 +74,10 @@ int c5_explain_ready(const c5_step *step, const char *container)
 
 static int index_table(c5_array_spec *s, const char *path, uint64_t n)
 {
-	static const struct { const char *name; int dtype; } columns[] = { { "crop", C5_U64 }, { "object", C5_U64 }, { "frame", C5_U32 }, { "label", C5_U32 }, { "class", C5_U16 },
-		{ "probability", C5_F32 }, { "peak", C5_F32 }, { "deletion", C5_F64 }, { "insertion", C5_F64 }, { "random_deletion", C5_F64 }, { "random_insertion", C5_F64 } };
+	static const struct { const char *name; int dtype; } columns[] = { { "crop", C5_U64 }, { "object", C5_U64 }, { "frame", C5_U32 },
+		{ "label", C5_U32 }, { "class", C5_U16 },
+		{ "probability", C5_F32 }, { "peak", C5_F32 }, { "deletion", C5_F64 }, { "insertion", C5_F64 }, { "random_deletion", C5_F64 },
+			{ "random_insertion", C5_F64 } };
 	int err = c5_spec_table(s, path, n, PER_CHUNK);
 	for (size_t i = 0; err == C5_OK && i < sizeof columns / sizeof *columns; i++) err = c5_spec_column(s, columns[i].name, columns[i].dtype);
 	return err;
@@ -113,7 +117,8 @@ static int plan_one(const c5_run_context *run, const c5_step *step, c5_plan *pla
 	    (err = sign(maps, step, j->input, m)) < 0)
 		goto done;
 	uint64_t chunks = some ? c5_spec_chunks(maps) : 0;
-	if ((err = c5_step_missing(run->file, maps, chunks, 1, &missing)) < 0 || (err = c5_plan_add_units(plan, chunks, missing, 1, PER_CHUNK)) < 0) goto done;
+	if ((err = c5_step_missing(run->file, maps, chunks, 1, &missing)) < 0 || (err = c5_plan_add_units(plan, chunks, missing, 1, PER_CHUNK)) < 0)
+		goto done;
 	snprintf(path, sizeof path, "/experiments/%s/explain/%s/index", name, c5_revision_name(run->run));
 	if ((err = c5_job_add_output(j, &index)) < 0 || (err = index_table(index, path, some)) < 0) goto done;
 	err = c5_step_sign(index, step, j->input);
@@ -196,14 +201,16 @@ static int read_crops(c5_worker *w, const c5_job *job, uint64_t first, uint64_t 
 	for (uint64_t i = 0; err == C5_OK && i < n; i++) {
 		uint64_t crop = crop_of(job, first + i);
 		rows[i].crop = crop;
-		if ((err = c5_worker_read_rows(w, job->input, crop, 1, pixels + i * crop_bytes)) < 0 || (err = c5_worker_read_rows(w, path, crop, 1, row)) < 0) break;
+		if ((err = c5_worker_read_rows(w, job->input, crop, 1, pixels + i * crop_bytes)) < 0 || (err = c5_worker_read_rows(w, path, crop, 1, row)) < 0)
+			break;
 		for (int k = 0; k < 3; k++) memcpy((char *)&rows[i] + fields[k][0], row + columns[k].offset, fields[k][1]);
 	}
 	return err;
 }
 
 /* Maps of a chunk's crops, in their size, and what the index says of them. */
-static int explain_chunk(c5_worker *w, const explain_params *p, const c5_job *job, explain_state *s, const uint8_t *pixels, size_t crop_bytes, size_t n, uint8_t *out, index_row *rows)
+static int explain_chunk(c5_worker *w, const explain_params *p, const c5_job *job, explain_state *s, const uint8_t *pixels, size_t crop_bytes,
+	size_t n, uint8_t *out, index_row *rows)
 {
 	const c5_array_spec *spec = &job->outputs[MAPS];
 	int height, width, of[PER_CHUNK], to_height = (int)spec->dims[2], to_width = (int)spec->dims[3], err;
@@ -211,7 +218,8 @@ static int explain_chunk(c5_worker *w, const explain_params *p, const c5_job *jo
 	float *maps, *peaks, *probs, *resized;
 	c5_explainer_size(s->explainer, &height, &width);
 	size_t plane = (size_t)height * (size_t)width, to_plane = (size_t)to_height * (size_t)to_width;
-	if ((err = c5_worker_scratch(w, FLOATS, n * plane * sizeof *maps, &maps)) < 0 || (err = c5_worker_scratch(w, PEAKS, n * sizeof *peaks, &peaks)) < 0 ||
+	if ((err = c5_worker_scratch(w, FLOATS, n * plane * sizeof *maps, &maps)) < 0 ||
+	    (err = c5_worker_scratch(w, PEAKS, n * sizeof *peaks, &peaks)) < 0 ||
 	    (err = c5_worker_scratch(w, PROBS, n * classes * sizeof *probs, &probs)) < 0 ||
 	    (err = c5_worker_scratch(w, RESIZED, (to_plane + (size_t)height * (size_t)to_width) * sizeof *resized, &resized)) < 0)
 		return err;
@@ -231,8 +239,8 @@ static int explain_chunk(c5_worker *w, const explain_params *p, const c5_job *jo
 		for (size_t k = 0; k < to_plane; k++) out[i * to_plane + k] = (uint8_t)lroundf(255 * fminf(1, fmaxf(0, resized[k])));
 		for (int k = 0; k < 4; k++) rows[i].areas[k] = NAN;
 		if (!p->check) continue;
-		if ((err = c5_worker_poll(w)) < 0 || (err = c5_explainer_check(s->explainer, pixels + i * crop_bytes, of[i], maps + i * plane, (uint64_t)p->seed, rows[i].crop,
-			(int)p->randoms, &curves)) < 0)
+		if ((err = c5_worker_poll(w)) < 0 || (err = c5_explainer_check(s->explainer, pixels + i * crop_bytes, of[i], maps + i * plane, (uint64_t)p->seed,
+			rows[i].crop, (int)p->randoms, &curves)) < 0)
 			return err;
 		memcpy(rows[i].areas, curves.areas, sizeof curves.areas);
 	}
@@ -252,9 +260,11 @@ static int work_explain(c5_worker *w, const c5_run_context *run, const c5_step *
 	for (uint64_t c = unit->first; err == C5_OK && c < unit->first + unit->count; c++) {
 		uint64_t first = c * PER_CHUNK, n = spec->dims[0] - first < PER_CHUNK ? spec->dims[0] - first : PER_CHUNK;
 		index_row rows[PER_CHUNK] = { 0 };
-		if ((err = c5_worker_scratch(w, PIXELS, n * crop_bytes, &pixels)) < 0 || (err = c5_worker_scratch(w, CHUNK, c5_spec_chunk_bytes(spec), &maps)) < 0) break;
+		if ((err = c5_worker_scratch(w, PIXELS, n * crop_bytes, &pixels)) < 0 || (err = c5_worker_scratch(w, CHUNK, c5_spec_chunk_bytes(spec), &maps)) < 0)
+			break;
 		memset(maps, 0, c5_spec_chunk_bytes(spec));
-		if ((err = read_crops(w, job, first, n, crop_bytes, pixels, rows)) < 0 || (err = explain_chunk(w, p, job, s, pixels, crop_bytes, n, maps, rows)) < 0) break;
+		if ((err = read_crops(w, job, first, n, crop_bytes, pixels, rows)) < 0 ||
+		    (err = explain_chunk(w, p, job, s, pixels, crop_bytes, n, maps, rows)) < 0) break;
 		if ((err = c5_worker_put_chunk(w, job, INDEX, c, rows)) < 0) break; /* the index first: maps that exist have their rows */
 		err = c5_worker_put_chunk(w, job, MAPS, c, maps);
 	}

@@ -16,7 +16,8 @@
 
 #define IMPORT_VERSION 1
 
-const c5_step_kind c5_kind_import = { "import", "take in masks and tracks that were corrected elsewhere", c5_curated_opts, sizeof(c5_curated_params), IMPORT_VERSION, NULL };
+const c5_step_kind c5_kind_import = { "import", "take in masks and tracks that were corrected elsewhere", c5_curated_opts, sizeof(c5_curated_params),
+	IMPORT_VERSION, NULL };
 
 enum { MASKS, FRAMES };
 enum { LABELS, NARROW, PIXELS, BEFORE, BEFORE_NARROW };
@@ -85,7 +86,8 @@ static int plan_one(const c5_run_context *run, const c5_step *step, c5_plan *pla
 	if (!(j->input = c5_format("/experiments/%s/raw/%s", name, c->name))) return c5_fail(C5_ENOMEM, "out of memory");
 	if ((err = look_through(p, name, c, &nodes, &most)) < 0) return err;
 	snprintf(path, sizeof path, "/experiments/%s/masks/%s", name, c5_revision_name(run->run));
-	if ((err = c5_job_add_output(j, &s)) < 0 || (err = c5_spec_stack(s, path, most > UINT16_MAX ? C5_U32 : C5_U16, c->frames, 0, c->height, c->width)) < 0) return err;
+	if ((err = c5_job_add_output(j, &s)) < 0 || (err = c5_spec_stack(s, path, most > UINT16_MAX ? C5_U32 : C5_U16, c->frames, 0, c->height,
+	    c->width)) < 0) return err;
 	c5_step_axes(s, &j->experiment);
 	if ((err = sign(s, step)) < 0) return err;
 	snprintf(path, sizeof path, "/experiments/%s/frames/%s", name, c5_revision_name(run->run));
@@ -107,13 +109,16 @@ static int put_tracks(c5_worker *w, const c5_step *step, const char *group, cons
 	snprintf(path, sizeof path, "%s/tracks", group);
 	int err = c5_spec_table(&s, path, l->n_tracks, 1024);
 	for (int i = 0; err == C5_OK && i < 9; i++) err = c5_spec_column(&s, wholes[i], C5_U32);
-	if (err == C5_OK) err = c5_spec_attr_str(&s, "units", "track: 1, first: frame, last: frame, parent: 1, generation: 1, founder: 1, daughters: 1, seen: frame, source_track: 1");
+	if (err == C5_OK)
+		err = c5_spec_attr_str(&s, "units",
+			"track: 1, first: frame, last: frame, parent: 1, generation: 1, founder: 1, daughters: 1, seen: frame, source_track: 1");
 	if (err == C5_OK) err = sign(&s, step);
 	if (err == C5_OK) err = c5_alloc(&rows, l->n_tracks, sizeof *rows);
 	for (size_t i = 0; err == C5_OK && i < l->n_tracks; i++) { /* numbered 1..n, parents first */
 		const c5_lin_track *t = &l->tracks[i];
 		const track_row *mother = t->parent ? &rows[t->parent - 1] : NULL;
-		rows[i] = (track_row){ t->id, t->first, t->last, t->parent, mother ? mother->generation + 1 : 0, mother ? mother->founder : t->id, t->daughters, t->n_nodes, in->source[i] };
+		rows[i] = (track_row){ t->id, t->first, t->last, t->parent, mother ? mother->generation + 1 : 0, mother ? mother->founder : t->id, t->daughters,
+			t->n_nodes, in->source[i] };
 	}
 	if (err == C5_OK) err = c5_worker_put_table(w, &s, rows);
 	free(rows);
@@ -140,7 +145,8 @@ static int put_links(c5_worker *w, const c5_step *step, const char *group, const
 	}
 	snprintf(path, sizeof path, "%s/links", group);
 	if ((err = c5_spec_table(&s, path, n, 4096)) < 0 || (err = c5_spec_column(&s, "from", C5_U64)) < 0 || (err = c5_spec_column(&s, "to", C5_U64)) < 0 ||
-	    (err = c5_spec_column(&s, "kind", C5_U8)) < 0 || (err = c5_spec_column(&s, "score", C5_F32)) < 0 || (err = c5_spec_attr_str(&s, "kinds", "1 step, 2 gap, 3 division")) < 0 ||
+	    (err = c5_spec_column(&s, "kind", C5_U8)) < 0 || (err = c5_spec_column(&s, "score", C5_F32)) < 0 ||
+	    (err = c5_spec_attr_str(&s, "kinds", "1 step, 2 gap, 3 division")) < 0 ||
 	    (err = c5_spec_attr_str(&s, "units", "from: row of nodes, to: row of nodes, kind: 1, score: 1")) < 0 || (err = sign(&s, step)) < 0)
 		goto done;
 	err = c5_worker_put_table(w, &s, rows);
@@ -270,11 +276,13 @@ static int take_frame(c5_worker *w, const c5_job *job, c5_curated *in, uint64_t 
 	if ((err = c5_worker_spec(w, job->input, &raw)) < 0) return err;
 	int dtype = raw->dtype;
 	uint64_t plane = raw->rank == 4 ? raw->dims[1] / 2 : 0;
-	if ((err = c5_worker_scratch(w, LABELS, n * sizeof *labels, &labels)) < 0 || (err = c5_worker_scratch(w, PIXELS, n * c5_dtype_size(dtype), &pixels)) < 0 ||
-	    (err = c5_curated_next(in, labels, &row.objects)) < 0 || (err = c5_worker_read_frame(w, job->input, t, plane, pixels)) < 0)
+	if ((err = c5_worker_scratch(w, LABELS, n * sizeof *labels, &labels)) < 0 ||
+	    (err = c5_worker_scratch(w, PIXELS, n * c5_dtype_size(dtype), &pixels)) < 0 || (err = c5_curated_next(in, labels, &row.objects)) < 0 ||
+	    (err = c5_worker_read_frame(w, job->input, t, plane, pixels)) < 0)
 		return err;
 	summarise(&row, dtype, pixels, labels, n);
-	if (before && ((err = c5_step_read_labels(w, before, t, BEFORE, &old)) < 0 || (err = c5_changes_frame(changes, (uint32_t)t, old, labels, row.objects, n)) < 0)) return err;
+	if (before && ((err = c5_step_read_labels(w, before, t, BEFORE, &old)) < 0 || (err = c5_changes_frame(changes, (uint32_t)t, old, labels, row.objects,
+	    n)) < 0)) return err;
 	if ((err = c5_worker_put_row(w, job, FRAMES, t, &row)) < 0) return err;
 	if (masks->dtype == C5_U32) return c5_worker_put_frame(w, job, MASKS, t, 0, labels);
 	if ((err = c5_worker_scratch(w, NARROW, n * sizeof *narrow, &narrow)) < 0) return err;
@@ -291,15 +299,20 @@ static int work_import(c5_worker *w, const c5_run_context *run, const c5_step *s
 	char *before = NULL, group[512];
 	int err;
 	(void)unit;
-	if ((err = c5_worker_spec(w, job->input, &raw)) < 0 || (err = masks_before(w, name, masks, &before)) < 0 || (err = c5_curated_open(&in, step->params)) < 0) goto done;
-	if (in->frames != masks->dims[0] || in->height != masks->dims[1] || in->width != masks->dims[2]) { err = c5_fail(C5_EINPUT, "%s: changed while it was read", in->name); goto done; }
+	if ((err = c5_worker_spec(w, job->input, &raw)) < 0 || (err = masks_before(w, name, masks, &before)) < 0 ||
+	    (err = c5_curated_open(&in, step->params)) < 0) goto done;
+	if (in->frames != masks->dims[0] || in->height != masks->dims[1] || in->width != masks->dims[2]) {
+		err = c5_fail(C5_EINPUT, "%s: changed while it was read", in->name);
+		goto done;
+	}
 	for (uint64_t t = 0; t < in->frames; t++)
 		if ((err = c5_worker_poll(w)) < 0 || (err = take_frame(w, job, in, t, before, &changes)) < 0) goto done;
 	if ((err = c5_curated_finish(in)) < 0) goto done;
 	if (in->tracked) {
 		if (before && (err = compare_links(w, name, before, &changes, &in->lineage)) < 0) goto done;
 		snprintf(group, sizeof group, "/experiments/%s/tracks/%s", name, c5_revision_name(run->run));
-		if ((err = put_tracks(w, step, group, in)) < 0 || (err = put_links(w, step, group, &in->lineage)) < 0 || (err = put_nodes(w, step, group, masks->path, &in->lineage)) < 0) goto done;
+		if ((err = put_tracks(w, step, group, in)) < 0 || (err = put_links(w, step, group, &in->lineage)) < 0 ||
+		    (err = put_nodes(w, step, group, masks->path, &in->lineage)) < 0) goto done;
 	}
 	err = put_changes(w, run, step, name, before, &changes);
 done:
@@ -316,4 +329,5 @@ static size_t bytes_import(const c5_step *step, const c5_job *job)
 	return m->dims[1] * m->dims[2] * (4 + 2 + 8 + 4 + 2 + 8 + 4);
 }
 
-const c5_step_ops c5_step_import = { &c5_kind_import, { "masks", "frames", "tracks", "changes", NULL }, plan_import, work_import, NULL, bytes_import, NULL };
+const c5_step_ops c5_step_import = { &c5_kind_import, { "masks", "frames", "tracks", "changes", NULL }, plan_import, work_import, NULL, bytes_import,
+	NULL };

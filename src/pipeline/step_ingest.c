@@ -74,8 +74,10 @@ static int read_sources(c5_file *f, const char *path, source_row **rows, uint64_
 	*rows = NULL;
 	if (err < 0) return err;
 	*n = c5_array_spec_of(a)->dims[0];
-	if (c5_array_spec_of(a)->row_size != sizeof(source_row)) err = c5_fail(C5_ESCHEMA, "%s:%s: rows of %zu bytes, expected %zu", c5_file_path(f), path, c5_array_spec_of(a)->row_size, sizeof(source_row));
-	if (err == C5_OK && (err = c5_codec_open(&codec)) == C5_OK && (err = c5_alloc(rows, *n, sizeof **rows)) == C5_OK) err = c5_array_read_rows(a, codec, 0, *n, *rows);
+	if (c5_array_spec_of(a)->row_size != sizeof(source_row))
+		err = c5_fail(C5_ESCHEMA, "%s:%s: rows of %zu bytes, expected %zu", c5_file_path(f), path, c5_array_spec_of(a)->row_size, sizeof(source_row));
+	if (err == C5_OK && (err = c5_codec_open(&codec)) == C5_OK && (err = c5_alloc(rows, *n, sizeof **rows)) == C5_OK)
+		err = c5_array_read_rows(a, codec, 0, *n, *rows);
 	c5_codec_close(codec);
 	c5_array_close(a);
 	if (err < 0) {
@@ -91,13 +93,15 @@ static bool same_files(const source_row *rows, uint64_t n, const c5_scan *scan, 
 	if (n != (uint64_t)s->t * planes) return false;
 	for (uint64_t i = 0; i < n; i++) {
 		fill_source(scan, s, (uint32_t)(i / planes), (uint32_t)(i % planes), &now);
-		if (memcmp(now.file, rows[i].file, NAME_BYTES) != 0 || now.size != rows[i].size || now.mtime_ns != rows[i].mtime_ns || now.ifd != rows[i].ifd) return false;
+		if (memcmp(now.file, rows[i].file, NAME_BYTES) != 0 || now.size != rows[i].size || now.mtime_ns != rows[i].mtime_ns || now.ifd != rows[i].ifd)
+			return false;
 	}
 	return true;
 }
 
 /* 1: the pixels are those of the container; 0: they differ, *t says where. */
-static int same_pixels(const source_row *rows, uint64_t n, const c5_run_context *run, const c5_step *step, const c5_series *s, uint32_t planes, uint64_t *t)
+static int same_pixels(const source_row *rows, uint64_t n, const c5_run_context *run, const c5_step *step, const c5_series *s, uint32_t planes,
+	uint64_t *t)
 {
 	c5_frame_reader *reader;
 	size_t bytes = (size_t)s->height * s->width * c5_dtype_size(s->dtype);
@@ -132,8 +136,9 @@ static int compare_old(const c5_run_context *run, const c5_step *step, const c5_
 		c5_log(C5_LOG_INFO, "%s/%s: already there; the files were touched or moved, the pixels are the same", s->experiment, s->channel);
 		err = C5_OK;
 	} else if (err == 0) {
-		err = c5_fail(C5_EINPUT, "%s/%s: the source changed since it was taken in (frame %llu differs or is new); take it in under another name with --experiment, or into another container",
-			s->experiment, s->channel, (unsigned long long)t);
+		err = c5_fail(C5_EINPUT,
+			"%s/%s: the source changed since it was taken in (frame %llu differs or is new); take it in under another name with --experiment, or into another "
+			"container", s->experiment, s->channel, (unsigned long long)t);
 	}
 	free(rows);
 	return err;
@@ -175,7 +180,8 @@ static int plan_series(const c5_run_context *run, const c5_step *step, c5_plan *
 		return c5_job_fail(j);
 	}
 	if ((err = c5_experiment_make(run->file, &j->experiment)) < 0) return err;
-	if ((err = c5_job_add_output(j, &raw)) < 0 || (err = c5_spec_stack(raw, raw_path, s->dtype, s->t, planes > 1 ? planes : 0, s->height, s->width)) < 0) return err;
+	if ((err = c5_job_add_output(j, &raw)) < 0 || (err = c5_spec_stack(raw, raw_path, s->dtype, s->t, planes > 1 ? planes : 0, s->height, s->width)) < 0)
+		return err;
 	c5_step_axes(raw, &j->experiment);
 	if ((err = c5_spec_attr_str(raw, "modality", s->modality)) < 0 || (err = c5_spec_attr_f64(raw, "wavelength_nm", s->wavelength_nm)) < 0) return err;
 	if (strcmp(s->channel, "time") == 0 || strcmp(s->channel, "x") == 0 || strcmp(s->channel, "y") == 0 || strcmp(s->channel, "z") == 0) {
@@ -183,7 +189,8 @@ static int plan_series(const c5_run_context *run, const c5_step *step, c5_plan *
 		return c5_job_fail(j);
 	}
 	if ((err = c5_step_missing(run->file, raw, s->t, c5_spec_tiles(raw) * planes, &missing)) < 0) { err = c5_job_fail(j); goto done; }
-	if ((err = c5_plan_add_units(plan, s->t, missing, c5_frames_per_unit((uint64_t)s->height * planes, s->width), (double)s->height * s->width * planes)) < 0) goto done;
+	if ((err = c5_plan_add_units(plan, s->t, missing, c5_frames_per_unit((uint64_t)s->height * planes, s->width),
+	    (double)s->height * s->width * planes)) < 0) goto done;
 	if ((err = c5_job_add_output(j, &sources)) < 0 || (err = sources_table(sources, sources_path, (uint64_t)s->t * planes)) < 0) goto done;
 	const char *first = s->planes[0].file == UINT32_MAX ? "" : run->scan->files[s->planes[0].file], *slash = strrchr(first, '/');
 	char *folder = c5_format("%.*s", slash ? (int)(slash - first) : 0, first);
@@ -247,8 +254,10 @@ static int plane_digests(c5_file *f, const char *path, char **all, uint64_t *n)
 	*all = NULL;
 	if (err < 0) return err;
 	*n = c5_array_spec_of(a)->dims[0];
-	if (c5_array_spec_of(a)->row_size != sizeof *rows) err = c5_fail(C5_ESCHEMA, "%s:%s: rows of %zu bytes, expected %zu", c5_file_path(f), path, c5_array_spec_of(a)->row_size, sizeof *rows);
-	if (err < 0 || (err = c5_codec_open(&codec)) < 0 || (err = c5_alloc(&rows, AT_ONCE, sizeof *rows)) < 0 || (err = c5_alloc(all, *n, 64)) < 0) goto done;
+	if (c5_array_spec_of(a)->row_size != sizeof *rows)
+		err = c5_fail(C5_ESCHEMA, "%s:%s: rows of %zu bytes, expected %zu", c5_file_path(f), path, c5_array_spec_of(a)->row_size, sizeof *rows);
+	if (err < 0 || (err = c5_codec_open(&codec)) < 0 || (err = c5_alloc(&rows, AT_ONCE, sizeof *rows)) < 0 || (err = c5_alloc(all, *n, 64)) < 0)
+		goto done;
 	for (uint64_t at = 0, part; err == C5_OK && at < *n; at += part) {
 		part = *n - at < AT_ONCE ? *n - at : AT_ONCE;
 		if ((err = c5_array_read_rows(a, codec, at, part, rows)) < 0) break;

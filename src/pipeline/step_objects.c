@@ -21,14 +21,16 @@ enum { PIXELS, LABELS, NARROW, REGIONS, VALUES, ROWS, CHUNK, TEXTURES }; /* scra
 
 typedef struct objects_params { char *intensities; bool texture; int64_t texture_levels; } objects_params;
 static const c5_opt objects_opts[] = {
-	{ "intensities", C5_OPT_TEXT, offsetof(objects_params, intensities), NULL, 0, 0, NULL, "A,B", "channels to measure under each object; unset: all of the masks' size" },
+	{ "intensities", C5_OPT_TEXT, offsetof(objects_params, intensities), NULL, 0, 0, NULL, "A,B",
+		"channels to measure under each object; unset: all of the masks' size" },
 	{ "texture", C5_OPT_BOOL, offsetof(objects_params, texture), "false", 0, 0, NULL, NULL,
 		"measure the texture under each object, too: Haralick's contrast, homogeneity, entropy ..." },
 	{ "texture-levels", C5_OPT_INT, offsetof(objects_params, texture_levels), "32", 2, C5_TEXTURE_LEVELS_MAX, NULL, NULL,
 		"grey levels for the texture, between the frame's percentiles 0.5 and 99.5" },
 	{ 0 }
 };
-const c5_step_kind c5_kind_objects = { "objects", "measure every outlined cell: a table", objects_opts, sizeof(objects_params), OBJECTS_VERSION, "segment" };
+const c5_step_kind c5_kind_objects = { "objects", "measure every outlined cell: a table", objects_opts, sizeof(objects_params), OBJECTS_VERSION,
+	"segment" };
 
 /* The columns that come from the shape alone; intensities follow, three a channel. */
 static const struct { const char *name; int dtype; size_t field; const char *unit; } shape[] = {
@@ -110,7 +112,8 @@ static int plan_one(const c5_run_context *run, const c5_step *step, c5_plan *pla
 	uint8_t *missing = NULL;
 	char path[512];
 	int err;
-	if ((err = c5_experiment_read(run->file, name, &j->experiment)) < 0 || (err = c5_step_input(run, name, "masks", "segment", &j->input)) < 0) return err;
+	if ((err = c5_experiment_read(run->file, name, &j->experiment)) < 0 || (err = c5_step_input(run, name, "masks", "segment", &j->input)) < 0)
+		return err;
 	bool reused;
 	if ((err = c5_step_reuse(run, step, plan, j, "objects/latest", &reused)) < 0 || reused) goto done;
 	if ((err = c5_array_open(&masks, run->file, j->input)) < 0) goto done;
@@ -168,16 +171,19 @@ static int measure_frame(c5_worker *w, const c5_step *step, const c5_job *job, c
 	double *values;
 	int err;
 	if (count == 0) return C5_OK;
-	if ((err = c5_worker_scratch(w, REGIONS, count * sizeof *regions, &regions)) < 0 || (err = c5_step_read_labels(w, job->input, t, LABELS, &labels)) < 0)
+	if ((err = c5_worker_scratch(w, REGIONS, count * sizeof *regions, &regions)) < 0 ||
+	    (err = c5_step_read_labels(w, job->input, t, LABELS, &labels)) < 0)
 		return err;
 	for (uint64_t i = 0; i < n; i++)
-		if (labels[i] > count) return c5_fail(C5_EINPUT, "%s: frame %llu holds label %u, the frames table says %u objects", job->input, (unsigned long long)t, labels[i], count);
+		if (labels[i] > count)
+			return c5_fail(C5_EINPUT, "%s: frame %llu holds label %u, the frames table says %u objects", job->input, (unsigned long long)t, labels[i], count);
 	if ((err = c5_regions_measure(labels, h, wd, count, regions)) < 0) return err;
 	for (uint32_t k = 0; k < count; k++) {
 		uint8_t *row = rows + k * s->row_size;
 		uint32_t frame = (uint32_t)t;
 		memcpy(row, &frame, sizeof frame);
-		for (size_t i = 0; i < N_SHAPE; i++) memcpy(row + s->columns[1 + i].offset, (const char *)&regions[k] + shape[i].field, c5_dtype_size(shape[i].dtype));
+		for (size_t i = 0; i < N_SHAPE; i++)
+			memcpy(row + s->columns[1 + i].offset, (const char *)&regions[k] + shape[i].field, c5_dtype_size(shape[i].dtype));
 	}
 	size_t column = 1 + N_SHAPE, textured = column;
 	for (size_t c = 0; c < e->n_channels; c++) textured += 3 * measurable(&e->channels[c], set, masks->dims[0], h, wd);
@@ -233,7 +239,8 @@ static size_t bytes_objects(const c5_step *step, const c5_job *job)
 	(void)step;
 	uint64_t n = 0;
 	for (size_t c = 0; c < job->experiment.n_channels; c++)
-		if (job->experiment.channels[c].height * job->experiment.channels[c].width > n) n = job->experiment.channels[c].height * job->experiment.channels[c].width;
+		if (job->experiment.channels[c].height * job->experiment.channels[c].width > n)
+			n = job->experiment.channels[c].height * job->experiment.channels[c].width;
 	return n * (8 + 4 + 2 + 4 + 1) + 2 * c5_spec_chunk_bytes(&job->outputs[0]) + job->n_numbers * sizeof *job->numbers;
 }
 

@@ -22,10 +22,13 @@ enum { INDEX, PROB, MEAN, SPREAD, ENTROPY, MUTUAL, ROWS }; /* scratch */
 
 #define F(member) offsetof(c5_score_params, member)
 #define WHICH \
-	{ "model", C5_OPT_TEXT, F(model), NULL, 0, 0, NULL, "NAME", "trained model: NAME, NAME@rNNNNNN, FILE.h5:NAME; several by commas, or a glob, are an ensemble" }, \
-	{ "class", C5_OPT_TEXT, F(class_name), NULL, 0, 0, NULL, "NAME", "the score is the probability of this class; default senescent or positive, else the last" }, \
+	{ "model", C5_OPT_TEXT, F(model), NULL, 0, 0, NULL, "NAME", \
+		"trained model: NAME, NAME@rNNNNNN, FILE.h5:NAME; several by commas, or a glob, are an ensemble" }, \
+	{ "class", C5_OPT_TEXT, F(class_name), NULL, 0, 0, NULL, "NAME", \
+		"the score is the probability of this class; default senescent or positive, else the last" }, \
 	{ "calibrated", C5_OPT_BOOL, F(calibrated), "true", 0, 0, NULL, NULL, "divide logits by the temperature stored with the model" }, \
-	{ "views", C5_OPT_INT, F(views), "1", 1, C5_VIEWS_MOST, NULL, "N", "ways each crop is looked at, the mean counts: 2 or 4 mirrored, 8 turned as well" }, \
+	{ "views", C5_OPT_INT, F(views), "1", 1, C5_VIEWS_MOST, NULL, "N", \
+		"ways each crop is looked at, the mean counts: 2 or 4 mirrored, 8 turned as well" }, \
 	{ "precision", C5_OPT_CHOICE, F(precision), "fp32", 0, 0, NULL, "fp32|bf16", "arithmetic of the network" }
 #define CALL { "threshold", C5_OPT_REAL, F(threshold), "0.5", 0, 1, NULL, NULL, "an object is called positive from this score on" }
 
@@ -40,7 +43,8 @@ static const c5_opt score_opts[] = {
 	C5_SCREEN_OPTS(c5_score_params, with),
 	{ 0 },
 };
-const c5_step_kind c5_kind_score = { "score", "give every cell the probabilities of a trained model", score_opts, sizeof(c5_score_params), SCORE_VERSION, "crop" };
+const c5_step_kind c5_kind_score = { "score", "give every cell the probabilities of a trained model", score_opts, sizeof(c5_score_params),
+	SCORE_VERSION, "crop" };
 static const c5_step_kind scored = { "score", NULL, c5_scored_opts, sizeof(c5_score_params), SCORE_VERSION, NULL };
 
 /* ---- plan ---- */
@@ -109,10 +113,12 @@ static int plan_one(const c5_run_context *run, const c5_step *step, c5_plan *pla
 	free(crops);
 	if (!j->input) return c5_fail(C5_ENOMEM, "out of memory");
 	if ((err = c5_members_reuse(run, &by, plan, j, "scores/latest", m, &reused)) < 0 || reused) return err;
-	if ((err = c5_array_open(&images, run->file, j->input)) < 0 || (err = c5_members_check(m, run->file, name, j->input, c5_array_spec_of(images))) < 0) goto done;
+	if ((err = c5_array_open(&images, run->file, j->input)) < 0 || (err = c5_members_check(m, run->file, name, j->input, c5_array_spec_of(images))) < 0)
+		goto done;
 	uint64_t n = c5_array_spec_of(images)->dims[0], batch = (uint64_t)p->batch, per = batch * (batch < ROWS_PER_CHUNK ? ROWS_PER_CHUNK / batch : 1);
 	snprintf(path, sizeof path, "/experiments/%s/scores/%s", name, c5_revision_name(run->run));
-	if ((err = c5_job_add_output(j, &s)) < 0 || (err = score_table(s, path, n, per, m)) < 0 || (err = sign(s, step, j->input, m, positive)) < 0) goto done;
+	if ((err = c5_job_add_output(j, &s)) < 0 || (err = score_table(s, path, n, per, m)) < 0 || (err = sign(s, step, j->input, m, positive)) < 0)
+		goto done;
 	uint64_t chunks = n ? c5_spec_chunks(s) : 0;
 	if ((err = c5_step_missing(run->file, s, chunks, 1, &missing)) < 0) goto done;
 	err = c5_plan_add_units(plan, chunks, missing, 4, (double)per);
@@ -175,8 +181,9 @@ static int want_scorer(c5_worker *w, const c5_score_params *p, const c5_job *job
 	*out = s;
 	if (!s->asked.scorer) {
 		bool bf16 = p->precision && strcmp(p->precision, "bf16") == 0;
-		if ((err = c5_asked_open(&s->asked, w->path, c5_job_attr(job, 0, "models"), p->device, (int)p->batch, bf16 ? C5_BF16 : C5_FP32, p->calibrated)) < 0 ||
-		    (err = c5_scorer_views(s->asked.scorer, (int)p->views)) < 0 || (err = c5_members_class(&s->asked.members, c5_job_attr(job, 0, "positive"), &s->positive)) < 0)
+		if ((err = c5_asked_open(&s->asked, w->path, c5_job_attr(job, 0, "models"), p->device, (int)p->batch, bf16 ? C5_BF16 : C5_FP32,
+		    p->calibrated)) < 0 || (err = c5_scorer_views(s->asked.scorer, (int)p->views)) < 0 ||
+		    (err = c5_members_class(&s->asked.members, c5_job_attr(job, 0, "positive"), &s->positive)) < 0)
 			return err;
 	}
 	return c5_asked_bind(&s->asked, w, job);
@@ -218,7 +225,8 @@ static int fill_rows(c5_worker *w, const c5_job *job, const score_state *s, uint
 	c5_column from[3];
 	int err;
 	if ((err = read_index(w, job, first, n, &index, from, &row)) < 0 || (err = c5_worker_scratch(w, MEAN, n * classes * sizeof *mean, &mean)) < 0 ||
-	    (err = c5_worker_scratch(w, SPREAD, n * classes * sizeof *spread, &spread)) < 0 || (err = c5_worker_scratch(w, ENTROPY, n * sizeof *entropy, &entropy)) < 0 ||
+	    (err = c5_worker_scratch(w, SPREAD, n * classes * sizeof *spread, &spread)) < 0 ||
+	    (err = c5_worker_scratch(w, ENTROPY, n * sizeof *entropy, &entropy)) < 0 ||
 	    (err = c5_worker_scratch(w, MUTUAL, n * sizeof *mutual, &mutual)) < 0)
 		return err;
 	c5_ensemble_join(prob, s->asked.members.n, n, classes, mean, spread, entropy, mutual);
@@ -258,7 +266,8 @@ static int work_score(c5_worker *w, const c5_run_context *run, const c5_step *st
 		    (err = c5_worker_scratch(w, ROWS, c5_spec_chunk_bytes(spec), &rows)) < 0)
 			break;
 		memset(rows, 0, c5_spec_chunk_bytes(spec));
-		if ((err = c5_scorer_run(s->asked.scorer, first, n, c5_asked_read, c5_asked_poll, &from, prob)) < 0 || (err = fill_rows(w, job, s, first, n, prob, rows)) < 0) break;
+		if ((err = c5_scorer_run(s->asked.scorer, first, n, c5_asked_read, c5_asked_poll, &from, prob)) < 0 ||
+		    (err = fill_rows(w, job, s, first, n, prob, rows)) < 0) break;
 		err = c5_worker_put_chunk(w, job, 0, c, rows);
 	}
 	return err;
@@ -271,4 +280,5 @@ static size_t bytes_score(const c5_step *step, const c5_job *job)
 	return (size_t)p->batch * (1u << 20); /* some MiB a crop and layer: the network itself tells more closely */
 }
 
-const c5_step_ops c5_step_score = { &c5_kind_score, { "scores", "score_frames", "score_tracks", NULL }, plan_score, work_score, NULL, bytes_score, &c5_score_follow };
+const c5_step_ops c5_step_score = { &c5_kind_score, { "scores", "score_frames", "score_tracks", NULL }, plan_score, work_score, NULL, bytes_score,
+	&c5_score_follow };

@@ -20,7 +20,8 @@ static const c5_step_kind followed = { "score", NULL, c5_followed_opts, sizeof(c
 #define F(member) offsetof(c5_score_frame, member)
 static const c5_record_field frame_fields[] = {
 	{ "frame", C5_U32, F(frame), "1", NULL }, { "objects", C5_U32, F(objects), "1", NULL }, { "positive", C5_U32, F(positive), "1", NULL },
-	{ "mean", C5_F64, F(mean), "1", NULL }, { "sd", C5_F64, F(sd), "1", NULL }, { "median", C5_F64, F(median), "1", NULL }, { "share", C5_F64, F(share), "1", NULL },
+	{ "mean", C5_F64, F(mean), "1", NULL }, { "sd", C5_F64, F(sd), "1", NULL }, { "median", C5_F64, F(median), "1", NULL },
+		{ "share", C5_F64, F(share), "1", NULL },
 	{ 0 },
 };
 #undef F
@@ -98,7 +99,8 @@ static int find_tracks(const c5_run_context *run, const char *experiment, const 
 	if (path) {
 		nodes = c5_format("%s/nodes", path);
 		of_scores = c5_masks_behind(run->file, scores);
-		if (nodes && c5_attr_get_str(run->file, nodes, "truth", &truth) == C5_OK) of_nodes = c5_format("/experiments/%s/masks/%s", experiment, strrchr(path, '/') + 1);
+		if (nodes && c5_attr_get_str(run->file, nodes, "truth", &truth) == C5_OK)
+			of_nodes = c5_format("/experiments/%s/masks/%s", experiment, strrchr(path, '/') + 1);
 		else if (nodes) of_nodes = c5_masks_behind(run->file, nodes);
 		c5_error_clear();
 		if (!nodes || !of_scores || !of_nodes) err = c5_fail(C5_ENOMEM, "out of memory");
@@ -144,13 +146,15 @@ static int plan_one(const c5_run_context *run, const c5_step *step, c5_plan *pla
 	if (!j->input) return c5_fail(C5_EFAIL, "%s: no scores to sum up", name);
 	if ((err = find_tracks(run, name, j->input, &tracks)) < 0 || (err = reuse(run, step, plan, j, tracks, &reused)) < 0 || reused) goto done;
 	if ((err = count_frames(run->file, j->input, &frames)) < 0 || (frames == 0 && (err = last_frame(run->file, j->input, &frames)) < 0)) goto done;
-	if ((err = c5_attr_get_str(run->file, j->input, "models", &models)) < 0 || (err = c5_attr_get_str(run->file, j->input, "positive", &positive)) < 0) goto done;
+	if ((err = c5_attr_get_str(run->file, j->input, "models", &models)) < 0 || (err = c5_attr_get_str(run->file, j->input, "positive", &positive)) < 0)
+		goto done;
 	snprintf(path, sizeof path, "/experiments/%s/score_frames/%s", name, c5_revision_name(run->run));
 	if ((err = c5_job_add_output(j, &s)) < 0 || (err = c5_records_spec(s, path, frame_fields, NULL, 0, 0)) < 0) goto done;
 	s->dims[0] = frames;
 	s->chunk[0] = frames ? frames : 1;
-	if ((err = c5_step_sign(s, &by, j->input)) < 0 || (err = c5_spec_attr_str(s, "tracks", tracks)) < 0 || (err = c5_spec_attr_str(s, "models", models)) < 0 ||
-	    (err = c5_spec_attr_str(s, "positive", positive)) < 0 || (err = c5_spec_attr_f64(s, "threshold", ((const c5_score_params *)step->params)->threshold)) < 0 ||
+	if ((err = c5_step_sign(s, &by, j->input)) < 0 || (err = c5_spec_attr_str(s, "tracks", tracks)) < 0 ||
+	    (err = c5_spec_attr_str(s, "models", models)) < 0 || (err = c5_spec_attr_str(s, "positive", positive)) < 0 ||
+	    (err = c5_spec_attr_f64(s, "threshold", ((const c5_score_params *)step->params)->threshold)) < 0 ||
 	    (err = c5_step_missing(run->file, s, frames ? 1 : 0, 1, &missing)) < 0)
 		goto done;
 	err = c5_plan_add_units(plan, frames ? 1 : 0, missing, 1, (double)frames);
@@ -164,7 +168,8 @@ done:
 
 static int plan_follow(const c5_run_context *run, const c5_step *step, c5_plan *plan) { return c5_step_plan_each(run, step, plan, plan_one); }
 
-static int put_tracks(c5_worker *w, const c5_run_context *run, const c5_step *step, const c5_job *job, const char *tracks, c5_scored_object *objects, const c5_rows *scores)
+static int put_tracks(c5_worker *w, const c5_run_context *run, const c5_step *step, const c5_job *job, const char *tracks, c5_scored_object *objects,
+	const c5_rows *scores)
 {
 	const c5_step by = { &followed, step->params, 0 };
 	c5_rows lives = { 0 };
@@ -176,7 +181,8 @@ static int put_tracks(c5_worker *w, const c5_run_context *run, const c5_step *st
 	int err;
 	snprintf(path, sizeof path, "%s/tracks", tracks);
 	if ((err = c5_rows_read(&lives, w, path)) < 0 || (err = c5_alloc(&track, scores->n + 1, sizeof *track)) < 0 ||
-	    (err = c5_rows_tracks(w, w->file, job->experiment.name, job->input, scores, number, track)) < 0 || (err = c5_alloc(&sums, lives.n + 1, sizeof *sums)) < 0)
+	    (err = c5_rows_tracks(w, w->file, job->experiment.name, job->input, scores, number, track)) < 0 ||
+	    (err = c5_alloc(&sums, lives.n + 1, sizeof *sums)) < 0)
 		goto done;
 	for (uint64_t i = 0; i < scores->n; i++) objects[i].track = track[i];
 	if ((err = c5_score_tracks(sums, lives.n, objects, scores->n, ((const c5_score_params *)step->params)->threshold)) < 0) goto done;

@@ -78,7 +78,8 @@ static int add_experiment(c5_score_sums *s, c5_file *f, uint32_t run, const char
 	char *path = NULL, *models = NULL;
 	int err = c5_score_product(&as, name, "score_frames", &path);
 	if (err < 0 || !path) return err;
-	if ((err = c5_grow(&s->e, &s->cap, s->n + 1, sizeof *s->e)) < 0 || (err = c5_grow(&s->fields, &s->cap_fields, s->n + 1, sizeof *s->fields)) < 0) goto done;
+	if ((err = c5_grow(&s->e, &s->cap, s->n + 1, sizeof *s->e)) < 0 || (err = c5_grow(&s->fields, &s->cap_fields, s->n + 1, sizeof *s->fields)) < 0)
+		goto done;
 	c5_screen_field *to = &s->fields[s->n];
 	memset(to, 0, sizeof *to);
 	if ((err = c5_experiment_read(f, name, &s->e[s->n])) < 0) goto done;
@@ -175,11 +176,13 @@ static int plan_screen(const c5_run_context *run, const c5_step *step, c5_plan *
 	if (err < 0 || !make) return err;
 	snprintf(path, sizeof path, "/screens/%s", c5_revision_name(run->run));
 	if (c5_exists(run->file, path) && (err = c5_unlink(run->file, path)) < 0) return err; /* of an interrupted run */
-	if ((err = c5_score_sums_read(&sums, run->file, run->run, run->names, run->n_names)) < 0 || (err = c5_screen_make(&screen, sums.fields, sums.n, &p->with)) < 0) goto done;
+	if ((err = c5_score_sums_read(&sums, run->file, run->run, run->names, run->n_names)) < 0 ||
+	    (err = c5_screen_make(&screen, sums.fields, sums.n, &p->with)) < 0) goto done;
 	if (sums.mixed) c5_log(C5_LOG_WARN, "the experiments were scored by different models; wells and conditions are summed up all the same");
 	c5_screen_tables(tables, &screen, sums.fields, sums.n);
 	for (int i = 0; err == C5_OK && i < C5_SCREEN_TABLES; i++) err = write_table(run, step, &sums, &tables[i]);
-	if (err == C5_OK && !screen.negatives) c5_log(C5_LOG_INFO, "no negative controls (%s) among the conditions: nothing is normalised or tested; name them with --negative-controls",
+	if (err == C5_OK && !screen.negatives)
+		c5_log(C5_LOG_INFO, "no negative controls (%s) among the conditions: nothing is normalised or tested; name them with --negative-controls",
 		p->with.negative ? p->with.negative : "none named");
 done:
 	c5_screen_free(&screen);

@@ -14,7 +14,8 @@
 enum { MASKS, FRAMES };
 enum { PIXELS, LABELS, NARROW };
 
-const c5_step_kind c5_kind_segment = { "segment", "outline the cells of every frame: masks", c5_segment_opts, sizeof(c5_segment_params), C5_SEGMENT_VERSION, "ingest" };
+const c5_step_kind c5_kind_segment = { "segment", "outline the cells of every frame: masks", c5_segment_opts, sizeof(c5_segment_params),
+	C5_SEGMENT_VERSION, "ingest" };
 
 /* One row a frame, as stored. */
 #pragma pack(push, 1)
@@ -32,12 +33,14 @@ static int frames_table(c5_array_spec *s, const char *path, uint64_t t)
 }
 
 /* The label images of an experiment: they must be of the channel's size. *most: labels a frame can have. */
-static int look_at_labels(const c5_run_context *run, const c5_segment_params *p, const c5_experiment *e, const c5_channel *c, char **path, uint64_t *most)
+static int look_at_labels(const c5_run_context *run, const c5_segment_params *p, const c5_experiment *e, const c5_channel *c, char **path,
+	uint64_t *most)
 {
 	c5_curated *masks = NULL;
 	int err;
 	if ((err = c5_masks_find(path, p->labels, e, run->n_names == 1)) < 0 || (err = c5_masks_open(&masks, *path)) < 0) return err;
-	if ((err = c5_masks_fit(masks, e->name, c->name, c->frames, c->height, c->width)) == C5_OK && c5_dtype_size(masks->dtype) <= 2 && *most > UINT16_MAX) *most = UINT16_MAX;
+	if ((err = c5_masks_fit(masks, e->name, c->name, c->frames, c->height, c->width)) == C5_OK && c5_dtype_size(masks->dtype) <= 2 && *most > UINT16_MAX)
+		*most = UINT16_MAX;
 	c5_curated_close(masks);
 	return err;
 }
@@ -64,7 +67,8 @@ static int plan_one(const c5_run_context *run, const c5_step *step, c5_plan *pla
 	if ((err = c5_spec_stack(masks, path, most > UINT16_MAX ? C5_U32 : C5_U16, c->frames, 0, c->height, c->width)) < 0) goto done;
 	c5_step_axes(masks, &j->experiment);
 	if (files && (err = c5_spec_attr_str(masks, "source", files)) < 0) goto done;
-	if ((err = c5_step_sign(masks, step, j->input)) < 0 || (err = c5_step_missing(run->file, masks, c->frames, c5_spec_tiles(masks), &missing)) < 0) goto done;
+	if ((err = c5_step_sign(masks, step, j->input)) < 0 || (err = c5_step_missing(run->file, masks, c->frames, c5_spec_tiles(masks), &missing)) < 0)
+		goto done;
 	uint64_t per_unit = c5_frames_per_unit(c->height, c->width);
 	if ((err = c5_plan_add_units(plan, c->frames, missing, per_unit, (double)(c->height * c->width))) < 0) goto done;
 	if ((err = c5_job_add_output(j, &frames)) < 0) goto done;
@@ -81,7 +85,8 @@ static int plan_segment(const c5_run_context *run, const c5_step *step, c5_plan 
 {
 	const c5_segment_params *p = step->params;
 	if (c5_segment_from_files(p) && (!p->labels || !*p->labels))
-		return c5_fail(C5_EUSAGE, "method labels: where the label images are is not stated; --labels PATH, {experiment} in it stands for the experiment's name");
+		return c5_fail(C5_EUSAGE,
+			"method labels: where the label images are is not stated; --labels PATH, {experiment} in it stands for the experiment's name");
 	return c5_step_plan_each(run, step, plan, plan_one);
 }
 

@@ -11,7 +11,8 @@
 #include "simulate/simulate.h"
 #include "track/drift.h"
 
-const c5_step_kind c5_kind_simulate = { "simulate", "make movies of cells with everything known", c5_sim_opts, sizeof(c5_sim_params), C5_SIMULATE_VERSION, NULL };
+const c5_step_kind c5_kind_simulate = { "simulate", "make movies of cells with everything known", c5_sim_opts, sizeof(c5_sim_params),
+	C5_SIMULATE_VERSION, NULL };
 
 enum { LABELS, NARROW, PIXELS };
 enum { MASKS, FRAMES, RAW }; /* outputs of the first phase; one RAW a channel */
@@ -67,7 +68,8 @@ static int describe(const c5_sim_params *p, uint32_t condition, uint32_t field, 
 
 /* ---- first phase: frames ---- */
 
-static int plan_field(const c5_run_context *run, const c5_step *step, c5_plan *plan, uint32_t condition, uint32_t field, const int *channels, size_t n_channels)
+static int plan_field(const c5_run_context *run, const c5_step *step, c5_plan *plan, uint32_t condition, uint32_t field, const int *channels,
+	size_t n_channels)
 {
 	const c5_sim_params *p = step->params;
 	uint64_t h = (uint64_t)p->height, w = (uint64_t)p->width, t = (uint64_t)p->frames;
@@ -91,10 +93,12 @@ static int plan_field(const c5_run_context *run, const c5_step *step, c5_plan *p
 	c5_step_axes(s, &j->experiment);
 	if ((err = c5_step_sign(s, step, NULL)) < 0 || (err = c5_spec_attr_str(s, "truth", "simulated")) < 0) return err;
 	if ((err = c5_step_missing(run->file, s, t, c5_spec_tiles(s), &missing)) < 0) return err;
-	if ((err = c5_plan_add_units(plan, t, missing, t / 8 + 1 < c5_frames_per_unit(h, w) ? t / 8 + 1 : c5_frames_per_unit(h, w) * 4, (double)(h * w))) < 0) goto done;
+	if ((err = c5_plan_add_units(plan, t, missing, t / 8 + 1 < c5_frames_per_unit(h, w) ? t / 8 + 1 : c5_frames_per_unit(h, w) * 4,
+	    (double)(h * w))) < 0) goto done;
 	if ((err = c5_job_add_output(j, &s)) < 0) goto done;
 	snprintf(path, sizeof path, "/experiments/%s/frames/%s", name, c5_revision_name(run->run));
-	if ((err = c5_spec_table(s, path, t, 1024)) < 0 || (err = c5_spec_column(s, "frame", C5_U32)) < 0 || (err = c5_spec_column(s, "objects", C5_U32)) < 0) goto done;
+	if ((err = c5_spec_table(s, path, t, 1024)) < 0 || (err = c5_spec_column(s, "frame", C5_U32)) < 0 ||
+	    (err = c5_spec_column(s, "objects", C5_U32)) < 0) goto done;
 	static const char *const reals[] = { "time_s", "threshold", "covered", "mean", "sd" };
 	for (size_t i = 0; i < 5; i++)
 		if ((err = c5_spec_column(s, reals[i], C5_F64)) < 0) goto done;
@@ -173,8 +177,9 @@ static int work_simulate(c5_worker *w, const c5_run_context *run, const c5_step 
 	uint32_t *labels;
 	uint16_t *narrow, *pixels;
 	(void)run;
-	if ((err = channels_of(p, channels, &n_channels)) < 0 || (err = want_sim(w, step, job, &sim)) < 0 || (err = c5_worker_scratch(w, LABELS, n * sizeof *labels, &labels)) < 0 ||
-	    (err = c5_worker_scratch(w, NARROW, n * sizeof *narrow, &narrow)) < 0 || (err = c5_worker_scratch(w, PIXELS, n * sizeof *pixels, &pixels)) < 0)
+	if ((err = channels_of(p, channels, &n_channels)) < 0 || (err = want_sim(w, step, job, &sim)) < 0 ||
+	    (err = c5_worker_scratch(w, LABELS, n * sizeof *labels, &labels)) < 0 || (err = c5_worker_scratch(w, NARROW, n * sizeof *narrow, &narrow)) < 0 ||
+	    (err = c5_worker_scratch(w, PIXELS, n * sizeof *pixels, &pixels)) < 0)
 		return err;
 	for (uint64_t t = unit->first; t < unit->first + unit->count; t++) {
 		const c5_sim_cell *cells;
@@ -188,7 +193,8 @@ static int work_simulate(c5_worker *w, const c5_run_context *run, const c5_step 
 		if ((err = c5_worker_put_row(w, job, FRAMES, t, &row)) < 0) return err;
 		bool wide = job->outputs[MASKS].dtype == C5_U32;
 		for (size_t i = 0; !wide && i < n; i++) narrow[i] = (uint16_t)labels[i];
-		if ((err = c5_worker_put_frame(w, job, MASKS, t, 0, wide ? (void *)labels : (void *)narrow)) < 0) return err; /* the mask last: it says the frame is done */
+		/* the mask last: it says the frame is done */
+		if ((err = c5_worker_put_frame(w, job, MASKS, t, 0, wide ? (void *)labels : (void *)narrow)) < 0) return err;
 	}
 	return C5_OK;
 }
@@ -293,7 +299,8 @@ static int follow_cells(c5_worker *w, const c5_step *step, const c5_job *job, c5
 		const c5_sim_cell *cells;
 		double y, x;
 		if ((err = c5_worker_poll(w)) < 0 || (err = c5_sim_seek(sim, t)) < 0 || (err = c5_sim_labels(sim, labels, &cells, &seen)) < 0) break;
-		if ((err = c5_grow(&tr->nodes, &tr->cap_nodes, tr->n_nodes + seen, sizeof *tr->nodes)) < 0 || (err = c5_worker_scratch(w, NARROW, (seen + 1) * sizeof *area, &area)) < 0) break;
+		if ((err = c5_grow(&tr->nodes, &tr->cap_nodes, tr->n_nodes + seen, sizeof *tr->nodes)) < 0 ||
+		    (err = c5_worker_scratch(w, NARROW, (seen + 1) * sizeof *area, &area)) < 0) break;
 		c5_sim_drift(sim, &y, &x);
 		tr->drift[t] = (c5_drift_row){ t, t ? t - 1 : 0, t ? y - before[0] : 0, t ? x - before[1] : 0, 1 };
 		before[0] = y, before[1] = x;
@@ -350,7 +357,8 @@ static int work_truth(c5_worker *w, const c5_run_context *run, const c5_step *st
 	(void)unit;
 	int err = want_sim(w, step, job, &sim);
 	if (err == C5_OK) err = follow_cells(w, step, job, sim, &tr);
-	if (err == C5_OK && tr.n_nodes != s->dims[0]) err = c5_fail(C5_EFAIL, "%s: %zu cells seen, %llu expected", s->path, tr.n_nodes, (unsigned long long)s->dims[0]);
+	if (err == C5_OK && tr.n_nodes != s->dims[0])
+		err = c5_fail(C5_EFAIL, "%s: %zu cells seen, %llu expected", s->path, tr.n_nodes, (unsigned long long)s->dims[0]);
 	if (err == C5_OK) err = put_track_table(w, run, step, job, &tr);
 	if (err == C5_OK) err = put_drift(w, run, step, job, &tr);
 	if (err == C5_OK) err = c5_worker_scratch(w, PIXELS, c5_spec_chunk_bytes(s), &chunk);
@@ -368,4 +376,5 @@ static int work_truth(c5_worker *w, const c5_run_context *run, const c5_step *st
 }
 
 static const c5_step_ops second = { &c5_kind_simulate, { NULL }, plan_truth, work_truth, NULL, bytes_simulate, NULL };
-const c5_step_ops c5_step_simulate = { &c5_kind_simulate, { "masks", "frames", "tracks" }, plan_simulate, work_simulate, NULL, bytes_simulate, &second };
+const c5_step_ops c5_step_simulate = { &c5_kind_simulate, { "masks", "frames", "tracks" }, plan_simulate, work_simulate, NULL, bytes_simulate,
+	&second };

@@ -16,7 +16,8 @@
 #include "track/stats.h"
 #include "track/track.h"
 
-const c5_step_kind c5_kind_track = { "track", "follow cells through time and find their divisions", c5_track_opts, sizeof(c5_track_params), C5_TRACK_VERSION, "objects" };
+const c5_step_kind c5_kind_track = { "track", "follow cells through time and find their divisions", c5_track_opts, sizeof(c5_track_params),
+	C5_TRACK_VERSION, "objects" };
 
 enum { LABELS, NARROW, LABELS_BEFORE, NARROW_BEFORE, ROWS, OBJECTS, BYTES };
 #define TRACKS_PER_CHUNK 1024
@@ -125,7 +126,8 @@ static int plan_pairs_one(const c5_run_context *run, const c5_step *step, c5_pla
 	bool done, reused = false;
 	int err = plan_base(run, j, name, &masks, &t, &h, &w);
 	if (err < 0 || (err = find_drift(run, step, name, &drift)) < 0) goto done;
-	if (run->reuse && drift_changed(run, name, drift)) c5_log(C5_LOG_INFO, "%s: track again: %s", name, drift ? "the drift was measured" : "without the drift");
+	if (run->reuse && drift_changed(run, name, drift))
+		c5_log(C5_LOG_INFO, "%s: track again: %s", name, drift ? "the drift was measured" : "without the drift");
 	else if ((err = c5_step_reuse(run, step, plan, j, "tracks/latest/nodes", &reused)) < 0 || reused) goto done;
 	product_path(nodes, run, name, "nodes");
 	if ((err = finished(run, nodes, &done)) < 0 || done || (err = take_drift(run, j, drift)) < 0) goto done;
@@ -204,8 +206,8 @@ static int load_frame(c5_worker *w, const c5_job *job, const char *masks, uint64
 	if ((err = c5_worker_read_rows(w, job->input, job->numbers[t], n, rows)) < 0) return err;
 	for (uint64_t i = 0; i < n; i++) {
 		const uint8_t *r = rows + i * c.row;
-		objects[i] = (c5_object){ whole(r, &k[0]), whole(r, &k[4]), whole(r, &k[5]), whole(r, &k[6]), whole(r, &k[7]), real(r, &k[2]), real(r, &k[3]), whole(r, &k[1]),
-			real(r, &k[8]), real(r, &k[9]), real(r, &k[10]), has_mean ? real(r, &k[11]) : NAN };
+		objects[i] = (c5_object){ whole(r, &k[0]), whole(r, &k[4]), whole(r, &k[5]), whole(r, &k[6]), whole(r, &k[7]), real(r, &k[2]), real(r, &k[3]),
+			whole(r, &k[1]), real(r, &k[8]), real(r, &k[9]), real(r, &k[10]), has_mean ? real(r, &k[11]) : NAN };
 	}
 	if ((err = c5_step_read_labels(w, masks, t, LABELS, &labels)) < 0) return err;
 	frame->objects = objects;
@@ -216,7 +218,8 @@ static int load_frame(c5_worker *w, const c5_job *job, const char *masks, uint64
 typedef int take_pair(void *to, uint64_t t, const c5_pair *pair);
 
 /* Links frames first .. first+count-1 as a sequential pass over the movie would. */
-static int link_block(c5_worker *w, const c5_step *step, const c5_job *job, const char *masks, uint64_t first, uint64_t count, take_pair *take, void *to)
+static int link_block(c5_worker *w, const c5_step *step, const c5_job *job, const char *masks, uint64_t first, uint64_t count, take_pair *take,
+	void *to)
 {
 	c5_linker *linker;
 	uint64_t before[2];
@@ -283,7 +286,8 @@ static size_t bytes_pairs(const c5_step *step, const c5_job *job)
 	(void)step;
 	uint64_t n = 0;
 	for (size_t c = 0; c < job->experiment.n_channels; c++)
-		if (job->experiment.channels[c].height * job->experiment.channels[c].width > n) n = job->experiment.channels[c].height * job->experiment.channels[c].width;
+		if (job->experiment.channels[c].height * job->experiment.channels[c].width > n)
+			n = job->experiment.channels[c].height * job->experiment.channels[c].width;
 	return n * (4 + 2) * 3 + most_objects(job) * 4096 + job->n_numbers * 8;
 }
 
@@ -303,7 +307,8 @@ static int plan_tracks_one(const c5_run_context *run, const c5_step *step, c5_pl
 	product_path(path, run, name, "nodes");
 	if ((err = finished(run, path, &done)) < 0 || (err = find_drift(run, step, name, &drift)) < 0 || (err = take_drift(run, j, drift)) < 0) goto done;
 	uint64_t n = j->numbers[t];
-	if ((err = c5_job_add_output(j, &nodes)) < 0 || (err = nodes_table(nodes, path, n)) < 0 || (err = c5_step_sign(nodes, step, j->input)) < 0) goto done;
+	if ((err = c5_job_add_output(j, &nodes)) < 0 || (err = nodes_table(nodes, path, n)) < 0 || (err = c5_step_sign(nodes, step, j->input)) < 0)
+		goto done;
 	if (drift && (err = c5_spec_attr_str(nodes, "drift", drift)) < 0) goto done;
 	err = done ? C5_OK : c5_plan_add_units(plan, 1, NULL, 1, (double)n + 1);
 done:
@@ -336,17 +341,19 @@ static int put_tracks(c5_worker *w, const c5_run_context *run, const c5_step *st
 	for (int i = 0; err == C5_OK && i < 9; i++) err = c5_spec_column(&s, wholes[i], C5_U32);
 	if (err == C5_OK) err = c5_spec_column(&s, "complete", C5_U8);
 	for (int i = 0; err == C5_OK && i < 6; i++) err = c5_spec_column(&s, reals[i], C5_F64);
-	if (err == C5_OK) err = c5_spec_attr_str(&s, "units", "track: 1, first: frame, last: frame, parent: 1, generation: 1, founder: 1, daughters: 1, seen: frame, lifetime: frame, "
+	if (err == C5_OK) err = c5_spec_attr_str(&s, "units",
+		"track: 1, first: frame, last: frame, parent: 1, generation: 1, founder: 1, daughters: 1, seen: frame, lifetime: frame, "
 		"complete: 1, displacement: px, path: px, speed: px/frame, mean_area: px, first_area: px, last_area: px");
 	if (err == C5_OK) err = c5_spec_attr_f64(&s, "pixel_size_um", job->experiment.pixel_size_um);
 	if (err == C5_OK) err = c5_spec_attr_f64(&s, "frame_interval_s", job->experiment.frame_interval_s);
 	if (err == C5_OK) err = c5_step_sign(&s, step, job->input);
-	if (err < 0 || (err = c5_alloc(&stats, tr->n_tracks, sizeof *stats)) < 0 || (err = c5_alloc(&rows, tr->n_tracks, sizeof *rows)) < 0 || (err = c5_track_measure(tr, stats)) < 0) goto done;
+	if (err < 0 || (err = c5_alloc(&stats, tr->n_tracks, sizeof *stats)) < 0 || (err = c5_alloc(&rows, tr->n_tracks, sizeof *rows)) < 0 ||
+	    (err = c5_track_measure(tr, stats)) < 0) goto done;
 	for (size_t i = 0; i < tr->n_tracks; i++) {
 		const c5_track *t = &tr->tracks[i];
 		const c5_track_stats *q = &stats[i];
-		rows[i] = (track_row){ t->id, t->first, t->last, t->parent, t->generation, t->founder, t->daughters, t->n_nodes, q->lifetime, q->complete, q->displacement, q->path, q->speed,
-			q->mean_area, q->first_area, q->last_area };
+		rows[i] = (track_row){ t->id, t->first, t->last, t->parent, t->generation, t->founder, t->daughters, t->n_nodes, q->lifetime, q->complete,
+			q->displacement, q->path, q->speed, q->mean_area, q->first_area, q->last_area };
 	}
 	err = c5_worker_put_table(w, &s, rows);
 done:
@@ -357,7 +364,8 @@ done:
 }
 
 /* The table `links`, or `candidates`, whose column of numbers is called `score`. */
-static int put_link_rows(c5_worker *w, const c5_run_context *run, const c5_step *step, const c5_job *job, const char *part, const char *score, size_t n, const link_row *rows)
+static int put_link_rows(c5_worker *w, const c5_run_context *run, const c5_step *step, const c5_job *job, const char *part, const char *score,
+	size_t n, const link_row *rows)
 {
 	c5_array_spec s = { 0 };
 	char path[512], units[128];

@@ -17,8 +17,8 @@ const c5_step_ops *const c5_steps[] = {
 	&c5_step_forecast, &c5_step_train, &c5_step_score, &c5_step_explain, &c5_step_import, NULL,
 };
 
-extern const c5_step_kind c5_kind_ingest, c5_kind_simulate, c5_kind_drift, c5_kind_segment, c5_kind_objects, c5_kind_crop, c5_kind_track, c5_kind_stain,
-	c5_kind_forecast, c5_kind_import;
+extern const c5_step_kind c5_kind_ingest, c5_kind_simulate, c5_kind_drift, c5_kind_segment, c5_kind_objects, c5_kind_crop, c5_kind_track,
+	c5_kind_stain, c5_kind_forecast, c5_kind_import;
 const c5_step_kind *const c5_step_kinds[] = {
 	&c5_kind_ingest, &c5_kind_simulate, &c5_kind_drift, &c5_kind_segment, &c5_kind_objects, &c5_kind_crop, &c5_kind_track, &c5_kind_stain,
 	&c5_kind_forecast, &c5_kind_train, &c5_kind_score, &c5_kind_explain, &c5_kind_import, NULL,

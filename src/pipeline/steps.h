@@ -35,14 +35,15 @@ struct c5_step_ops {
 	const c5_step_ops *then;    /* second phase of the same step, after a commit; NULL: none */
 };
 
-extern const c5_step_ops c5_step_ingest, c5_step_simulate, c5_step_drift, c5_step_segment, c5_step_objects, c5_step_crop, c5_step_track, c5_step_stain,
-	c5_step_forecast, c5_step_train, c5_step_score, c5_step_explain, c5_step_import;
+extern const c5_step_ops c5_step_ingest, c5_step_simulate, c5_step_drift, c5_step_segment, c5_step_objects, c5_step_crop, c5_step_track,
+	c5_step_stain, c5_step_forecast, c5_step_train, c5_step_score, c5_step_explain, c5_step_import;
 
 /* All of them, in the order of a pipeline; NULL-ended. And their kinds alone, for c5_pipeline_read. */
 extern const c5_step_ops *const c5_steps[];
 extern const c5_step_kind *const c5_step_kinds[];
 const c5_step_ops *c5_step_find(const char *name);
-/* Whether what a step needs beside the experiments is there (the models it names), asked before a run begins, so that a slip of the pen leaves no run behind. */
+/* Whether what a step needs beside the experiments is there (the models it names), asked before a run begins, so that a slip of the pen leaves no run
+ * behind. */
 int c5_step_ready(const c5_step *step, const char *container);
 /* Settings that others depend on, such as the preset they are to be read over: set before those of the file are. */
 int c5_step_preset(const c5_step_kind *kind, void *params, const c5_yaml_node *settings);
@@ -72,7 +73,8 @@ int c5_step_read_drift(c5_file *f, const char *path, uint64_t frames, double **p
 void c5_step_axes(c5_array_spec *s, const c5_experiment *e);
 /* Notes on an output what made it: step, method version, settings, input. */
 int c5_step_sign(c5_array_spec *s, const c5_step *step, const char *input);
-/* missing[i] = 1 for those of n items, `per_item` chunks each, that are not all in the container; *missing NULL when the array is new. Caller frees. */
+/* missing[i] = 1 for those of n items, `per_item` chunks each, that are not all in the container; *missing NULL when the array is new. Caller frees.
+ * */
 int c5_step_missing(c5_file *f, const c5_array_spec *s, uint64_t n, uint64_t per_item, uint8_t **missing);
 
 #endif

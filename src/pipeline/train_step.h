@@ -1,5 +1,5 @@
-/* train_step.h – the step `train`: crops with classes to models, on all ranks together (mpi/train_step.h does the work). Here are its settings, the names of
- * the models it makes, and whether those that are there would come out again. */
+/* train_step.h – the step `train`: crops with classes to models, on all ranks together (mpi/train_step.h does the work). Here are its settings, the
+ * names of the models it makes, and whether those that are there would come out again. */
 #ifndef C5_PIPELINE_TRAIN_STEP_H
 #define C5_PIPELINE_TRAIN_STEP_H
 

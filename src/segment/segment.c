@@ -258,7 +258,8 @@ static int fill_gaps(c5_segmenter *s, int dtype, const void *pixels)
 	if (dtype != C5_F32 && dtype != C5_F64) return C5_OK;
 	while (i < s->n && !is_gap(dtype, pixels, i)) i++;
 	if (i == s->n) return C5_OK;
-	if ((err = c5_alloc(&scratch, C5_THRESHOLD_BYTES, 1)) == C5_OK && (err = c5_threshold_percentile(dtype, pixels, s->n, 50, scratch, &median)) == C5_OK)
+	if ((err = c5_alloc(&scratch, C5_THRESHOLD_BYTES, 1)) == C5_OK &&
+	    (err = c5_threshold_percentile(dtype, pixels, s->n, 50, scratch, &median)) == C5_OK)
 		for (; i < s->n; i++)
 			if (is_gap(dtype, pixels, i)) s->smooth[i] = (float)fmin(C5_FILTER_LIMIT, fmax(-C5_FILTER_LIMIT, median));
 	free(scratch);

@@ -31,13 +31,17 @@ const c5_opt c5_sim_opts[] = {
 	{ "cycle", C5_OPT_REAL, F(cycle), "30", 0, 1e6, "frames", NULL, "frames between a control cell's divisions; 0: none divide" },
 	{ "death", C5_OPT_REAL, F(death), "0.0005", 0, 1, NULL, NULL, "chance of a cell to die in a frame" },
 	{ "conditions", C5_OPT_TEXT, F(conditions), "control=0", 0, 0, NULL, "NAME=SHARE,...", "conditions, and the share of senescent cells in each" },
-	{ "severity", C5_OPT_REAL, F(severity), "1", 0, 1, NULL, NULL, "how far senescent cells have changed: 1 plainly, near 0 hardly beyond what cells differ anyway" },
-	{ "variation", C5_OPT_REAL, F(variation), "0", 0, 2, NULL, NULL, "how much cells of one kind differ in brightness in each channel by itself (deviation of the logarithm)" },
+	{ "severity", C5_OPT_REAL, F(severity), "1", 0, 1, NULL, NULL,
+		"how far senescent cells have changed: 1 plainly, near 0 hardly beyond what cells differ anyway" },
+	{ "variation", C5_OPT_REAL, F(variation), "0", 0, 2, NULL, NULL,
+		"how much cells of one kind differ in brightness in each channel by itself (deviation of the logarithm)" },
 	{ "efficiency-from", C5_OPT_REAL, F(efficiency_from), "0.5", 0, 1, NULL, NULL, "share of marker-positive cells in the first field" },
 	{ "efficiency-to", C5_OPT_REAL, F(efficiency_to), "0.5", 0, 1, NULL, NULL, "and in the last; those between are evenly spread" },
-	{ "differentiation", C5_OPT_REAL, F(differentiation), "0", 0, 1, NULL, NULL, "how much marker-positive cells look different without the marker: thicker, striated" },
+	{ "differentiation", C5_OPT_REAL, F(differentiation), "0", 0, 1, NULL, NULL,
+		"how much marker-positive cells look different without the marker: thicker, striated" },
 	{ "patch", C5_OPT_REAL, F(patch), "0", 0, 1e5, "px", NULL, "marker-positive cells stand in patches of about this size; 0: anywhere" },
-	{ "onset", C5_OPT_REAL, F(onset), "0", 0, 1e7, "frames", NULL, "differentiation takes time: frame with half of the marker, looks come first; 0: all at once" },
+	{ "onset", C5_OPT_REAL, F(onset), "0", 0, 1e7, "frames", NULL,
+		"differentiation takes time: frame with half of the marker, looks come first; 0: all at once" },
 	{ "channels", C5_OPT_TEXT, F(channels), "phase", 0, 0, NULL, "A,B", "what is recorded: phase, fluorescence, marker, srs, tpef, transmission" },
 	{ "halo", C5_OPT_REAL, F(halo), "1", 0, 2, NULL, NULL, "strength of the bright halo of phase contrast" },
 	{ "blur", C5_OPT_REAL, F(blur), "1.2", 0, 50, "px", NULL, "optical blur, standard deviation" },
@@ -113,7 +117,8 @@ static double widest_blur(const c5_sim_params *p)
 size_t c5_sim_bytes(const c5_sim_params *p)
 {
 	size_t n = (size_t)p->height * (size_t)p->width;
-	return n * (4 * sizeof(float) + sizeof(uint32_t)) + c5_filter_gaussian_bytes((size_t)p->height, (size_t)p->width, widest_blur(p)) + 4 * (size_t)p->cells * sizeof(sim_cell);
+	return n * (4 * sizeof(float) + sizeof(uint32_t)) + c5_filter_gaussian_bytes((size_t)p->height, (size_t)p->width,
+		widest_blur(p)) + 4 * (size_t)p->cells * sizeof(sim_cell);
 }
 
 int c5_sim_open(c5_sim **out, const c5_sim_params *p, uint32_t condition, uint32_t field)
@@ -185,7 +190,8 @@ static outline outline_of(const c5_sim *s, const sim_cell *c)
 {
 	double r = cell_radius(c), aspect = 1 + (c->aspect - 1) * (1 - 0.8 * c->round);
 	r *= 1 - 0.12 * c->round;
-	return (outline){ c->y + s->w.drift_y, c->x + s->w.drift_x, sin(c->angle), cos(c->angle), r * sqrt(aspect), r / sqrt(aspect), r * sqrt(aspect) * 1.6, c };
+	return (outline){ c->y + s->w.drift_y, c->x + s->w.drift_x, sin(c->angle), cos(c->angle), r * sqrt(aspect), r / sqrt(aspect), r * sqrt(aspect) * 1.6,
+		c };
 }
 
 static double implicit(const outline *o, double y, double x)
@@ -204,7 +210,8 @@ static box box_of(const c5_sim *s, const outline *o)
 {
 	double h = (double)s->p->height, w = (double)s->p->width;
 	double y0 = floor(o->y - o->far), y1 = ceil(o->y + o->far) + 1, x0 = floor(o->x - o->far), x1 = ceil(o->x + o->far) + 1;
-	box b = { y0 < 0 ? 0 : y0 > h ? (size_t)h : (size_t)y0, y1 < 0 ? 0 : y1 > h ? (size_t)h : (size_t)y1, x0 < 0 ? 0 : x0 > w ? (size_t)w : (size_t)x0, x1 < 0 ? 0 : x1 > w ? (size_t)w : (size_t)x1 };
+	box b = { y0 < 0 ? 0 : y0 > h ? (size_t)h : (size_t)y0, y1 < 0 ? 0 : y1 > h ? (size_t)h : (size_t)y1, x0 < 0 ? 0 : x0 > w ? (size_t)w : (size_t)x0,
+		x1 < 0 ? 0 : x1 > w ? (size_t)w : (size_t)x1 };
 	return b;
 }
 
@@ -226,8 +233,8 @@ int c5_sim_labels(c5_sim *s, uint32_t *labels, const c5_sim_cell **cells, uint32
 				s->owner[y * wide + x] = (uint32_t)i + 1;
 			}
 	}
-	if ((err = c5_grow(&s->label_of, &s->label_cap, s->w.n + 1, sizeof *s->label_of)) < 0 || (err = c5_grow(&s->seen, &s->seen_cap, s->w.n + 1, sizeof *s->seen)) < 0 ||
-	    (err = c5_alloc(&size, s->w.n + 1, sizeof *size)) < 0)
+	if ((err = c5_grow(&s->label_of, &s->label_cap, s->w.n + 1, sizeof *s->label_of)) < 0 ||
+	    (err = c5_grow(&s->seen, &s->seen_cap, s->w.n + 1, sizeof *s->seen)) < 0 || (err = c5_alloc(&size, s->w.n + 1, sizeof *size)) < 0)
 		return err;
 	memset(s->label_of, 0, (s->w.n + 1) * sizeof *s->label_of);
 	for (size_t i = 0; i < s->n; i++) size[s->owner[i]]++;
@@ -238,7 +245,8 @@ int c5_sim_labels(c5_sim *s, uint32_t *labels, const c5_sim_cell **cells, uint32
 		if (k && !s->label_of[k]) {
 			const sim_cell *c = &s->w.cells[k - 1];
 			s->label_of[k] = ++s->n_seen;
-			s->seen[s->n_seen - 1] = (c5_sim_cell){ c->id, c->mother, c->born, c->senescent, c->positive, c->dying > 0, c->y + s->w.drift_y, c->x + s->w.drift_x };
+			s->seen[s->n_seen - 1] = (c5_sim_cell){ c->id, c->mother, c->born, c->senescent, c->positive, c->dying > 0, c->y + s->w.drift_y,
+				c->x + s->w.drift_x };
 		}
 		labels[i] = k ? s->label_of[k] : 0;
 	}
@@ -281,7 +289,8 @@ static void draw_granules(c5_sim *s, const outline *o, uint32_t index, double st
 	int count = (int)o->c->granules;
 	c5_random_start(&r, s->key ^ UINT64_C(0x6772616e), o->c->id);
 	for (int k = 0; k < count; k++) {
-		double rho = 0.3 + 0.55 * sqrt(c5_random_uniform(&r)), phi = c5_random_range(&r, 0, 2 * PI), size = c5_random_range(&r, 0.6, 1.3), weight = c5_random_range(&r, 0.4, 1);
+		double rho = 0.3 + 0.55 * sqrt(c5_random_uniform(&r)), phi = c5_random_range(&r, 0, 2 * PI), size = c5_random_range(&r, 0.6, 1.3),
+			weight = c5_random_range(&r, 0.4, 1);
 		double u = rho * o->a * cos(phi), v = rho * o->b * sin(phi), y = o->y + u * o->sin + v * o->cos, x = o->x + u * o->cos - v * o->sin;
 		for (int i = -3; i <= 3; i++)
 			for (int j = -3; j <= 3; j++) {

@@ -21,7 +21,8 @@ typedef struct c5_sim_params {
 	double radius, aspect;      /* of a young control cell; its length over its width */
 	double speed, cycle, death; /* px a frame; frames between divisions, 0: none; chance to die, per frame */
 	char *conditions;           /* "control=0,treated=0.6": share of senescent cells of each */
-	double severity, variation; /* how far senescent cells have changed, 0..1; how much cells alike differ in each channel by itself, deviation of the log */
+	/* how far senescent cells have changed, 0..1; how much cells alike differ in each channel by itself, deviation of the log */
+	double severity, variation;
 	double efficiency_from, efficiency_to; /* share of marker-positive cells, from the first field to the last */
 	double differentiation, patch, onset;  /* how much these look different without a marker, 0..1; px of their patches, 0: cell by cell; frame at
 	                                          which half of the marker is there, half of the looks at half that time; 0: all from the start */

@@ -130,8 +130,8 @@ static int fill_grid(world *w, grid *g)
 	g->side = 2 * most;
 	g->rows = (size_t)(((double)w->p->height + 4 * w->margin) / g->side) + 1;
 	g->columns = (size_t)(((double)w->p->width + 4 * w->margin) / g->side) + 1;
-	if ((err = c5_grow(&w->head, &w->head_cap, g->rows * g->columns, sizeof *w->head)) < 0 || (err = c5_grow(&w->next, &w->next_cap, w->n, sizeof *w->next)) < 0 ||
-	    (err = c5_grow(&w->push, &w->push_cap, 2 * w->n, sizeof *w->push)) < 0)
+	if ((err = c5_grow(&w->head, &w->head_cap, g->rows * g->columns, sizeof *w->head)) < 0 ||
+	    (err = c5_grow(&w->next, &w->next_cap, w->n, sizeof *w->next)) < 0 || (err = c5_grow(&w->push, &w->push_cap, 2 * w->n, sizeof *w->push)) < 0)
 		return err;
 	memset(w->head, 0xff, g->rows * g->columns * sizeof *w->head);
 	for (size_t i = w->n; i-- > 0;) { /* backwards, so that a square lists its cells in the order of their numbers */
@@ -272,7 +272,8 @@ int world_step(world *w)
 	}
 	for (size_t i = 0; i < w->n; i++) { /* those that ended or are far gone leave the list, the others keep their order */
 		sim_cell *c = &w->cells[i];
-		bool gone = c->dying == 1 || c->y < -2 * w->margin || c->x < -2 * w->margin || c->y > (double)p->height + 2 * w->margin || c->x > (double)p->width + 2 * w->margin;
+		bool gone = c->dying == 1 || c->y < -2 * w->margin || c->x < -2 * w->margin || c->y > (double)p->height + 2 * w->margin ||
+			c->x > (double)p->width + 2 * w->margin;
 		if (!gone) w->cells[kept++] = *c;
 	}
 	w->n = kept;

@@ -179,7 +179,8 @@ static int add_parts(c5_align_sums *s, const work *w)
 	float *cuts = NULL;
 	int err;
 	if ((err = c5_alloc_aligned(&t.map, n, sizeof *t.map)) < 0 || (err = c5_alloc_aligned(&t.marker, (width / 2 + 1) * h, sizeof *t.marker)) < 0 ||
-	    (err = c5_alloc_aligned(&t.spectrum, (width / 2 + 1) * h, sizeof *t.spectrum)) < 0 || (err = c5_alloc_aligned(&cuts, (size_t)s->features * n, sizeof *cuts)) < 0)
+	    (err = c5_alloc_aligned(&t.spectrum, (width / 2 + 1) * h, sizeof *t.spectrum)) < 0 ||
+	    (err = c5_alloc_aligned(&cuts, (size_t)s->features * n, sizeof *cuts)) < 0)
 		goto done;
 	for (size_t k = 0; k < s->rows * s->columns && err == C5_OK; k++) {
 		t.y = k / s->columns * (s->height / s->rows), t.x = k % s->columns * (s->width / s->columns);

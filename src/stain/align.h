@@ -1,10 +1,11 @@
 /* align.h – whether a marker lies where the label-free image of the same field has it, and how far off it is, to parts of a pixel.
  *
  * The two pictures look nothing alike: what is bright in one may be an edge in the other. What they share is where there is structure at all. So the
- * label-free planes are turned into local energies of a few scales (the square of a band, smoothed: no sign, no direction, and symmetric, so that they stay
- * in their place), and for every lag the marker's grey values (their logarithm, less the large-scale light) are regressed on all of them at once: the lag
- * with the highest multiple correlation is the shift. For one picture on one feature that is plain cross-correlation; all lags come from Fourier transforms.
- * How sure that is, is told by parts of the image: each is left out in turn (jackknife, Tukey 1958), and thirds of them must agree by themselves.
+ * label-free planes are turned into local energies of a few scales (the square of a band, smoothed: no sign, no direction, and symmetric, so that
+ * they stay in their place), and for every lag the marker's grey values (their logarithm, less the large-scale light) are regressed on all of them at
+ * once: the lag with the highest multiple correlation is the shift. For one picture on one feature that is plain cross-correlation; all lags come
+ * from Fourier transforms. How sure that is, is told by parts of the image: each is left out in turn (jackknife, Tukey 1958), and thirds of them must
+ * agree by themselves.
  *
  * Structures of label-free light may lie about a pixel beside the molecules they come with (relief, refraction, parallax), so that shifts below
  * C5_ALIGN_LEAST are left alone. */
@@ -34,12 +35,12 @@ typedef struct c5_align {
 
 /* Sums over frames of one experiment. */
 typedef struct c5_align_sums c5_align_sums;
-/* about: NULL, or what was found before, near which it is looked again. What fades out towards fixed edges seems to move less than it does; compared a second
- * time, where both show the same, large shifts come out right. */
+/* about: NULL, or what was found before, near which it is looked again. What fades out towards fixed edges seems to move less than it does; compared
+ * a second time, where both show the same, large shifts come out right. */
 int c5_align_open(c5_align_sums **out, const c5_align *about);
 void c5_align_close(c5_align_sums *s); /* NULL is fine */
-/* One frame more: input (planes, H, W), prepared as for a network (field.h), neighbouring planes alike; level (H, W). Frames of another size than the first,
- * and of less than 96 px a side, say nothing. C5_ENOMEM. */
+/* One frame more: input (planes, H, W), prepared as for a network (field.h), neighbouring planes alike; level (H, W). Frames of another size than the
+ * first, and of less than 96 px a side, say nothing. C5_ENOMEM. */
 int c5_align_add(c5_align_sums *s, const float *input, int planes, const float *level, size_t height, size_t width);
 void c5_align_find(c5_align *out, const c5_align_sums *s);
 

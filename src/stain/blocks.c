@@ -9,8 +9,10 @@
 int c5_blocks_grid(c5_block_grid *out, size_t height, size_t width, size_t side, size_t stride)
 {
 	memset(out, 0, sizeof *out);
-	if (stride == 0 || stride > side) return c5_fail(C5_EUSAGE, "blocks every %zu px of %zu px, expected a stride of 1 to the block's side", stride, side);
-	if (side > height || side > width) return c5_fail(C5_EINPUT, "blocks of %zu px do not fit into an image of %zu x %zu; make them smaller", side, height, width);
+	if (stride == 0 || stride > side)
+		return c5_fail(C5_EUSAGE, "blocks every %zu px of %zu px, expected a stride of 1 to the block's side", stride, side);
+	if (side > height || side > width)
+		return c5_fail(C5_EINPUT, "blocks of %zu px do not fit into an image of %zu x %zu; make them smaller", side, height, width);
 	*out = (c5_block_grid){ height, width, side, stride, (height - side + stride - 1) / stride + 1, (width - side + stride - 1) / stride + 1 };
 	return C5_OK;
 }

@@ -14,8 +14,10 @@
 static int add_block(c5_stain_agreement *a, double score, bool truth, bool called, uint32_t group)
 {
 	int err;
-	if ((err = c5_grow(&a->score, &a->cap_score, a->n + 1, sizeof *a->score)) < 0 || (err = c5_grow(&a->truth, &a->cap_truth, a->n + 1, sizeof *a->truth)) < 0 ||
-	    (err = c5_grow(&a->called, &a->cap_called, a->n + 1, sizeof *a->called)) < 0 || (err = c5_grow(&a->group, &a->cap_group, a->n + 1, sizeof *a->group)) < 0)
+	if ((err = c5_grow(&a->score, &a->cap_score, a->n + 1, sizeof *a->score)) < 0 ||
+	    (err = c5_grow(&a->truth, &a->cap_truth, a->n + 1, sizeof *a->truth)) < 0 ||
+	    (err = c5_grow(&a->called, &a->cap_called, a->n + 1, sizeof *a->called)) < 0 ||
+	    (err = c5_grow(&a->group, &a->cap_group, a->n + 1, sizeof *a->group)) < 0)
 		return err;
 	a->score[a->n] = score, a->truth[a->n] = truth, a->called[a->n] = called, a->group[a->n] = group;
 	a->n++;
@@ -126,8 +128,10 @@ static void efficiency_figures(c5_figures *to, const c5_stain_agreement *a)
 	c5_figures_add(to, chapter, "efficiency_predicted", n > 0 ? mean[1] : (double)NAN, "mean share of area that the predicted marker covers");
 	c5_figures_add(to, chapter, "block_efficiency_recorded", c5_ratio(a->block_efficiency[0], n), "mean share of positive blocks, recorded");
 	c5_figures_add(to, chapter, "block_efficiency_predicted", c5_ratio(a->block_efficiency[1], n), "mean share of positive blocks, predicted");
-	c5_figures_add(to, chapter, "efficiency_pearson", xx > 0 && yy > 0 ? xy / sqrt(xx * yy) : (double)NAN, "correlation over frames of predicted with recorded efficiency by area");
-	c5_figure *f = c5_figures_add(to, chapter, "efficiency_bias", n > 0 ? d : (double)NAN, "predicted less recorded efficiency; interval: limits of agreement (Bland and Altman 1986)");
+	c5_figures_add(to, chapter, "efficiency_pearson", xx > 0 && yy > 0 ? xy / sqrt(xx * yy) : (double)NAN,
+		"correlation over frames of predicted with recorded efficiency by area");
+	c5_figure *f = c5_figures_add(to, chapter, "efficiency_bias", n > 0 ? d : (double)NAN,
+		"predicted less recorded efficiency; interval: limits of agreement (Bland and Altman 1986)");
 	if (f && isfinite(sd)) f->low = d - 1.96 * sd, f->high = d + 1.96 * sd;
 }
 
@@ -165,7 +169,8 @@ int c5_stain_agreement_figures(c5_figures *to, const c5_stain_agreement *a, uint
 		if (f && from) f->low = from->low, f->high = from->high;
 	}
 	efficiency_figures(to, a);
-	c5_figures_add(to, "Pixels", "pixel_pearson", c5_ratio(a->pearson, (double)a->n_pearson), "correlation of predicted with recorded pixels, mean over frames");
+	c5_figures_add(to, "Pixels", "pixel_pearson", c5_ratio(a->pearson, (double)a->n_pearson),
+		"correlation of predicted with recorded pixels, mean over frames");
 	c5_figures_add(to, "Pixels", "pixel_ssim", c5_ratio(a->ssim, (double)a->n_ssim), "structural similarity (Wang et al. 2004), mean over frames");
 	c5_figures_free(&all);
 	return err < 0 ? err : to->failed ? c5_fail(C5_ENOMEM, "out of memory") : C5_OK;

@@ -35,8 +35,8 @@ typedef struct c5_stain_agreement {
 } c5_stain_agreement;
 
 int c5_stain_agreement_add(c5_stain_agreement *a, const c5_stain_pair *p);
-/* Blocks: accuracy, precision, recall, F1, ROC AUC, PR AUC with intervals over experiments; efficiency: Pearson, mean difference and limits of agreement
- * (Bland & Altman 1986); pixels: Pearson and SSIM, means over frames. Undefined is NAN. */
+/* Blocks: accuracy, precision, recall, F1, ROC AUC, PR AUC with intervals over experiments; efficiency: Pearson, mean difference and limits of
+ * agreement (Bland & Altman 1986); pixels: Pearson and SSIM, means over frames. Undefined is NAN. */
 int c5_stain_agreement_figures(c5_figures *to, const c5_stain_agreement *a, uint64_t seed, int64_t resamples);
 void c5_stain_agreement_free(c5_stain_agreement *a);
 

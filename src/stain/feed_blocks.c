@@ -47,8 +47,8 @@ static int add_rect(blocks *b, uint32_t field, c5_rect r)
 	size_t h = r.y1 - r.y0, w = r.x1 - r.x0, first = b->n;
 	if ((err = c5_blocks_grid(&g, h, w, b->how.side, b->how.stride)) < 0) return err;
 	size_t count = c5_blocks_count(&g);
-	if ((err = c5_alloc(&mask, h * w, 1)) < 0 || (err = c5_alloc(&sums, (h + 1) * (w + 1), sizeof *sums)) < 0 || (err = c5_alloc(&share, count, sizeof *share)) < 0 ||
-	    (err = c5_grow(&b->list, &b->cap, b->n + count, sizeof *b->list)) < 0)
+	if ((err = c5_alloc(&mask, h * w, 1)) < 0 || (err = c5_alloc(&sums, (h + 1) * (w + 1), sizeof *sums)) < 0 ||
+	    (err = c5_alloc(&share, count, sizeof *share)) < 0 || (err = c5_grow(&b->list, &b->cap, b->n + count, sizeof *b->list)) < 0)
 		goto done;
 	for (int m = 0; m < b->markers; m++) {
 		for (size_t y = 0; y < h; y++) memcpy(mask + y * w, f->mask + ((size_t)m * f->height + r.y0 + y) * f->width + r.x0, w);
@@ -68,7 +68,8 @@ done:
 	return err;
 }
 
-static int fill(c5_feed *feed, const size_t *items, const uint64_t *draws, size_t n, uint64_t seed, float *const *inputs, float *const *targets, float *weight)
+static int fill(c5_feed *feed, const size_t *items, const uint64_t *draws, size_t n, uint64_t seed, float *const *inputs, float *const *targets,
+	float *weight)
 {
 	const blocks *b = (const blocks *)feed;
 	size_t area = b->window * b->window, one = (size_t)b->channels * area;
@@ -142,14 +143,18 @@ static void release(c5_feed *feed)
 /* Both answers must be there for each marker in the training part. */
 static int check(const blocks *b, char *const *markers)
 {
-	if (b->feed.n_train == 0) return c5_fail(C5_EINPUT, "no block of %zu px lies within what is to be learnt from; make blocks smaller or take more fields", b->how.side);
+	if (b->feed.n_train == 0)
+		return c5_fail(C5_EINPUT, "no block of %zu px lies within what is to be learnt from; make blocks smaller or take more fields", b->how.side);
 	for (int m = 0; m < b->markers; m++) {
 		size_t yes = 0;
 		for (size_t i = 0; i < b->feed.n_train; i++) yes += is_positive(b, &b->list[i], m);
 		if (yes == 0)
-			return c5_fail(C5_EINPUT, "%s: none of %zu training blocks is positive (a share of %g of the block's area is asked for); lower the threshold or the share", markers[m], b->feed.n_train,
-				b->how.share);
-		if (yes == b->feed.n_train) return c5_fail(C5_EINPUT, "%s: all %zu training blocks are positive; raise the threshold or the share, or add fields without the marker", markers[m], yes);
+			return c5_fail(C5_EINPUT,
+				"%s: none of %zu training blocks is positive (a share of %g of the block's area is asked for); lower the threshold or the share", markers[m],
+				b->feed.n_train, b->how.share);
+		if (yes == b->feed.n_train)
+			return c5_fail(C5_EINPUT, "%s: all %zu training blocks are positive; raise the threshold or the share, or add fields without the marker",
+				markers[m], yes);
 	}
 	return C5_OK;
 }
@@ -168,7 +173,8 @@ int c5_feed_blocks(c5_feed **out, const c5_block_feed *how, const c5_field *fiel
 	for (uint32_t i = 0; i < n && err == C5_OK; i++) err = add_rect(b, i, fields[i].validate);
 	b->feed.n_validate = b->n - b->feed.n_train;
 	if (err == C5_OK) err = check(b, markers);
-	if (err == C5_OK && ((err = c5_alloc(&b->positive, b->feed.n_train, sizeof *b->positive)) < 0 || (err = c5_alloc(&b->negative, b->feed.n_train, sizeof *b->negative)) < 0)) goto done;
+	if (err == C5_OK && ((err = c5_alloc(&b->positive, b->feed.n_train, sizeof *b->positive)) < 0 ||
+	    (err = c5_alloc(&b->negative, b->feed.n_train, sizeof *b->negative)) < 0)) goto done;
 	for (size_t i = 0; err == C5_OK && i < b->feed.n_train; i++) {
 		if (any_positive(b, &b->list[i])) b->positive[b->n_positive++] = i;
 		else b->negative[b->n_negative++] = i;

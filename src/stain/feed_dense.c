@@ -83,7 +83,8 @@ static view draw_view(const dense *d, c5_random *r)
 	return v;
 }
 
-static int fill(c5_feed *feed, const size_t *items, const uint64_t *draws, size_t n, uint64_t seed, float *const *inputs, float *const *targets, float *weight)
+static int fill(c5_feed *feed, const size_t *items, const uint64_t *draws, size_t n, uint64_t seed, float *const *inputs, float *const *targets,
+	float *weight)
 {
 	const dense *d = (const dense *)feed;
 	size_t side = d->how.patch, area = side * side;
@@ -149,7 +150,8 @@ int c5_dense_scale(c5_dense_feed *how, const c5_field *fields, size_t n, char *c
 						else squares += (v - sum / pixels) * (v - sum / pixels);
 					}
 			}
-		if (!(pixels > 0) || !(squares > 0)) return c5_fail(C5_EINPUT, "%s: the marker's image is the same everywhere in what is to be learnt from", markers[m]);
+		if (!(pixels > 0) || !(squares > 0))
+			return c5_fail(C5_EINPUT, "%s: the marker's image is the same everywhere in what is to be learnt from", markers[m]);
 		how->mean[m] = sum / pixels, how->sd[m] = sqrt(squares / pixels);
 	}
 	return C5_OK;

@@ -20,8 +20,9 @@ typedef struct c5_block_feed {
 } c5_block_feed;
 
 /* Blocks wholly within the fields' rectangles; one input (C, window, window), one target (K): 1 where the marker's share passes, else 0.
- * Augmented by the symmetries of the square, brightness, contrast and noise. Judged by AUC and F1 (at 0.5) of the first marker and the mean over markers.
- * C5_EINPUT when there is no block, no positive or no negative one for a marker (named): nothing could be learnt. The fields are borrowed. */
+ * Augmented by the symmetries of the square, brightness, contrast and noise. Judged by AUC and F1 (at 0.5) of the first marker and the mean over
+ * markers. C5_EINPUT when there is no block, no positive or no negative one for a marker (named): nothing could be learnt. The fields are borrowed.
+ * */
 int c5_feed_blocks(c5_feed **out, const c5_block_feed *how, const c5_field *fields, size_t n, char *const *markers);
 
 typedef struct c5_dense_feed {
@@ -35,8 +36,8 @@ typedef struct c5_dense_feed {
 
 /* Mean and deviation of the markers' grey values in the training rectangles. C5_EINPUT for a marker that is the same everywhere. */
 int c5_dense_scale(c5_dense_feed *how, const c5_field *fields, size_t n, char *const *markers);
-/* Patches drawn anywhere in the training rectangles, anew in every epoch; validation patches stand side by side. One input (C, P, P), one target (K, P, P).
- * Judged by Pearson's r over all pixels: the mean over markers ("pearson"), and of several each ("pearson_MARKER"). */
+/* Patches drawn anywhere in the training rectangles, anew in every epoch; validation patches stand side by side. One input (C, P, P), one target (K,
+ * P, P). Judged by Pearson's r over all pixels: the mean over markers ("pearson"), and of several each ("pearson_MARKER"). */
 int c5_feed_dense(c5_feed **out, const c5_dense_feed *how, const c5_field *fields, size_t n, char *const *markers);
 
 void c5_stain_feed_free(c5_feed *f); /* of both; NULL is fine */

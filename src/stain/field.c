@@ -62,7 +62,8 @@ int c5_field_move(c5_field *f, int m, double y, double x)
 	memcpy(before, level, n * sizeof *before);
 	c5_register_move(level, before, f->height, f->width, y, x);
 	free(before);
-	const c5_rect there = { y > 0 ? down : 0, x > 0 ? across : 0, y < 0 && down < f->height ? f->height - down : f->height, x < 0 && across < f->width ? f->width - across : f->width };
+	const c5_rect there = { y > 0 ? down : 0, x > 0 ? across : 0, y < 0 && down < f->height ? f->height - down : f->height, x < 0 &&
+		across < f->width ? f->width - across : f->width };
 	f->seen = c5_rect_common(f->seen, there);
 	return C5_OK;
 }
@@ -93,7 +94,8 @@ void c5_field_cut(float *out, const float *plane, size_t height, size_t width, p
 /* Where pixel (i, j) of a turned square is taken from, counted from the corner of the rectangle it keeps to. */
 static void source_of(double *py, double *px, c5_rect within, size_t y, size_t x, size_t side, const c5_warp *w, size_t i, size_t j)
 {
-	const double middle = 0.5 * ((double)side - 1), c = cos(w->angle) / w->scale, s = sin(w->angle) / w->scale, dy = (double)i - middle, dx = (double)j - middle;
+	const double middle = 0.5 * ((double)side - 1), c = cos(w->angle) / w->scale, s = sin(w->angle) / w->scale, dy = (double)i - middle,
+		dx = (double)j - middle;
 	*py = (double)y - (double)within.y0 + middle + c * dy - s * dx;
 	*px = (double)x - (double)within.x0 + middle + s * dy + c * dx;
 }
@@ -110,7 +112,8 @@ void c5_field_warp(float *out, const float *plane, size_t width, c5_rect within,
 			const ptrdiff_t y0 = (ptrdiff_t)floor(py), x0 = (ptrdiff_t)floor(px);
 			const float v = (float)(py - (double)y0), u = (float)(px - (double)x0);
 			const bool inside = y0 >= 0 && x0 >= 0 && (size_t)y0 + 1 < h && (size_t)x0 + 1 < n;
-			const float *top = corner + (inside ? (size_t)y0 : c5_filter_reflect(y0, h)) * width, *bottom = inside ? top + width : corner + c5_filter_reflect(y0 + 1, h) * width;
+			const float *top = corner + (inside ? (size_t)y0 : c5_filter_reflect(y0, h)) * width,
+				*bottom = inside ? top + width : corner + c5_filter_reflect(y0 + 1, h) * width;
 			const size_t left = inside ? (size_t)x0 : c5_filter_reflect(x0, n), right = inside ? left + 1 : c5_filter_reflect(x0 + 1, n);
 			const float one = top[left] + (top[right] - top[left]) * u, other = bottom[left] + (bottom[right] - bottom[left]) * u;
 			out[i * side + j] = one + (other - one) * v;
@@ -125,6 +128,7 @@ void c5_field_warp_mask(float *out, const uint8_t *mask, size_t width, c5_rect w
 		for (size_t j = 0; j < side; j++) {
 			double py, px;
 			source_of(&py, &px, within, y, x, side, w, i, j);
-			out[i * side + j] = mask[(within.y0 + c5_filter_reflect((ptrdiff_t)floor(py + 0.5), h)) * width + within.x0 + c5_filter_reflect((ptrdiff_t)floor(px + 0.5), n)];
+			out[i * side + j] = mask[(within.y0 + c5_filter_reflect((ptrdiff_t)floor(py + 0.5),
+				h)) * width + within.x0 + c5_filter_reflect((ptrdiff_t)floor(px + 0.5), n)];
 		}
 }

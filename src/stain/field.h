@@ -26,8 +26,8 @@ typedef struct c5_field {
 void c5_field_clear(c5_field *f);
 size_t c5_field_bytes(const c5_field *f);
 
-/* One plane, in place: less its large-scale ground (a Gaussian of `ground` px; 0 leaves it), then to mean 0 and deviation 1 over the plane. A flat plane
- * becomes 0. What the lamp, the exposure and the dish add is gone, whatever the plate. scratch: c5_field_scratch floats. */
+/* One plane, in place: less its large-scale ground (a Gaussian of `ground` px; 0 leaves it), then to mean 0 and deviation 1 over the plane. A flat
+ * plane becomes 0. What the lamp, the exposure and the dish add is gone, whatever the plate. scratch: c5_field_scratch floats. */
 size_t c5_field_scratch(size_t height, size_t width, double ground);
 void c5_field_prepare(float *plane, size_t height, size_t width, double ground, void *scratch);
 
@@ -47,6 +47,7 @@ void c5_field_cut(float *out, const float *plane, size_t height, size_t width, p
 typedef struct c5_warp { double angle, scale; } c5_warp;
 /* What lies in such a square, straight lines between pixels; nothing outside `within` is looked at: there it is mirrored. */
 void c5_field_warp(float *out, const float *plane, size_t width, c5_rect within, size_t y, size_t x, size_t side, const c5_warp *w);
-void c5_field_warp_mask(float *out, const uint8_t *mask, size_t width, c5_rect within, size_t y, size_t x, size_t side, const c5_warp *w); /* nearest pixels */
+/* nearest pixels */
+void c5_field_warp_mask(float *out, const uint8_t *mask, size_t width, c5_rect within, size_t y, size_t x, size_t side, const c5_warp *w);
 
 #endif

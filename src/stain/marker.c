@@ -146,7 +146,8 @@ int c5_marker_despeckle(uint8_t *mask, size_t height, size_t width, int64_t leas
 	int err;
 	if (least <= 1) return C5_OK;
 	rules.min_area = least;
-	if ((err = c5_alloc_aligned(&labels, height * width, sizeof *labels)) < 0 || (err = c5_alloc_aligned(&scratch, c5_label_bytes(height, width), 1)) < 0) goto done;
+	if ((err = c5_alloc_aligned(&labels, height * width, sizeof *labels)) < 0 ||
+	    (err = c5_alloc_aligned(&scratch, c5_label_bytes(height, width), 1)) < 0) goto done;
 	c5_label_mask(labels, mask, height, width, &rules, scratch);
 	for (size_t i = 0; i < height * width; i++) mask[i] = labels[i] != 0;
 done:

@@ -35,7 +35,8 @@ static void put(uint8_t *rgb, double grey, double colour)
 	}
 }
 
-int c5_stain_picture(c5_picture *out, const float *frame, const float *map, double map_low, double map_high, const float *level, size_t height, size_t width)
+int c5_stain_picture(c5_picture *out, const float *frame, const float *map, double map_low, double map_high, const float *level, size_t height,
+	size_t width)
 {
 	size_t panels = level ? 3 : 2, wide = panels * width + (panels - 1) * LINE, n = height * width;
 	double low, high, level_low = 0, level_high = 1;
@@ -43,7 +44,8 @@ int c5_stain_picture(c5_picture *out, const float *frame, const float *map, doub
 	int err;
 	memset(out, 0, sizeof *out);
 	if ((err = c5_alloc_aligned(&scratch, C5_THRESHOLD_BYTES, 1)) < 0 || (err = c5_alloc(&out->rgb, height * wide, 3)) < 0) goto done;
-	if ((err = contrast(frame, n, 0.5, scratch, &low, &high)) < 0 || (level && (err = contrast(level, n, 50, scratch, &level_low, &level_high)) < 0)) goto done;
+	if ((err = contrast(frame, n, 0.5, scratch, &low, &high)) < 0 || (level && (err = contrast(level, n, 50, scratch, &level_low, &level_high)) < 0))
+		goto done;
 	memset(out->rgb, 255, height * wide * 3);
 	out->height = height, out->width = wide;
 	for (size_t y = 0; y < height; y++)

@@ -4,9 +4,10 @@
 
 #include "image/overlay.h"
 
-/* Panels from left to right, a white line between: the label-free frame in grey; the same with the map over it in colour; and, unless `level` is NULL,
- * the same with the recorded marker. frame, level: (H, W), contrast from their 0.5th to 99.5th percentiles; map: (H, W), from map_low (no colour) to
- * map_high (full colour). out->rgb: free(). */
-int c5_stain_picture(c5_picture *out, const float *frame, const float *map, double map_low, double map_high, const float *level, size_t height, size_t width);
+/* Panels from left to right, a white line between: the label-free frame in grey; the same with the map over it in colour; and, unless `level` is
+ * NULL, the same with the recorded marker. frame, level: (H, W), contrast from their 0.5th to 99.5th percentiles; map: (H, W), from map_low (no
+ * colour) to map_high (full colour). out->rgb: free(). */
+int c5_stain_picture(c5_picture *out, const float *frame, const float *map, double map_low, double map_high, const float *level, size_t height,
+	size_t width);
 
 #endif

@@ -15,7 +15,8 @@ const c5_opt c5_stain_opts[] = {
 	{ "input", C5_OPT_TEXT, F(input), NULL, 0, 0, NULL, "A,B", "label-free channels; unset: all of them" },
 	{ "planes", C5_OPT_TEXT, F(planes), "all", 0, 0, NULL, "all|middle|N,N", "z planes seen, as channels" },
 	{ "marker", C5_OPT_TEXT, F(marker), NULL, 0, 0, NULL, "A,B", "fluorescence to learn; unset: the channel named marker, or the only fluorescence" },
-	{ "register", C5_OPT_CHOICE, F(registration), "auto", 0, 0, NULL, "auto|check|off", "whether the marker lies where the label-free image has it: moved when surely not, or told only" },
+	{ "register", C5_OPT_CHOICE, F(registration), "auto", 0, 0, NULL, "auto|check|off",
+		"whether the marker lies where the label-free image has it: moved when surely not, or told only" },
 	{ "ground", C5_OPT_REAL, F(ground), "40", 0, 1000, "px", NULL, "large-scale light taken away from label-free planes; 0: left" },
 	{ "threshold", C5_OPT_CHOICE, F(threshold), "otsu", 0, 0, NULL, "otsu|percentile|hand", "how the marker is made yes or no" },
 	{ "value", C5_OPT_REAL, F(value), "90", 0, 1e9, NULL, NULL, "the percentile, or the grey value by hand" },
@@ -25,8 +26,10 @@ const c5_opt c5_stain_opts[] = {
 	{ "stride", C5_OPT_INT, F(stride), "0", 0, 512, "px", NULL, "from block to block; 0: half a block" },
 	{ "context", C5_OPT_INT, F(context), "16", 0, 512, "px", NULL, "what the network sees around a block, on each side" },
 	{ "share", C5_OPT_REAL, F(share), "0.3", 0, 1, NULL, NULL, "of a block's area that must be positive" },
-	{ "turns", C5_OPT_CHOICE, F(turns), "all", 0, 0, NULL, "all|left-right|up-down|none", "how what is learnt from is turned and mirrored; light from one side (relief) has an up and a down" },
-	{ "warp", C5_OPT_REAL, F(warp), "0", 0, 1, NULL, NULL, "dense: share of patches that are turned by any angle and scaled by up to a fifth in learning" },
+	{ "turns", C5_OPT_CHOICE, F(turns), "all", 0, 0, NULL, "all|left-right|up-down|none",
+		"how what is learnt from is turned and mirrored; light from one side (relief) has an up and a down" },
+	{ "warp", C5_OPT_REAL, F(warp), "0", 0, 1, NULL, NULL,
+		"dense: share of patches that are turned by any angle and scaled by up to a fifth in learning" },
 	{ "patch", C5_OPT_INT, F(patch), "128", 16, 4096, "px", NULL, "dense: side of a training patch" },
 	{ "target", C5_OPT_CHOICE, F(target), "image", 0, 0, NULL, "image|mask", "dense: the marker's grey values, or where it is positive" },
 	{ "width", C5_OPT_REAL, F(width), "1", 0.125, 8, NULL, NULL, "filters of the network, 1: 32 at the first level" },
@@ -133,7 +136,8 @@ static int read_int(int *v, const c5_yaml_node *map, const char *key, int64_t le
 	int64_t wide;
 	int err = node ? c5_yaml_int(&wide, node) : c5_yaml_fail(C5_EUSAGE, map, "a stain's recipe has no %s", key);
 	if (err < 0) return err;
-	if (wide < least || wide > most) return c5_yaml_fail(C5_EUSAGE, node, "%s: %lld, expected %lld to %lld", key, (long long)wide, (long long)least, (long long)most);
+	if (wide < least || wide > most)
+		return c5_yaml_fail(C5_EUSAGE, node, "%s: %lld, expected %lld to %lld", key, (long long)wide, (long long)least, (long long)most);
 	*v = (int)wide;
 	return C5_OK;
 }
@@ -145,7 +149,8 @@ static int read_word(bool *yes, const c5_yaml_node *map, const char *key, const 
 	int err = node ? c5_yaml_text(&text, node) : c5_yaml_fail(C5_EUSAGE, map, "a stain's recipe has no %s", key);
 	if (err < 0) return err;
 	*yes = strcmp(text, yes_word) == 0;
-	return *yes || strcmp(text, no_word) == 0 ? C5_OK : c5_yaml_fail(C5_EUSAGE, node, "%s: %s or %s is expected, found '%.40s'", key, no_word, yes_word, text);
+	return *yes || strcmp(text, no_word) == 0 ? C5_OK : c5_yaml_fail(C5_EUSAGE, node, "%s: %s or %s is expected, found '%.40s'", key, no_word, yes_word,
+		text);
 }
 
 static int read_planes(c5_recipe *r, const c5_yaml_node *map)
@@ -173,8 +178,9 @@ int c5_recipe_parse(c5_recipe *r, const char *name, const char *text, size_t siz
 	if ((err = read_word(&r->dense, map, "method", "blocks", "dense")) < 0 || (err = read_word(&r->mask, map, "target", "image", "mask")) < 0 ||
 	    (err = read_names(r->channel, &r->channels, map, "channels")) < 0 || (err = read_planes(r, map)) < 0 ||
 	    (err = read_names(r->marker, &r->markers, map, "markers")) < 0 || (err = read_numbers(r->threshold, map, "thresholds", r->markers)) < 0 ||
-	    (err = read_numbers(r->positive, map, "positive", r->markers)) < 0 || (err = read_numbers(r->mean, map, "mean", r->markers)) < 0 || (err = read_numbers(r->sd, map, "sd", r->markers)) < 0 ||
-	    (err = read_real(&r->ground, map, "ground")) < 0 || (err = read_real(&r->share, map, "share")) < 0 || (err = read_int(&r->block, map, "block", 1, 4096)) < 0 ||
+	    (err = read_numbers(r->positive, map, "positive", r->markers)) < 0 || (err = read_numbers(r->mean, map, "mean", r->markers)) < 0 ||
+	    (err = read_numbers(r->sd, map, "sd", r->markers)) < 0 || (err = read_real(&r->ground, map, "ground")) < 0 ||
+	    (err = read_real(&r->share, map, "share")) < 0 || (err = read_int(&r->block, map, "block", 1, 4096)) < 0 ||
 	    (err = read_int(&r->stride, map, "stride", 1, 4096)) < 0 || (err = read_int(&r->context, map, "context", 0, 4096)) < 0)
 		goto done;
 	if (pixel) err = c5_yaml_real(&r->pixel_um, pixel);

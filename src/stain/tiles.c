@@ -21,7 +21,8 @@ static void plan_axis(c5_tiling *t, int k, size_t length, size_t side, size_t ma
 int c5_tiles_plan(c5_tiling *out, size_t height, size_t width, size_t side, size_t margin, size_t align)
 {
 	memset(out, 0, sizeof *out);
-	if (align == 0 || height == 0 || width == 0) return c5_fail(C5_EUSAGE, "tiles of an image of %zu x %zu on a grid of %zu px: all must be above 0", height, width, align);
+	if (align == 0 || height == 0 || width == 0)
+		return c5_fail(C5_EUSAGE, "tiles of an image of %zu x %zu on a grid of %zu px: all must be above 0", height, width, align);
 	out->height = height, out->width = width;
 	plan_axis(out, 0, height, side, margin, align);
 	plan_axis(out, 1, width, side, margin, align);

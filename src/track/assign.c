@@ -58,14 +58,16 @@ static int check_graph(const c5_assign_graph *g)
 {
 	if (g->n_rows >= NONE / 2 || g->n_cols >= NONE / 2) return c5_fail(C5_EFAIL, "assignment of %u rows and %u columns, too many", g->n_rows, g->n_cols);
 	for (uint32_t i = 0; i < g->n_rows; i++) {
-		if (!good_cost(g->row_alone[i])) return c5_fail(C5_EFAIL, "assignment row %u alone costs %g, expected at most %g", i, g->row_alone[i], C5_ASSIGN_COST_MAX);
+		if (!good_cost(g->row_alone[i]))
+			return c5_fail(C5_EFAIL, "assignment row %u alone costs %g, expected at most %g", i, g->row_alone[i], C5_ASSIGN_COST_MAX);
 		if (g->start[i + 1] < g->start[i]) return c5_fail(C5_EFAIL, "assignment row %u ends before it begins", i);
 		for (uint64_t e = g->start[i]; e < g->start[i + 1]; e++)
 			if (g->col[e] >= g->n_cols || !good_cost(g->cost[e]))
 				return c5_fail(C5_EFAIL, "assignment row %u has an edge to column %u of %u that costs %g", i, g->col[e], g->n_cols, g->cost[e]);
 	}
 	for (uint32_t j = 0; j < g->n_cols; j++)
-		if (!good_cost(g->col_alone[j])) return c5_fail(C5_EFAIL, "assignment column %u alone costs %g, expected at most %g", j, g->col_alone[j], C5_ASSIGN_COST_MAX);
+		if (!good_cost(g->col_alone[j]))
+			return c5_fail(C5_EFAIL, "assignment column %u alone costs %g, expected at most %g", j, g->col_alone[j], C5_ASSIGN_COST_MAX);
 	return C5_OK;
 }
 

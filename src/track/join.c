@@ -368,9 +368,9 @@ static int choose(joiner *j, c5_joint **joints, size_t *n_joints)
 	size_t n = j->n, n_chosen = 0;
 	int err;
 	if ((err = c5_alloc(&column, j->p->n_nodes + 1, sizeof *column)) < 0 || (err = c5_alloc(&col, n + 1, sizeof *col)) < 0 ||
-	    (err = c5_alloc(&answer, n + 1, sizeof *answer)) < 0 || (err = c5_alloc(&start, n + 2, sizeof *start)) < 0 || (err = c5_alloc(&cost, n + 1, sizeof *cost)) < 0 ||
-	    (err = c5_alloc(&row_alone, n + 1, sizeof *row_alone)) < 0 || (err = c5_alloc(&col_alone, n + 1, sizeof *col_alone)) < 0 ||
-	    (err = c5_alloc(&chosen, n + 1, sizeof *chosen)) < 0)
+	    (err = c5_alloc(&answer, n + 1, sizeof *answer)) < 0 || (err = c5_alloc(&start, n + 2, sizeof *start)) < 0 ||
+	    (err = c5_alloc(&cost, n + 1, sizeof *cost)) < 0 || (err = c5_alloc(&row_alone, n + 1, sizeof *row_alone)) < 0 ||
+	    (err = c5_alloc(&col_alone, n + 1, sizeof *col_alone)) < 0 || (err = c5_alloc(&chosen, n + 1, sizeof *chosen)) < 0)
 		goto done;
 	if (n) qsort(j->options, n, sizeof *j->options, by_from);
 	for (size_t k = 0; k < n; k++) column[j->options[k].to] = 1;

@@ -62,8 +62,10 @@ static int check_object(const c5_track_frame *f, const c5_object *o)
 {
 	const double most = 1e9;
 	if (!o->label) return c5_fail(C5_EINPUT, "frame %u: an object has label 0", f->frame);
-	if (!(fabs(o->y) < most && fabs(o->x) < most)) return c5_fail(C5_EINPUT, "frame %u: object %u lies at (%g, %g), which is no place", f->frame, o->label, o->y, o->x);
-	if (!(o->area > 0 && o->area < 1e15)) return c5_fail(C5_EINPUT, "frame %u: object %u has area %g, expected more than 0", f->frame, o->label, o->area);
+	if (!(fabs(o->y) < most && fabs(o->x) < most))
+		return c5_fail(C5_EINPUT, "frame %u: object %u lies at (%g, %g), which is no place", f->frame, o->label, o->y, o->x);
+	if (!(o->area > 0 && o->area < 1e15))
+		return c5_fail(C5_EINPUT, "frame %u: object %u has area %g, expected more than 0", f->frame, o->label, o->area);
 	if (!(o->major_axis >= 0 && o->major_axis < most && o->minor_axis >= 0 && o->minor_axis < most && fabs(o->orientation) < 100))
 		return c5_fail(C5_EINPUT, "frame %u: object %u has axes %g and %g at %g rad", f->frame, o->label, o->major_axis, o->minor_axis, o->orientation);
 	if (f->labels && (o->y0 > o->y1 || o->x0 > o->x1 || o->y1 > f->height || o->x1 > f->width))
@@ -82,7 +84,8 @@ static int side_make(c5_side **out, const c5_track_frame *f)
 	s->frame = f->frame, s->n = (uint32_t)f->n, s->height = f->height, s->width = f->width, s->drift_y = f->drift_y, s->drift_x = f->drift_x;
 	if ((err = c5_alloc(&s->cells, f->n + 1, sizeof *s->cells)) < 0 || (err = c5_alloc(&s->y, f->n + 1, sizeof *s->y)) < 0 ||
 	    (err = c5_alloc(&s->x, f->n + 1, sizeof *s->x)) < 0 || (err = c5_alloc(&s->vy, f->n + 1, sizeof *s->vy)) < 0 ||
-	    (err = c5_alloc(&s->vx, f->n + 1, sizeof *s->vx)) < 0 || (err = c5_alloc(&s->moving, f->n + 1, 1)) < 0 || (err = c5_alloc(&axes, f->n + 1, sizeof *axes)) < 0)
+	    (err = c5_alloc(&s->vx, f->n + 1, sizeof *s->vx)) < 0 || (err = c5_alloc(&s->moving, f->n + 1, 1)) < 0 ||
+	    (err = c5_alloc(&axes, f->n + 1, sizeof *axes)) < 0)
 		goto done;
 	for (size_t i = 0; i < f->n; i++) {
 		if ((err = check_object(f, &f->objects[i])) < 0) goto done;
@@ -118,8 +121,9 @@ static int motions_open(motions *m, size_t n)
 {
 	int err;
 	*m = (motions){ 0 };
-	if ((err = c5_alloc(&m->dy, n + 1, sizeof *m->dy)) < 0 || (err = c5_alloc(&m->dx, n + 1, sizeof *m->dx)) < 0 || (err = c5_alloc(&m->fy, n + 1, sizeof *m->fy)) < 0 ||
-	    (err = c5_alloc(&m->fx, n + 1, sizeof *m->fx)) < 0 || (err = c5_alloc(&m->moved, n + 1, 1)) < 0)
+	if ((err = c5_alloc(&m->dy, n + 1, sizeof *m->dy)) < 0 || (err = c5_alloc(&m->dx, n + 1, sizeof *m->dx)) < 0 ||
+	    (err = c5_alloc(&m->fy, n + 1, sizeof *m->fy)) < 0 || (err = c5_alloc(&m->fx, n + 1, sizeof *m->fx)) < 0 ||
+	    (err = c5_alloc(&m->moved, n + 1, 1)) < 0)
 		return err;
 	return C5_OK;
 }
@@ -157,7 +161,8 @@ static int match_shared(c5_pairing *p, motions *m)
 		if ((err = round ? c5_pairing_solve(p) : match_first(p)) < 0) return err;
 		if (round == ROUNDS) return C5_OK;
 		c5_pairing_moves(p, m->dy, m->dx, m->moved);
-		if (p->params->motion && (err = c5_field_fit(m->fy, m->fx, p->a->n, p->a->y, p->a->x, m->dy, m->dx, m->moved, fmax(p->a->spacing, p->a->size))) < 0) return err;
+		if (p->params->motion && (err = c5_field_fit(m->fy, m->fx, p->a->n, p->a->y, p->a->x, m->dy, m->dx, m->moved, fmax(p->a->spacing, p->a->size))) < 0)
+			return err;
 		for (uint32_t i = 0; i < p->a->n; i++) {
 			double cut = fmin(1, 2 * p->reach / (hypot(m->fy[i], m->fx[i]) + 1e-9));
 			m->fy[i] *= cut, m->fx[i] *= cut;
@@ -254,8 +259,8 @@ static int take_links(const c5_pairing *p, c5_pair *pair)
 	double *of_from = NULL, *of_to = NULL;
 	size_t cap = 0;
 	int err;
-	if ((err = c5_alloc(&pair->links, (size_t)p->a->n + 1, sizeof *pair->links)) < 0 || (err = c5_alloc(&of_from, (size_t)p->a->n + 1, sizeof *of_from)) < 0 ||
-	    (err = c5_alloc(&of_to, (size_t)p->b->n + 1, sizeof *of_to)) < 0)
+	if ((err = c5_alloc(&pair->links, (size_t)p->a->n + 1, sizeof *pair->links)) < 0 ||
+	    (err = c5_alloc(&of_from, (size_t)p->a->n + 1, sizeof *of_from)) < 0 || (err = c5_alloc(&of_to, (size_t)p->b->n + 1, sizeof *of_to)) < 0)
 		goto done;
 	sum_beliefs(p, of_from, of_to);
 	for (uint32_t i = 0; i < p->a->n; i++)
@@ -319,7 +324,8 @@ static int take_nodes(const c5_side *s, c5_pair *pair)
 	for (uint32_t i = 0; i < s->n; i++) {
 		const c5_cell *c = &s->cells[i];
 		double turn = 0.5 * atan2(c->sin2, c->cos2);
-		pair->nodes[i] = (c5_pair_node){ c->label, (float)c->y, (float)c->x, (float)c->area, (float)c->major, (float)c->minor, (float)turn, (float)c->mean, (float)c->edge };
+		pair->nodes[i] = (c5_pair_node){ c->label, (float)c->y, (float)c->x, (float)c->area, (float)c->major, (float)c->minor, (float)turn, (float)c->mean,
+			(float)c->edge };
 	}
 	return C5_OK;
 }
@@ -333,13 +339,15 @@ int c5_linker_add(c5_linker *linker, const c5_track_frame *frame, c5_pair **out)
 	*out = NULL;
 	if (!(fabs(frame->drift_y) < 1e9 && fabs(frame->drift_x) < 1e9))
 		return c5_fail(C5_EINPUT, "frame %u: drift %g, %g px is no place", frame->frame, frame->drift_y, frame->drift_x);
-	if (linker->any && frame->frame <= linker->frame) return c5_fail(C5_EINPUT, "frame %u comes after frame %u, expected a later one", frame->frame, linker->frame);
+	if (linker->any && frame->frame <= linker->frame)
+		return c5_fail(C5_EINPUT, "frame %u comes after frame %u, expected a later one", frame->frame, linker->frame);
 	if ((err = side_make(&side, frame)) < 0 || (err = c5_alloc(&pair, 1, sizeof *pair)) < 0) goto done;
 	pair->frame = frame->frame, pair->before = NONE, pair->drift_y = frame->drift_y, pair->drift_x = frame->drift_x;
 	if ((err = take_nodes(side, pair)) < 0) goto done;
 	if (side->n && linker->last && frame->frame - linker->last->frame <= linker->params.gap + 1) {
 		pair->before = linker->last->frame, pair->n_before = linker->last->n;
-		if ((err = c5_pairing_open(&p, &linker->params, linker->last, side)) < 0 || (err = match_frames(&p, side)) < 0 || (err = take_links(&p, pair)) < 0) goto done;
+		if ((err = c5_pairing_open(&p, &linker->params, linker->last, side)) < 0 || (err = match_frames(&p, side)) < 0 || (err = take_links(&p, pair)) < 0)
+			goto done;
 		if (linker->params.divisions && (err = take_births(&p, pair)) < 0) goto done;
 		pair->step = p.model.step / sqrt(p.dt), pair->reach = p.reach / (1 + 0.5 * (p.dt - 1));
 	}

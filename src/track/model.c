@@ -24,9 +24,9 @@ void c5_cell_of_object(c5_cell *c, const c5_object *o, size_t height, size_t wid
 	minor = fmax(minor, 1); /* a line of pixels is one pixel wide */
 	major = fmax(major, minor);
 	double cy = cos(o->orientation), cx = sin(o->orientation), a = major * major / 16, b = minor * minor / 16;
-	*c = (c5_cell){ .label = o->label, .y0 = o->y0, .x0 = o->x0, .y1 = o->y1, .x1 = o->x1, .y = o->y, .x = o->x, .area = o->area, .major = major, .minor = minor,
-		.yy = a * cy * cy + b * cx * cx, .xx = a * cx * cx + b * cy * cy, .yx = (a - b) * cy * cx, .cos2 = cy * cy - cx * cx, .sin2 = 2 * cy * cx,
-		.slim = 1 - minor / major, .mean = o->mean, .edge = FAR_EDGE };
+	*c = (c5_cell){ .label = o->label, .y0 = o->y0, .x0 = o->x0, .y1 = o->y1, .x1 = o->x1, .y = o->y, .x = o->x, .area = o->area, .major = major,
+		.minor = minor, .yy = a * cy * cy + b * cx * cx, .xx = a * cx * cx + b * cy * cy, .yx = (a - b) * cy * cx, .cos2 = cy * cy - cx * cx,
+		.sin2 = 2 * cy * cx, .slim = 1 - minor / major, .mean = o->mean, .edge = FAR_EDGE };
 	if (height && width) {
 		double low = fmin(o->y0, o->x0), high = fmin((double)height - o->y1, (double)width - o->x1);
 		c->edge = fmax(0, fmin(low, high));
@@ -127,7 +127,8 @@ void c5_birth_features(c5_pair_birth *b, const c5_model *m, const c5_cell *mothe
 	double share_one, double share_two)
 {
 	double both = one->area + two->area, my = (one->area * one->y + two->area * two->y) / both, mx = (one->area * one->x + two->area * two->x) / both;
-	double sy = two->y - one->y, sx = two->x - one->x, s = sqrt(sy * sy + sx * sx), oy = my - y, ox = mx - x, uy = s > 0 ? sy / s : 1, ux = s > 0 ? sx / s : 0;
+	double sy = two->y - one->y, sx = two->x - one->x, s = sqrt(sy * sy + sx * sx), oy = my - y, ox = mx - x, uy = s > 0 ? sy / s : 1,
+		ux = s > 0 ? sx / s : 0;
 	double radius = sqrt(both / (2 * M_PI));
 	b->area = (float)log(both / mother->area);
 	b->balance = (float)fabs(log(one->area / two->area));

@@ -38,7 +38,8 @@ void c5_model_guess(c5_model *m, const c5_track_params *params, double reach, co
 
 /* One link that is believed, for learning. */
 typedef struct c5_change { double distance2, area, overlap, mean, turn, turn_weight; } c5_change;
-c5_change c5_change_of(const c5_cell *from, const c5_cell *to, double dy, double dx, double overlap); /* (dy, dx): where `to` is less where it was expected */
+/* (dy, dx): where `to` is less where it was expected */
+c5_change c5_change_of(const c5_cell *from, const c5_cell *to, double dy, double dx, double overlap);
 /* Replaces the guess by what the changes show, as far as they are many. Reorders them. C5_ENOMEM only. */
 int c5_model_learn(c5_model *m, c5_change *changes, size_t n, double least_step);
 
@@ -51,7 +52,8 @@ double c5_cost_alone(const c5_model *m, double edge);
 
 /* Share of the smaller that two ellipses have in common, when `b` lies at (dy, dx) from `a`. */
 double c5_cell_overlap(const c5_cell *a, const c5_cell *b, double dy, double dx);
-/* Fills the features of a division, save the numbers of the nodes. (y, x): where the mother was expected; shares: px of either daughter in the mother. */
+/* Fills the features of a division, save the numbers of the nodes. (y, x): where the mother was expected; shares: px of either daughter in the
+ * mother. */
 void c5_birth_features(c5_pair_birth *b, const c5_model *m, const c5_cell *mother, double y, double x, const c5_cell *one, const c5_cell *two,
 	double share_one, double share_two);
 

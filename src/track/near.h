@@ -19,7 +19,8 @@ int c5_near_open(c5_near *g, uint32_t n, const double *y, const double *x, doubl
 void c5_near_close(c5_near *g);
 /* Indices of the points at most `radius` away into g->found, ascending. */
 void c5_near_ask(c5_near *g, double y, double x, double radius);
-/* The k (at most 16) nearest to point i other than itself and at most `radius` away, nearest first, ties by index; `keep` (n) or NULL: only those set. */
+/* The k (at most 16) nearest to point i other than itself and at most `radius` away, nearest first, ties by index; `keep` (n) or NULL: only those
+ * set. */
 uint32_t c5_near_nearest(c5_near *g, uint32_t i, uint32_t k, double radius, const uint8_t *keep, uint32_t *out);
 /* Median over the points of the distance to the nearest other; 0 for fewer than two. */
 int c5_near_spacing(double *out, uint32_t n, const double *y, const double *x);

@@ -8,7 +8,8 @@ int c5_overlap_open(c5_overlap *o, const uint32_t *from, const uint32_t *to, siz
 {
 	int err;
 	*o = (c5_overlap){ .from = from, .to = to, .height = height, .width = width, .cells = cells, .n = n };
-	if ((err = c5_alloc(&o->count, (size_t)n + 1, sizeof *o->count)) < 0 || (err = c5_alloc(&o->hit, (size_t)n + 1, sizeof *o->hit)) < 0) c5_overlap_close(o);
+	if ((err = c5_alloc(&o->count, (size_t)n + 1, sizeof *o->count)) < 0 || (err = c5_alloc(&o->hit, (size_t)n + 1, sizeof *o->hit)) < 0)
+		c5_overlap_close(o);
 	return err;
 }
 

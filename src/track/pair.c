@@ -8,7 +8,8 @@
 #define FIELD(f) offsetof(c5_track_params, f)
 
 const c5_opt c5_track_opts[] = {
-	{ "max-distance", C5_OPT_REAL, FIELD(max_distance), "0", 0, 1e6, "px", NULL, "farthest an object moves from one frame to the next; 0: from the objects' size and spacing" },
+	{ "max-distance", C5_OPT_REAL, FIELD(max_distance), "0", 0, 1e6, "px", NULL,
+		"farthest an object moves from one frame to the next; 0: from the objects' size and spacing" },
 	{ "gap", C5_OPT_INT, FIELD(gap), "3", 0, 1000, "frames", NULL, "frames in a row an object may be missed for and still be the same" },
 	{ "divisions", C5_OPT_BOOL, FIELD(divisions), "true", 0, 0, NULL, NULL, "look for divisions" },
 	{ "motion", C5_OPT_BOOL, FIELD(motion), "true", 0, 0, NULL, NULL, "expect objects where their own and their neighbours' motion takes them" },

@@ -28,14 +28,17 @@ static double estimate_reach(const c5_side *a, const c5_side *b)
 int c5_pairing_open(c5_pairing *p, const c5_track_params *params, const c5_side *a, const c5_side *b)
 {
 	int err;
-	*p = (c5_pairing){ .params = params, .a = a, .b = b, .dt = b->frame - a->frame, .drift_y = b->drift_y - a->drift_y, .drift_x = b->drift_x - a->drift_x };
+	*p = (c5_pairing){ .params = params, .a = a, .b = b, .dt = b->frame - a->frame, .drift_y = b->drift_y - a->drift_y,
+		.drift_x = b->drift_x - a->drift_x };
 	p->reach = (params->max_distance > 0 ? params->max_distance : estimate_reach(a, b)) * (1 + 0.5 * (p->dt - 1));
 	c5_model_guess(&p->model, params, p->reach, a->cells, a->n);
 	for (uint32_t i = 0; i < a->n; i++) p->across += 2 * sqrt(a->cells[i].area / M_PI) / a->n;
 	if ((err = c5_alloc(&p->py, (size_t)a->n + 1, sizeof *p->py)) < 0 || (err = c5_alloc(&p->px, (size_t)a->n + 1, sizeof *p->px)) < 0 ||
 	    (err = c5_alloc(&p->start, (size_t)a->n + 1, sizeof *p->start)) < 0 || (err = c5_alloc(&p->half, 2 * (size_t)a->n + 1, sizeof *p->half)) < 0 ||
-	    (err = c5_alloc(&p->half_cost, (size_t)a->n + 1, sizeof *p->half_cost)) < 0 || (err = c5_alloc(&p->match, 2 * (size_t)a->n + 1, sizeof *p->match)) < 0 ||
-	    (err = c5_alloc(&p->distance2, 2 * (size_t)b->n + 1, sizeof *p->distance2)) < 0 || (err = c5_near_open(&p->near, b->n, b->y, b->x, p->reach)) < 0)
+	    (err = c5_alloc(&p->half_cost, (size_t)a->n + 1, sizeof *p->half_cost)) < 0 ||
+	    (err = c5_alloc(&p->match, 2 * (size_t)a->n + 1, sizeof *p->match)) < 0 ||
+	    (err = c5_alloc(&p->distance2, 2 * (size_t)b->n + 1, sizeof *p->distance2)) < 0 ||
+	    (err = c5_near_open(&p->near, b->n, b->y, b->x, p->reach)) < 0)
 		goto failed;
 	if (a->labels && b->labels && a->height == b->height && a->width == b->width &&
 	    (err = c5_overlap_open(&p->overlap, a->labels, b->labels, a->height, a->width, b->cells, b->n)) < 0)

@@ -20,7 +20,8 @@
 #define COLOURS 10
 
 /* Told apart by those who see fewer colours, too; dark enough for thin lines on white. */
-static const char *const colours[COLOURS] = { "#0b6fa4", "#d1495b", "#2e8b57", "#8e5ea2", "#c77800", "#00808a", "#9c3f1d", "#5b6abf", "#6b7a1e", "#b0428c" };
+static const char *const colours[COLOURS] = { "#0b6fa4", "#d1495b", "#2e8b57", "#8e5ea2", "#c77800", "#00808a", "#9c3f1d", "#5b6abf", "#6b7a1e",
+	"#b0428c" };
 
 typedef struct leafing {
 	const c5_tracks *tracks;
@@ -38,7 +39,8 @@ static int make_room(leafing *l, const c5_tracks *tracks, uint32_t least)
 	int err;
 	l->tracks = tracks;
 	if ((err = c5_alloc(&l->daughter, 2 * n + 2, sizeof *l->daughter)) < 0 || (err = c5_alloc(&l->lane, n + 1, sizeof *l->lane)) < 0 ||
-	    (err = c5_alloc(&l->shown, n + 1, 1)) < 0 || (err = c5_alloc(&l->stack, 2 * n + 2, sizeof *l->stack)) < 0 || (err = c5_alloc(&seen, n + 1, sizeof *seen)) < 0)
+	    (err = c5_alloc(&l->shown, n + 1, 1)) < 0 || (err = c5_alloc(&l->stack, 2 * n + 2, sizeof *l->stack)) < 0 ||
+	    (err = c5_alloc(&seen, n + 1, sizeof *seen)) < 0)
 		return err;
 	for (size_t k = 0; k < n; k++) {
 		const c5_track *t = &tracks->tracks[k];
@@ -88,7 +90,8 @@ static double along(const canvas *c, double frame) { return c->frame0 + c->frame
 static void line(const canvas *c, const char *class, double lane1, double frame1, double lane2, double frame2)
 {
 	double a1 = across(c, lane1), b1 = along(c, frame1), a2 = across(c, lane2), b2 = along(c, frame2);
-	c5_text_addf(c->to, "<path class=\"%s\" d=\"M%.2f %.2fL%.2f %.2f\"/>\n", class, c->sideways ? b1 : a1, c->sideways ? a1 : b1, c->sideways ? b2 : a2, c->sideways ? a2 : b2);
+	c5_text_addf(c->to, "<path class=\"%s\" d=\"M%.2f %.2fL%.2f %.2f\"/>\n", class, c->sideways ? b1 : a1, c->sideways ? a1 : b1, c->sideways ? b2 : a2,
+		c->sideways ? a2 : b2);
 }
 
 static void put_escaped(c5_buf *to, const char *s)
@@ -138,7 +141,8 @@ static void put_track(const canvas *c, const leafing *l, const c5_track *t, int 
 	if (ends) c5_text_addf(c->to, "<circle class=\"e\" cx=\"%.2f\" cy=\"%.2f\" r=\"2.2\"/>\n", c->sideways ? b : a, c->sideways ? a : b);
 	if (c->lane < NAMED || t->daughters) return;
 	if (c->sideways) c5_text_addf(c->to, "<text class=\"n\" x=\"%.2f\" y=\"%.2f\">%u</text>\n", b + 6, a + 3, t->id);
-	else c5_text_addf(c->to, "<text class=\"n\" x=\"%.2f\" y=\"%.2f\" transform=\"rotate(90 %.2f %.2f)\">%u</text>\n", a - 3, b + 6, a - 3, b + 6, t->id);
+	else c5_text_addf(c->to, "<text class=\"n\" x=\"%.2f\" y=\"%.2f\" transform=\"rotate(90 %.2f %.2f)\">%u</text>\n", a - 3, b + 6, a - 3, b + 6,
+		t->id);
 }
 
 int c5_lineage_svg(c5_buf *to, const c5_tracks *tracks, const c5_lineage_plot *plot)
@@ -154,13 +158,16 @@ int c5_lineage_svg(c5_buf *to, const c5_tracks *tracks, const c5_lineage_plot *p
 		place(&l, t->id);
 		families[k] = family++;
 	}
-	double lanes = fmax(1, l.lanes - 0.8), lane = fmin(LANE_MOST, fmax(LANE_LEAST, BREADTH / lanes)), span = fmax(1, (double)tracks->last_frame - tracks->first_frame);
+	double lanes = fmax(1, l.lanes - 0.8), lane = fmin(LANE_MOST, fmax(LANE_LEAST, BREADTH / lanes)),
+		span = fmax(1, (double)tracks->last_frame - tracks->first_frame);
 	double breadth = lane * lanes + (plot->sideways ? HEAD + 24 : AXIS) + MARGIN, length = LENGTH + MARGIN + 40 + (plot->sideways ? AXIS : HEAD + 24);
 	double width = fmax(plot->sideways ? length : breadth, 420), height = plot->sideways ? breadth : length;
-	canvas c = { to, plot->sideways, lane, (plot->sideways ? HEAD + 24 : AXIS) + lane / 2, LENGTH / span, plot->sideways ? AXIS : HEAD + 24, tracks->first_frame };
-	c5_text_addf(to, "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%.0f\" height=\"%.0f\" viewBox=\"0 0 %.0f %.0f\">\n", width, height, width, height);
-	c5_text_add(to, "<style>path{fill:none;stroke-linecap:round}text{font-family:sans-serif;fill:#333}.t{font-size:17px;font-weight:bold}.s{font-size:12px}"
-		".a{font-size:12px}.n{font-size:8px;fill:#666}.g{stroke:#e4e4e4;stroke-width:1}.e{fill:#fff;stroke:#555;stroke-width:1}");
+	canvas c = { to, plot->sideways, lane, (plot->sideways ? HEAD + 24 : AXIS) + lane / 2, LENGTH / span, plot->sideways ? AXIS : HEAD + 24,
+		tracks->first_frame };
+	c5_text_addf(to, "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%.0f\" height=\"%.0f\" viewBox=\"0 0 %.0f %.0f\">\n", width, height, width,
+		height);
+	c5_text_add(to, "<style>path{fill:none;stroke-linecap:round}text{font-family:sans-serif;fill:#333}.t{font-size:17px;font-weight:bold}"
+		".s{font-size:12px}.a{font-size:12px}.n{font-size:8px;fill:#666}.g{stroke:#e4e4e4;stroke-width:1}.e{fill:#fff;stroke:#555;stroke-width:1}");
 	for (int k = 0; k < COLOURS; k++) c5_text_addf(to, ".c%d{stroke:%s;stroke-width:%.1f}", k, colours[k], lane < NAMED ? 1.4 : 2.0);
 	c5_text_addf(to, "</style>\n<rect width=\"%.0f\" height=\"%.0f\" fill=\"#fff\"/>\n", width, height);
 	if (plot->title) {
@@ -168,8 +175,8 @@ int c5_lineage_svg(c5_buf *to, const c5_tracks *tracks, const c5_lineage_plot *p
 		put_escaped(to, plot->title);
 		c5_text_add(to, "</text>\n");
 	}
-	c5_text_addf(to, "<text class=\"s\" x=\"%.0f\" y=\"22\" text-anchor=\"end\">%u tracks, %u %s, %u divisions</text>\n", width - MARGIN / 2, shown, family,
-		family == 1 ? "family" : "families", tracks->divisions);
+	c5_text_addf(to, "<text class=\"s\" x=\"%.0f\" y=\"22\" text-anchor=\"end\">%u tracks, %u %s, %u divisions</text>\n", width - MARGIN / 2, shown,
+		family, family == 1 ? "family" : "families", tracks->divisions);
 	put_axis(&c, tracks, isfinite(plot->minutes) ? plot->minutes : 0, lanes);
 	for (size_t k = 0; k < tracks->n_tracks; k++)
 		if (l.shown[k]) put_track(&c, &l, &tracks->tracks[k], plot->colour, families);

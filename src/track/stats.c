@@ -13,8 +13,8 @@ int c5_track_measure(const c5_tracks *tracks, c5_track_stats *stats)
 	if (err < 0) return err;
 	for (size_t k = 0; k < tracks->n_tracks; k++) {
 		const c5_track *t = &tracks->tracks[k];
-		stats[k] = (c5_track_stats){ .id = t->id, .generation = t->generation, .daughters = t->daughters, .lifetime = t->last - t->first + 1, .seen = t->n_nodes,
-			.complete = t->parent && t->daughters };
+		stats[k] = (c5_track_stats){ .id = t->id, .generation = t->generation, .daughters = t->daughters, .lifetime = t->last - t->first + 1,
+			.seen = t->n_nodes, .complete = t->parent && t->daughters };
 	}
 	for (size_t i = 0; i < tracks->n_nodes; i++) {
 		const c5_track_node *n = &tracks->nodes[i];

@@ -68,7 +68,8 @@ static int check_pair(const c5_tracker *t, const c5_pair *p)
 		if (p->links[k].from >= p->n_before || p->links[k].to >= p->n_nodes || (k && p->links[k].to <= p->links[k - 1].to))
 			return c5_fail(C5_EINPUT, "frame %u: link %u goes nowhere", p->frame, k);
 	for (uint32_t k = 0; k < p->n_others; k++)
-		if (p->others[k].from >= p->n_before || p->others[k].to >= p->n_nodes) return c5_fail(C5_EINPUT, "frame %u: candidate %u goes nowhere", p->frame, k);
+		if (p->others[k].from >= p->n_before || p->others[k].to >= p->n_nodes)
+			return c5_fail(C5_EINPUT, "frame %u: candidate %u goes nowhere", p->frame, k);
 	for (uint32_t k = 0; k < p->n_births; k++)
 		if (p->births[k].mother >= p->n_before || p->births[k].sibling >= p->n_nodes || p->births[k].newborn >= p->n_nodes)
 			return c5_fail(C5_EINPUT, "frame %u: birth %u goes nowhere", p->frame, k);
@@ -84,7 +85,8 @@ int c5_tracker_add_pair(c5_tracker *t, const c5_pair *p)
 	    (err = c5_grow(&all->births, &all->cap_births, all->n_births + p->n_births, sizeof *all->births)) < 0 ||
 	    (err = c5_grow(&all->weighed, &all->cap_weighed, all->n_weighed + p->n_links + p->n_others, sizeof *all->weighed)) < 0)
 		return err;
-	for (uint32_t i = 0; i < p->n_nodes; i++) all->nodes[base + i] = (c5_piece_node){ p->nodes[i], p->frame, NONE, NONE, 0, 1, (float)p->drift_y, (float)p->drift_x };
+	for (uint32_t i = 0; i < p->n_nodes; i++)
+		all->nodes[base + i] = (c5_piece_node){ p->nodes[i], p->frame, NONE, NONE, 0, 1, (float)p->drift_y, (float)p->drift_x };
 	for (uint32_t k = 0; k < p->n_links; k++) {
 		uint32_t from = t->base + p->links[k].from, to = base + p->links[k].to;
 		if (all->nodes[from].next != NONE) return c5_fail(C5_EINPUT, "frame %u: object %u goes on twice", p->frame, all->nodes[from].at.label);
@@ -162,7 +164,8 @@ static int take_tracks(c5_tracks *out, const c5_pieces *p)
 {
 	size_t cap = 0, k = 0;
 	int err;
-	if ((err = c5_alloc(&out->nodes, p->n_nodes + 1, sizeof *out->nodes)) < 0 || (err = c5_alloc(&out->places, p->n_nodes + 1, sizeof *out->places)) < 0) return err;
+	if ((err = c5_alloc(&out->nodes, p->n_nodes + 1, sizeof *out->nodes)) < 0 || (err = c5_alloc(&out->places, p->n_nodes + 1, sizeof *out->places)) < 0)
+		return err;
 	out->n_nodes = p->n_nodes;
 	for (size_t i = 0; i < p->n_nodes; i++) {
 		const c5_piece_node *n = &p->nodes[i];
@@ -171,7 +174,8 @@ static int take_tracks(c5_tracks *out, const c5_pieces *p)
 		if (!in || in->kind == C5_LINK_DIVISION) {
 			if ((err = c5_grow(&out->tracks, &cap, out->n_tracks + 1, sizeof *out->tracks)) < 0) return err;
 			c5_track *t = &out->tracks[out->n_tracks++];
-			*t = (c5_track){ .id = (uint32_t)out->n_tracks, .first = n->frame, .parent = track, .founder = (uint32_t)out->n_tracks, .first_label = n->at.label };
+			*t = (c5_track){ .id = (uint32_t)out->n_tracks, .first = n->frame, .parent = track, .founder = (uint32_t)out->n_tracks,
+				.first_label = n->at.label };
 			if (track) {
 				c5_track *mother = &out->tracks[track - 1];
 				mother->daughters++;
@@ -197,7 +201,8 @@ int c5_tracker_finish(c5_tracker *t, c5_tracks **tracks)
 	*tracks = NULL;
 	if ((err = c5_alloc(&out, 1, sizeof *out)) < 0 || (err = c5_pieces_join(&joints, &n, &t->pieces, &t->params)) < 0) goto done;
 	out->first_frame = t->pieces.first_frame, out->last_frame = t->pieces.last_frame;
-	if ((err = take_links(out, &t->pieces, joints, n)) < 0 || (err = take_candidates(out, &t->pieces)) < 0 || (err = take_tracks(out, &t->pieces)) < 0) goto done;
+	if ((err = take_links(out, &t->pieces, joints, n)) < 0 || (err = take_candidates(out, &t->pieces)) < 0 || (err = take_tracks(out, &t->pieces)) < 0)
+		goto done;
 	*tracks = out;
 	out = NULL;
 done:

@@ -1,6 +1,6 @@
-/* cuda_runtime_api.h – the part of the CUDA runtime that src/nn uses, as tests/emulated/runtime.cpp does it on the host: device memory is host memory, a stream
- * does everything at once, a captured stream keeps it for cudaGraphLaunch. What is not allowed while a stream is captured fails here too. Included
- * instead of NVIDIA's header by tests that run the GPU backend without a GPU. */
+/* cuda_runtime_api.h – the part of the CUDA runtime that src/nn uses, as tests/emulated/runtime.cpp does it on the host: device memory is host
+ * memory, a stream does everything at once, a captured stream keeps it for cudaGraphLaunch. What is not allowed while a stream is captured fails here
+ * too. Included instead of NVIDIA's header by tests that run the GPU backend without a GPU. */
 #ifndef C5_EMULATED_RUNTIME_API_H
 #define C5_EMULATED_RUNTIME_API_H
 
@@ -12,7 +12,8 @@ extern "C" {
 #endif
 
 typedef enum cudaError {
-	cudaSuccess = 0, cudaErrorInvalidValue = 1, cudaErrorMemoryAllocation = 2, cudaErrorNoDevice = 100, cudaErrorInvalidDevice = 101, cudaErrorStreamCaptureUnsupported = 900,
+	cudaSuccess = 0, cudaErrorInvalidValue = 1, cudaErrorMemoryAllocation = 2, cudaErrorNoDevice = 100, cudaErrorInvalidDevice = 101,
+		cudaErrorStreamCaptureUnsupported = 900,
 	cudaErrorStreamCaptureInvalidated = 901
 } cudaError_t;
 typedef struct CUstream_st *cudaStream_t;

@@ -1,5 +1,6 @@
-/* library.cpp – see cudnn.h. Descriptors are bags of attributes; a plan computes its convolution by the definition, from the strides it was given, in double.
- * Offers three engines: one that sums in no fixed order, one that rounds, and one that serves: the first two compute nonsense, so choosing them shows. */
+/* library.cpp – see cudnn.h. Descriptors are bags of attributes; a plan computes its convolution by the definition, from the strides it was given, in
+ * double. Offers three engines: one that sums in no fixed order, one that rounds, and one that serves: the first two compute nonsense, so choosing
+ * them shows. */
 #include "cudnn.h"
 
 #include <stdlib.h>
@@ -66,17 +67,20 @@ static bool complete(const bag *b)
 {
 	switch (b->kind) {
 	case CUDNN_BACKEND_TENSOR_DESCRIPTOR:
-		return has(b, { CUDNN_ATTR_TENSOR_DATA_TYPE, CUDNN_ATTR_TENSOR_DIMENSIONS, CUDNN_ATTR_TENSOR_STRIDES, CUDNN_ATTR_TENSOR_UNIQUE_ID, CUDNN_ATTR_TENSOR_BYTE_ALIGNMENT });
+		return has(b, { CUDNN_ATTR_TENSOR_DATA_TYPE, CUDNN_ATTR_TENSOR_DIMENSIONS, CUDNN_ATTR_TENSOR_STRIDES, CUDNN_ATTR_TENSOR_UNIQUE_ID,
+			CUDNN_ATTR_TENSOR_BYTE_ALIGNMENT });
 	case CUDNN_BACKEND_CONVOLUTION_DESCRIPTOR:
-		return has(b, { CUDNN_ATTR_CONVOLUTION_COMP_TYPE, CUDNN_ATTR_CONVOLUTION_CONV_MODE, CUDNN_ATTR_CONVOLUTION_DILATIONS, CUDNN_ATTR_CONVOLUTION_FILTER_STRIDES,
-			CUDNN_ATTR_CONVOLUTION_POST_PADDINGS, CUDNN_ATTR_CONVOLUTION_PRE_PADDINGS, CUDNN_ATTR_CONVOLUTION_SPATIAL_DIMS });
+		return has(b, { CUDNN_ATTR_CONVOLUTION_COMP_TYPE, CUDNN_ATTR_CONVOLUTION_CONV_MODE, CUDNN_ATTR_CONVOLUTION_DILATIONS,
+			CUDNN_ATTR_CONVOLUTION_FILTER_STRIDES, CUDNN_ATTR_CONVOLUTION_POST_PADDINGS, CUDNN_ATTR_CONVOLUTION_PRE_PADDINGS,
+			CUDNN_ATTR_CONVOLUTION_SPATIAL_DIMS });
 	case CUDNN_BACKEND_OPERATION_CONVOLUTION_FORWARD_DESCRIPTOR: return has(b, { 700, 701, 702, 703, 704, 705 });
 	case CUDNN_BACKEND_OPERATION_CONVOLUTION_BACKWARD_DATA_DESCRIPTOR: return has(b, { 706, 707, 708, 709, 710, 711 });
 	case CUDNN_BACKEND_OPERATION_CONVOLUTION_BACKWARD_FILTER_DESCRIPTOR: return has(b, { 712, 713, 714, 715, 716, 717 });
 	case CUDNN_BACKEND_OPERATIONGRAPH_DESCRIPTOR: return has(b, { CUDNN_ATTR_OPERATIONGRAPH_HANDLE, CUDNN_ATTR_OPERATIONGRAPH_OPS });
 	case CUDNN_BACKEND_ENGINEHEUR_DESCRIPTOR: return has(b, { CUDNN_ATTR_ENGINEHEUR_MODE, CUDNN_ATTR_ENGINEHEUR_OPERATION_GRAPH });
 	case CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR: return has(b, { CUDNN_ATTR_EXECUTION_PLAN_HANDLE, CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG });
-	case CUDNN_BACKEND_VARIANT_PACK_DESCRIPTOR: return has(b, { CUDNN_ATTR_VARIANT_PACK_UNIQUE_IDS, CUDNN_ATTR_VARIANT_PACK_DATA_POINTERS, CUDNN_ATTR_VARIANT_PACK_WORKSPACE });
+	case CUDNN_BACKEND_VARIANT_PACK_DESCRIPTOR: return has(b, { CUDNN_ATTR_VARIANT_PACK_UNIQUE_IDS, CUDNN_ATTR_VARIANT_PACK_DATA_POINTERS,
+		CUDNN_ATTR_VARIANT_PACK_WORKSPACE });
 	default: return true;
 	}
 }
@@ -108,7 +112,8 @@ static void store(const tensor &t, int64_t a, int64_t b, int64_t c, int64_t d, d
 static tensor tensor_of(const bag *op, int name, const bag *pack)
 {
 	const bag *t = child(op, name);
-	tensor made = { list<int>(t, CUDNN_ATTR_TENSOR_DATA_TYPE)[0], list<int64_t>(t, CUDNN_ATTR_TENSOR_DIMENSIONS), list<int64_t>(t, CUDNN_ATTR_TENSOR_STRIDES), NULL };
+	tensor made = { list<int>(t, CUDNN_ATTR_TENSOR_DATA_TYPE)[0], list<int64_t>(t, CUDNN_ATTR_TENSOR_DIMENSIONS),
+		list<int64_t>(t, CUDNN_ATTR_TENSOR_STRIDES), NULL };
 	int64_t id = list<int64_t>(t, CUDNN_ATTR_TENSOR_UNIQUE_ID)[0];
 	auto ids = list<int64_t>(pack, CUDNN_ATTR_VARIANT_PACK_UNIQUE_IDS);
 	auto at = list<void *>(pack, CUDNN_ATTR_VARIANT_PACK_DATA_POINTERS);
@@ -125,7 +130,8 @@ static void convolve(int kind, const bag *conv, const tensor &big, const tensor 
 	int64_t each = filter.dims[1], many = filter.dims[0] / (big.dims[1] / each);
 	const tensor &to = kind == 0 ? small : kind == 1 ? big : filter;
 	std::vector<double> sum((size_t)(to.dims[0] * to.dims[1] * to.dims[2] * to.dims[3]));
-	auto place = [&](int64_t a, int64_t b, int64_t c, int64_t d) -> double & { return sum[(size_t)(((a * to.dims[1] + b) * to.dims[2] + c) * to.dims[3] + d)]; };
+	auto place = [&](int64_t a, int64_t b, int64_t c, int64_t d) -> double & { return sum[(size_t)(((a * to.dims[1] + b) * to.dims[2] + c) * to.dims[3] +
+		d)]; };
 	for (int64_t n = 0; n < small.dims[0]; n++)
 		for (int64_t k = 0; k < small.dims[1]; k++)
 			for (int64_t y = 0; y < small.dims[2]; y++)
@@ -149,7 +155,8 @@ static void convolve(int kind, const bag *conv, const tensor &big, const tensor 
 static bool shapes_agree(const bag *op, int conv_name, int big_name, int filter_name, int small_name)
 {
 	const bag *conv = child(op, conv_name);
-	auto big = list<int64_t>(child(op, big_name), CUDNN_ATTR_TENSOR_DIMENSIONS), filter = list<int64_t>(child(op, filter_name), CUDNN_ATTR_TENSOR_DIMENSIONS),
+	auto big = list<int64_t>(child(op, big_name), CUDNN_ATTR_TENSOR_DIMENSIONS),
+		filter = list<int64_t>(child(op, filter_name), CUDNN_ATTR_TENSOR_DIMENSIONS),
 		small = list<int64_t>(child(op, small_name), CUDNN_ATTR_TENSOR_DIMENSIONS);
 	auto stride = list<int64_t>(conv, CUDNN_ATTR_CONVOLUTION_FILTER_STRIDES), dilation = list<int64_t>(conv, CUDNN_ATTR_CONVOLUTION_DILATIONS),
 		before = list<int64_t>(conv, CUDNN_ATTR_CONVOLUTION_PRE_PADDINGS), after = list<int64_t>(conv, CUDNN_ATTR_CONVOLUTION_POST_PADDINGS);
@@ -175,7 +182,8 @@ static void execute(const bag *config, const bag *pack)
 	memset(list<void *>(pack, CUDNN_ATTR_VARIANT_PACK_WORKSPACE)[0], 0x5a, WORKSPACE);
 	for (int i = 0; i < 3; i++) {
 		if (operations[i].kind != op->kind) continue;
-		tensor big = tensor_of(op, operations[i].big, pack), filter = tensor_of(op, operations[i].filter, pack), small = tensor_of(op, operations[i].small, pack);
+		tensor big = tensor_of(op, operations[i].big, pack), filter = tensor_of(op, operations[i].filter, pack),
+			small = tensor_of(op, operations[i].small, pack);
 		convolve(i, child(op, operations[i].conv), big, filter, small);
 		if (config->engine == 2) continue;
 		const tensor &to = i == 0 ? small : i == 1 ? big : filter; /* an engine nobody should have taken */
@@ -222,7 +230,8 @@ cudnnStatus_t cudnnBackendDestroyDescriptor(cudnnBackendDescriptor_t d)
 	return CUDNN_STATUS_SUCCESS;
 }
 
-cudnnStatus_t cudnnBackendSetAttribute(cudnnBackendDescriptor_t d, cudnnBackendAttributeName_t name, cudnnBackendAttributeType_t type, int64_t n, const void *values)
+cudnnStatus_t cudnnBackendSetAttribute(cudnnBackendDescriptor_t d, cudnnBackendAttributeName_t name, cudnnBackendAttributeType_t type, int64_t n,
+	const void *values)
 {
 	bag *b = (bag *)d;
 	if (!b || b->finished || n < 1 || !values) return CUDNN_STATUS_BAD_PARAM;
@@ -244,7 +253,8 @@ cudnnStatus_t cudnnBackendFinalize(cudnnBackendDescriptor_t d)
 	return CUDNN_STATUS_SUCCESS;
 }
 
-cudnnStatus_t cudnnBackendGetAttribute(cudnnBackendDescriptor_t d, cudnnBackendAttributeName_t name, cudnnBackendAttributeType_t, int64_t wanted, int64_t *n, void *values)
+cudnnStatus_t cudnnBackendGetAttribute(cudnnBackendDescriptor_t d, cudnnBackendAttributeName_t name, cudnnBackendAttributeType_t, int64_t wanted,
+	int64_t *n, void *values)
 {
 	bag *b = (bag *)d;
 	if (!b || wanted < 1) return CUDNN_STATUS_BAD_PARAM;

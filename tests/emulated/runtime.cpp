@@ -1,5 +1,6 @@
-/* runtime.cpp – see cuda_runtime_api.h and emulate.h. Threads of a block are coroutines: each runs to the next __syncthreads, then the next one does; a block
- * whose threads do not all meet there is an error, as is one that leaves early. Memory is exact, so that address sanitizers see every overrun. */
+/* runtime.cpp – see cuda_runtime_api.h and emulate.h. Threads of a block are coroutines: each runs to the next __syncthreads, then the next one does;
+ * a block whose threads do not all meet there is an error, as is one that leaves early. Memory is exact, so that address sanitizers see every
+ * overrun. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -179,7 +180,10 @@ cudaError_t cudaGetLastError(void)
 	return e;
 }
 
-const char *cudaGetErrorString(cudaError_t e) { return e == cudaErrorMemoryAllocation ? "out of memory" : e == cudaSuccess ? "no error" : "emulated failure"; }
+const char *cudaGetErrorString(cudaError_t e)
+{
+	return e == cudaErrorMemoryAllocation ? "out of memory" : e == cudaSuccess ? "no error" : "emulated failure";
+}
 
 cudaError_t cudaMalloc(void **p, size_t bytes)
 {

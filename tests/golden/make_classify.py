@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""make_classify.py – writes classify.h beside itself: two-sample tests, false-discovery rates and temperatures as SciPy has them (1.17 was used; run it
-in an environment with SciPy). Exact p of ranks with equal values are counted here over all choices. Seeded: the same file again."""
+"""make_classify.py – writes classify.h beside itself: two-sample tests, false-discovery rates and temperatures as SciPy has them (1.17 was used; run
+it in an environment with SciPy). Exact p of ranks with equal values are counted here over all choices. Seeded: the same file again."""
 import itertools
 import os
 import numpy as np
@@ -60,7 +60,8 @@ with open(os.path.join(here, "classify.h"), "w") as to:
     to.write("};\n")
 
     p = np.r_[rng.random(15), 1e-5, 0.001, 0.02, 0.02, 0.021]
-    to.write(f"static const double golden_p[] = {{ {numbers(p)} }};\nstatic const double golden_q[] = {{ {numbers(stats.false_discovery_control(p))} }};\n")
+    to.write(f"static const double golden_p[] = {{ {numbers(p)} }};\nstatic const double golden_q[] "
+             f"= {{ {numbers(stats.false_discovery_control(p))} }};\n")
 
     n, classes = 40, 3
     logits = rng.normal(0, 3, (n, classes)).astype(np.float32)
@@ -76,4 +77,5 @@ with open(os.path.join(here, "classify.h"), "w") as to:
     to.write("static const float golden_prob[] = {\n")
     for row in prob:
         to.write("\t" + ", ".join(f"{np.format_float_scientific(v, unique=True)}f" for v in row) + ",\n")
-    to.write(f"}};\nstatic const double golden_temperature = {np.exp(best.x)!r}, golden_nll_before = {nll(1.0)!r}, golden_nll_after = {best.fun!r};\n".replace("np.float64(", "").replace(")", ""))
+    tail = f"}};\nstatic const double golden_temperature = {np.exp(best.x)!r}, golden_nll_before = {nll(1.0)!r}, golden_nll_after = {best.fun!r};\n"
+    to.write(tail.replace("np.float64(", "").replace(")", ""))

@@ -57,8 +57,8 @@ with header("threshold", "thresholds of a small frame in several types, by skima
     percents = [0, 5, 37.3, 50, 99.5, 100]
     array(to, "double", "threshold_percents", np.array(percents, float))
     v = image.astype(np.int64)
-    for name, values in (("u8", (v >> 8).astype(np.uint8)), ("u16", image), ("u32", (v * 60000).astype(np.uint32)), ("i8", ((v >> 8) - 128).astype(np.int8)),
-                         ("i16", (v - 32768).astype(np.int16)), ("i32", (-v - 100000).astype(np.int32)),
+    for name, values in (("u8", (v >> 8).astype(np.uint8)), ("u16", image), ("u32", (v * 60000).astype(np.uint32)),
+                         ("i8", ((v >> 8) - 128).astype(np.int8)), ("i16", (v - 32768).astype(np.int16)), ("i32", (-v - 100000).astype(np.int32)),
                          ("f32", v.astype(np.float32) / np.float32(8)), ("f64", v * 0.001 - 5)):
         exact = values.astype(np.float64) if values.dtype == np.float32 or name == "u32" else values
         array(to, "double", f"threshold_otsu_{name}", [float(filters.threshold_otsu(exact))])
@@ -100,7 +100,9 @@ with header("regions", "regions of a label image by skimage.measure.regionprops"
     array(to, "double", "regions_centroid", [r.centroid for r in regions])
     for name, prop in (("perimeter", "perimeter"), ("major_axis", "axis_major_length"), ("minor_axis", "axis_minor_length"),
                        ("eccentricity", "eccentricity"), ("solidity", "solidity"), ("extent", "extent"),
-                       ("equivalent_diameter", "equivalent_diameter_area"), ("mean", "intensity_mean"), ("min", "intensity_min"), ("max", "intensity_max")):
+                       ("equivalent_diameter", "equivalent_diameter_area"), ("mean", "intensity_mean"), ("min", "intensity_min"),
+                       ("max", "intensity_max")):
         array(to, "double", f"regions_{name}", [float(r[prop]) for r in regions])
     # with equal moments along y and x the angle is a matter of rounding
-    array(to, "double", "regions_orientation", [r.orientation if abs(r.inertia_tensor[0, 0] - r.inertia_tensor[1, 1]) > 1e-9 else np.nan for r in regions])
+    array(to, "double", "regions_orientation", [r.orientation if abs(r.inertia_tensor[0, 0] - r.inertia_tensor[1, 1]) > 1e-9 else np.nan
+                                                for r in regions])

@@ -119,11 +119,14 @@ table("tops_marked", [t.sum() for t in tops], kind="uint32_t")
 
 # ---- other sizes, shifts
 for name, shape in (("smaller", (17, 29)), ("larger", (70, 130)), ("mixed", (48, 5)), ("tiny", (1, 1))):
-    table(f"resized_{name}", transform.resize(floats.astype(float), shape, order=1, anti_aliasing=True, mode="reflect"), 1 if floats.size < 9 else max(1, shape[0] * shape[1] // 60))
-sums("resized_labels", [transform.resize(words, s, order=0, anti_aliasing=False, preserve_range=True).astype(np.uint32) for s in ((17, 29), (70, 130))])
+    table(f"resized_{name}", transform.resize(floats.astype(float), shape, order=1, anti_aliasing=True, mode="reflect"),
+          1 if floats.size < 9 else max(1, shape[0] * shape[1] // 60))
+sums("resized_labels", [transform.resize(words, s, order=0, anti_aliasing=False, preserve_range=True).astype(np.uint32)
+                        for s in ((17, 29), (70, 130))])
 table("moved", ndi.shift(floats.astype(float), (2.25, -7.6), order=1, mode="nearest"), 31)
 shifts = []
-for up, (y, x), shape in ((1, (3, -9), (48, 64)), (10, (2.3, -5.6), (48, 64)), (20, (-6.4, 11.85), (47, 63)), (100, (0.37, 0.12), (45, 64)), (7, (0, 4), (1, 64))):
+for up, (y, x), shape in ((1, (3, -9), (48, 64)), (10, (2.3, -5.6), (48, 64)), (20, (-6.4, 11.85), (47, 63)), (100, (0.37, 0.12), (45, 64)),
+                          (7, (0, 4), (1, 64))):
     crop = floats[:shape[0], :shape[1]].astype(float)
     moving = ndi.shift(crop, (y, x), order=1, mode="grid-wrap")
     shifts += list(registration.phase_cross_correlation(crop, moving, upsample_factor=up)[0])

@@ -30,12 +30,13 @@ with open(os.path.join(here, "measure_scores.h"), "w") as to:
         tn, fp, fn, tp = metrics.confusion_matrix(truth, called).ravel()
         precision, recall, _ = metrics.precision_recall_curve(truth, score)
         values = {"accuracy": metrics.accuracy_score(truth, called), "balanced_accuracy": metrics.balanced_accuracy_score(truth, called),
-                  "precision": metrics.precision_score(truth, called), "recall": metrics.recall_score(truth, called), "F1": metrics.f1_score(truth, called),
-                  "specificity": metrics.recall_score(truth, called, pos_label=0), "ROC_AUC": metrics.roc_auc_score(truth, score),
-                  "PR_AUC": metrics.auc(recall, precision), "average_precision": metrics.average_precision_score(truth, score),
-                  "MCC": metrics.matthews_corrcoef(truth, called), "kappa": metrics.cohen_kappa_score(truth, called),
-                  "log_loss": metrics.log_loss(truth, score), "ECE": calibration(truth, score), "Brier": metrics.brier_score_loss(truth, score), "true_positive": tp, "false_positive": fp,
-                  "false_negative": fn, "true_negative": tn}
+                  "precision": metrics.precision_score(truth, called), "recall": metrics.recall_score(truth, called),
+                  "F1": metrics.f1_score(truth, called), "specificity": metrics.recall_score(truth, called, pos_label=0),
+                  "ROC_AUC": metrics.roc_auc_score(truth, score), "PR_AUC": metrics.auc(recall, precision),
+                  "average_precision": metrics.average_precision_score(truth, score), "MCC": metrics.matthews_corrcoef(truth, called),
+                  "kappa": metrics.cohen_kappa_score(truth, called), "log_loss": metrics.log_loss(truth, score), "ECE": calibration(truth, score),
+                  "Brier": metrics.brier_score_loss(truth, score), "true_positive": tp, "false_positive": fp, "false_negative": fn,
+                  "true_negative": tn}
         to.write(f"static const bool truth_{case}[] = {{ {', '.join(str(v) for v in truth)} }};\n".replace(", ", ","))
         to.write(f"static const double score_{case}[] = {{\n")
         for i in range(0, n, 12):
@@ -44,7 +45,8 @@ with open(os.path.join(here, "measure_scores.h"), "w") as to:
         to.writelines(f'\t{{ "{k}", {text(v)} }},\n' for k, v in values.items())
         to.write("};\n")
         names.append(f"\t{{ truth_{case}, score_{case}, {n}, figures_{case}, sizeof figures_{case} / sizeof *figures_{case} }},\n")
-    to.write("static const struct { const bool *truth; const double *score; size_t n; const struct golden_figure *figures; size_t n_figures; } golden_scores[] = {\n")
+    to.write("static const struct { const bool *truth; const double *score; size_t n; const struct golden_figure *figures; size_t n_figures; } "
+             "golden_scores[] = {\n")
     to.writelines(names)
     to.write("};\n")
     # Three classes: several probabilities of one object, macro means, and the correlation for several classes.
@@ -56,11 +58,14 @@ with open(os.path.join(here, "measure_scores.h"), "w") as to:
     top, right = wide.max(1), called == truth
     at = np.minimum((top * 10).astype(int), 9)
     values = {"accuracy": metrics.accuracy_score(truth, called), "balanced_accuracy": metrics.balanced_accuracy_score(truth, called),
-              "F1": metrics.f1_score(truth, called, average="macro"), "MCC": metrics.matthews_corrcoef(truth, called), "kappa": metrics.cohen_kappa_score(truth, called),
-              "ROC_AUC": np.mean([metrics.roc_auc_score(truth == k, wide[:, k]) for k in range(3)]), "Brier": ((wide - np.eye(3)[truth]) ** 2).sum(1).mean(),
-              "log_loss": -np.log(wide[np.arange(n), truth]).mean(), "ECE": sum(abs(top[at == k].sum() - right[at == k].sum()) for k in range(10)) / n}
+              "F1": metrics.f1_score(truth, called, average="macro"), "MCC": metrics.matthews_corrcoef(truth, called),
+              "kappa": metrics.cohen_kappa_score(truth, called), "ROC_AUC": np.mean([metrics.roc_auc_score(truth == k, wide[:, k])
+                      for k in range(3)]), "Brier": ((wide - np.eye(3)[truth]) ** 2).sum(1).mean(),
+              "log_loss": -np.log(wide[np.arange(n), truth]).mean(), "ECE": sum(abs(top[at == k].sum() - right[at == k].sum())
+                      for k in range(10)) / n}
     for k, name in enumerate(names):
-        values |= {f"recall({name})": metrics.recall_score(truth == k, called == k), f"precision({name})": metrics.precision_score(truth == k, called == k),
+        values |= {f"recall({name})": metrics.recall_score(truth == k, called == k), f"precision({name})": metrics.precision_score(truth == k,
+                called == k),
                    f"ROC_AUC({name})": metrics.roc_auc_score(truth == k, wide[:, k])}
     to.write(f"static const char *const class_names[] = {{ {', '.join(chr(34) + v + chr(34) for v in names)} }};\n")
     to.write(f"static const uint32_t class_truth[] = {{ {','.join(str(v) for v in truth)} }};\nstatic const float class_prob[] = {{\n")
@@ -68,4 +73,5 @@ with open(os.path.join(here, "measure_scores.h"), "w") as to:
         to.write("\t" + ", ".join(repr(float(v)) + "f" for v in prob[i:i + 4].ravel()) + ",\n")
     to.write("};\nstatic const struct golden_figure class_figures[] = {\n")
     to.writelines(f'\t{{ "{k}", {text(v)} }},\n' for k, v in values.items())
-    to.write("};\nstatic const uint64_t class_confusion[] = { " + ", ".join(str(v) for v in metrics.confusion_matrix(truth, called).ravel()) + " };\n")
+    to.write("};\nstatic const uint64_t class_confusion[] = { " + ", ".join(str(v)
+            for v in metrics.confusion_matrix(truth, called).ravel()) + " };\n")

@@ -50,7 +50,8 @@ def truth(rng):
                     begin(item[1], t, item[2])
         for k in alive:
             lives[k][1] = t
-        rects.append([(k, s[0] + dy, min(s[0] + dy + h, s[0] + 8), s[1] + dx, min(s[1] + dx + w, s[1] + 8)) for k, (s, dy, dx, h, w) in sorted(alive.items())])
+        rects.append([(k, s[0] + dy, min(s[0] + dy + h, s[0] + 8), s[1] + dx, min(s[1] + dx + w, s[1] + 8))
+                      for k, (s, dy, dx, h, w) in sorted(alive.items())])
     return lives, rects
 
 
@@ -178,7 +179,8 @@ for case in range(CASES):
 
 if __name__ == "__main__":
     with open(os.path.join(here, "measure_tracking.h"), "w") as to:
-        to.write("/* measure_tracking.h – random movies with imperfect results, and what py-ctcmetrics 1.3.3 measures; written by make_measure_tracking.py.\n"
+        to.write("/* measure_tracking.h – random movies with imperfect results, and what py-ctcmetrics 1.3.3 measures; written by "
+                 "make_measure_tracking.py.\n"
                  " * lives: label, begin, end, parent. rects: frame, label, y0, y1, x0, x1, painted in order. */\n")
         to.write(f"enum {{ GOLDEN_HEIGHT = {H}, GOLDEN_WIDTH = {W}, GOLDEN_FRAMES = {T} }};\n")
         to.write("struct golden_value { const char *name; double value; };\n")
@@ -193,7 +195,8 @@ if __name__ == "__main__":
             to.write("};\n")
         n = "(sizeof {0} / sizeof *{0})"
         to.write("static const struct golden_case {\n\tconst uint32_t *gt_lives, *gt_rects, *res_lives, *res_rects;\n"
-                 "\tsize_t n_gt_lives, n_gt_rects, n_res_lives, n_res_rects;\n\tconst struct golden_value *values;\n\tsize_t n_values;\n} golden_cases[] = {\n")
+                 "\tsize_t n_gt_lives, n_gt_rects, n_res_lives, n_res_rects;\n\tconst struct golden_value *values;\n\tsize_t n_values;\n} "
+                 "golden_cases[] = {\n")
         for c in range(len(cases)):
             names = [f"gt_lives_{c}", f"gt_rects_{c}", f"res_lives_{c}", f"res_rects_{c}"]
             to.write("\t{ " + ", ".join(names) + ",\n\t  " + ", ".join(n.format(x) + (" / 4" if "lives" in x else " / 6") for x in names) +

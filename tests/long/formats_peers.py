@@ -35,7 +35,8 @@ trk_io = module("trk_io")
 FRAMES, H, W = 12, 96, 128
 
 with Folder():
-    works("simulate", "s.h5", "--frames", FRAMES, "--height", H, "--width", W, "--cells", 9, "--radius", 8, "--cycle", 14, "--channels", "phase,marker")
+    works("simulate", "s.h5", "--frames", FRAMES, "--height", H, "--width", W, "--cells", 9, "--radius", 8, "--cycle", 14, "--channels",
+          "phase,marker")
     with h5py.File("s.h5", "r") as f:
         e = f["experiments/control_001"]
         masks, nodes, tracks = e["masks/latest"][()], e["tracks/latest/nodes"][()], e["tracks/latest/tracks"][()]
@@ -64,7 +65,8 @@ with Folder():
         series = tif.series[0]
         check(tif.is_ome and series.axes == "TCYX" and series.shape == (FRAMES, 2, H, W), f"tifffile: {series.axes} {series.shape}")
         meta = tifffile.xml2dict(tif.ome_metadata)["OME"]["Image"]["Pixels"]
-        check(meta["PhysicalSizeX"] == 0.65 and meta["TimeIncrement"] == 600 and [c["Name"] for c in meta["Channel"]] == ["marker", "phase"], f"tifffile: {meta}")
+        check(meta["PhysicalSizeX"] == 0.65 and meta["TimeIncrement"] == 600 and [c["Name"] for c in meta["Channel"]] == ["marker", "phase"],
+              f"tifffile: {meta}")
         check(all((series.asarray()[:, c] == raw[k]).all() for c, k in enumerate(("marker", "phase"))), "tifffile: pixels")
     works("export", "s.h5", "--as", "ome-tiff", "--what", "masks", "--revision", "r000001", "--out", "m.ome.tif")
     check((tifffile.imread("m.ome.tif") == masks).all(), "tifffile: masks")
