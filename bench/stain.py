@@ -7,6 +7,7 @@
     bench/stain.py seams [DIR]      a dense map of the field whole against in tiles
     bench/stain.py register [DIR]   the field's markers moved by known amounts, and what registration says
     bench/stain.py forecast         18 simulated fields whose marker comes with time: how early the last frame is known
+    bench/stain.py plates           24 fields over three plates: their last frame foretold from itself
     bench/stain.py throughput       a dense map beside PyTorch: the same numbers, the same tiles (C5_TORCH: a Python that has it)
 
 DIR defaults to C5_NEURONS. Times are told, not judged."""
@@ -67,8 +68,8 @@ LEARN = ["--marker", ",".join(NEURONS), "--region", "0:448", "--register", "chec
 
 def blocks(folder, source):
     path = field(folder, source)
-    _, trained = cyto5("stain", "train", path, *LEARN, "--keep-back", "0.16", "--gap", "32", "--name", "blocks", "--block", 16, "--stride", 4, "--context", 16, "--epochs", 12,
-                       "--batch", 64, "--width", 0.5, "--rate", 0.002, "--per-epoch", 8000, "--watch", "auc")
+    _, trained = cyto5("stain", "train", path, *LEARN, "--keep-back", "0.16", "--gap", "32", "--name", "blocks", "--block", 16, "--stride", 4, "--context", 16, "--epochs", 10,
+                       "--batch", 32, "--width", 0.5, "--rate", 0.002, "--per-epoch", 6000, "--watch", "auc")
     cyto5("stain", "predict", path, "--model", "blocks")
     f = figures(path, "--region", "512:640", "--register", "off")
     print(f"blocks trained in {trained:.0f} s")
@@ -137,10 +138,13 @@ def register(folder, source):
         tell("stain", f"neurons, {m} moved by known amounts, largest error of the shift found, px", worst[m], 0.2 if sure else None, atleast=False, unit=" px", standard_error=still[m][3])
 
 
+COURSE = ["--frames", 13, "--height", 224, "--width", 224, "--cells", 70, "--radius", 9, "--speed", 0.3, "--efficiency-from", 0, "--efficiency-to", 0.8, "--differentiation", 0.8,
+          "--patch", 45, "--onset", 8, "--channels", "phase,marker"]
+
+
 def forecast(folder):
     path = f"{folder}/course.h5"
-    cyto5("simulate", path, "--frames", 13, "--height", 224, "--width", 224, "--cells", 70, "--radius", 9, "--speed", 0.3, "--efficiency-from", 0, "--efficiency-to", 0.8, "--differentiation", 0.8,
-          "--patch", 45, "--onset", 8, "--channels", "phase,marker", "--fields", 18, "--seed", 9)
+    cyto5("simulate", path, *COURSE, "--fields", 18, "--seed", 9)
     text, wall = cyto5("stain", "forecast", path, "--marker", "marker", "--context", 12, "--looks", 5, "--folds", 3, "--epochs", 6, "--per-epoch", 5000, "--answer-json",
                        *(["--out", OUT] if OUT else []))
     answer = json.loads(text)
@@ -152,6 +156,16 @@ def forecast(folder):
     known = answer["known_from_frame"]
     tell("stain", "forecast, frame of 12 from which on the outcome is known", 99 if known is None else known, None, unit="")
     print(f"15 trainings in {wall:.0f} s")
+
+
+def plates(folder):
+    """Fields of three plates that differ in light, blur and density, in parts that have fields of each; a few hundred steps a training."""
+    path = f"{folder}/plates.h5"
+    cyto5("simulate", path, *COURSE, "--fields", 24, "--plates", 3, "--seed", 9)
+    text, wall = cyto5("stain", "forecast", path, "--marker", "marker", "--context", 12, "--looks", 1, "--folds", 4, "--epochs", 5, "--per-epoch", 3000, "--answer-json")
+    last = json.loads(text)["frames"][-1]
+    print(f"4 trainings in {wall:.0f} s; mean error {last['mae']:.3f}, of the guess {last['guess_mae']:.3f}, AUC {last['auc']:.3f}")
+    tell("stain", "forecast over three plates, Pearson of the last frame's efficiency from the last frame", last["pearson"], 0.9, unit="", low=last["pearson_low"])
 
 
 def throughput(folder):
@@ -184,7 +198,7 @@ def seams(folder, source):
 OUT = os.environ.get("C5_OUT")
 what = sys.argv[1] if len(sys.argv) > 1 else "simulated"
 source = sys.argv[2] if len(sys.argv) > 2 else os.environ.get("C5_NEURONS")
-alone = {"simulated": simulated, "forecast": forecast, "throughput": throughput}
+alone = {"simulated": simulated, "forecast": forecast, "plates": plates, "throughput": throughput}
 of_neurons = {"neurons": neurons, "blocks": blocks, "dense": dense, "seams": seams, "register": register}
 with Scratch("stain") as scratch:
     if what in alone:

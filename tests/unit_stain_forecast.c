@@ -102,6 +102,32 @@ static void the_picture_shows_when_it_is_known(void **state)
 	free(f);
 }
 
+/* Truths with the odds of x, a network that says -1.5 + 0.5 x: the line back is x = 3 + 2 (what it says). */
+static void a_network_that_is_off_is_set_right(void **state)
+{
+	enum { N = 40000 };
+	static float said[N];
+	static bool truth[N];
+	double line[2], share = 0, before = 0, after = 0;
+	(void)state;
+	for (size_t i = 0; i < N; i++) {
+		const double x = -4 + 6 * fmod((double)i * 0.6180339887498949, 1), drawn = fmod((double)i * 0.7548776662466927, 1);
+		said[i] = (float)(1 / (1 + exp(1.5 - 0.5 * x)));
+		truth[i] = drawn < 1 / (1 + exp(-x));
+		share += truth[i];
+	}
+	c5_forecast_calibrate(line, said, truth, N);
+	assert_true(fabs(line[0] - 3) < 0.05 && fabs(line[1] - 2) < 0.05);
+	for (size_t i = 0; i < N; i++) before += (double)said[i], after += c5_forecast_calibrated(line, (double)said[i]);
+	assert_true(fabs(after - share) < 2 && fabs(before - share) > 1000);
+	/* Of one kind, certain, or none at all: finite still. */
+	for (size_t i = 0; i < 100; i++) truth[i] = true, said[i] = i % 2 ? 1 : 0.9f;
+	c5_forecast_calibrate(line, said, truth, 100);
+	assert_true(isfinite(line[0]) && isfinite(line[1]) && c5_forecast_calibrated(line, 1) > 0.99);
+	c5_forecast_calibrate(line, said, truth, 0);
+	assert_true(line[0] == 0 && line[1] == 1 && fabs(c5_forecast_calibrated(line, 0.3) - 0.3) < 1e-12);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -110,6 +136,7 @@ int main(void)
 		cmocka_unit_test(an_outcome_is_known_when_it_stays_so),
 		cmocka_unit_test(few_fields_and_none_are_no_accident),
 		cmocka_unit_test(the_picture_shows_when_it_is_known),
+		cmocka_unit_test(a_network_that_is_off_is_set_right),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

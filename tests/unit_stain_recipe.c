@@ -64,12 +64,16 @@ static void networks_have_their_shapes(void **state)
 {
 	(void)state;
 	c5_model *m;
-	static const int windows[] = { 8, 24, 48, 64 };
-	for (size_t i = 0; i < 4; i++) {
-		assert_int_equal(c5_stain_block_net(&m, 13, windows[i], 3, 0.5), C5_OK);
+	/* Blocks: after all convolutions what the block covers is left, whatever was seen around it. */
+	static const struct { int block, context, left; } blocks[] = { { 8, 0, 4 }, { 16, 4, 4 }, { 16, 8, 4 }, { 16, 12, 4 }, { 16, 16, 2 }, { 16, 24, 2 }, { 32, 16, 4 }, { 4, 0, 2 }, { 40, 60, 12 } };
+	for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++) {
+		assert_int_equal(c5_stain_block_net(&m, 13, blocks[i].block, blocks[i].context, 3, 0.5), C5_OK);
 		const c5_layer *l = &m->layers[m->outputs[0]];
 		assert_int_equal(l->shape[0], 3);
 		assert_int_equal(l->rank, 1);
+		while (l->rank == 1) l--;
+		assert_int_equal(l->shape[1], blocks[i].left);
+		assert_int_equal(l->shape[2], blocks[i].left);
 		c5_model_free(m);
 	}
 	for (int depth = 1; depth <= 4; depth++) {

@@ -118,7 +118,7 @@ static void a_map_of_blocks_is_made_of_its_blocks(void **state)
 	assert_int_equal(c5_blocks_grid(&g, H, W, 8, 4), C5_OK);
 	size_t n = c5_blocks_count(&g);
 	float *a = malloc(K * n * sizeof *a), *b = malloc(K * n * sizeof *b), *scratch = malloc(16 * sizeof *scratch);
-	assert_int_equal(c5_stain_block_net(&m, C, 16, K, 0.25), C5_OK);
+	assert_int_equal(c5_stain_block_net(&m, C, 8, 4, K, 0.25), C5_OK);
 	assert_int_equal(c5_weights_new(&w, m), C5_OK);
 	c5_weights_init(w, m, 4);
 	predict(m, w, &r, (c5_stainer_how){ 0 }, maps[0], a);
@@ -140,7 +140,7 @@ static void a_model_of_another_shape_is_refused(void **state)
 	c5_model *m;
 	c5_weights *w;
 	c5_stainer *s = NULL;
-	assert_int_equal(c5_stain_block_net(&m, C, 24, K, 0.25), C5_OK);
+	assert_int_equal(c5_stain_block_net(&m, C, 8, 8, K, 0.25), C5_OK);
 	assert_int_equal(c5_weights_new(&w, m), C5_OK);
 	assert_int_equal(c5_stainer_open(&s, device, m, w, &r, H, W, &(c5_stainer_how){ 0 }), C5_EINPUT);
 	r.context = 8;

@@ -162,7 +162,7 @@ static int open_model(job *j)
 	const c5_recipe *r = &j->fields.recipe;
 	int inputs = c5_recipe_inputs(r);
 	if (r->dense) return c5_stain_dense_net(&j->model, inputs, (int)j->stain.patch, (int)j->stain.patch, r->markers, r->mask, (int)j->stain.depth, j->stain.width);
-	return c5_stain_block_net(&j->model, inputs, r->block + 2 * r->context, r->markers, j->stain.width);
+	return c5_stain_block_net(&j->model, inputs, r->block, r->context, r->markers, j->stain.width);
 }
 
 static void tell_fields(const job *j)

@@ -34,7 +34,7 @@ const c5_opt c5_export_opts[] = {
 	{ "out", C5_OPT_TEXT, offsetof(c5_export_params, out), NULL, 0, 0, NULL, "PATH", "file or folder to write" },
 	{ "experiments", C5_OPT_TEXT, offsetof(c5_export_params, experiments), NULL, 0, 0, NULL, "GLOB", "experiments of these names only" },
 	{ "revision", C5_OPT_TEXT, offsetof(c5_export_params, revision), "latest", 0, 0, NULL, "rNNNNNN", "which tracks, masks, or table" },
-	{ "channel", C5_OPT_TEXT, offsetof(c5_export_params, channel), NULL, 0, 0, NULL, "NAME", "channel to write; unset: phase or brightfield, else the first; ome-tiff: all" },
+	{ "channel", C5_OPT_TEXT, offsetof(c5_export_params, channel), NULL, 0, 0, NULL, "NAME", "channel to write, or marker of a stain; unset: phase or brightfield, else the first; ome-tiff: all" },
 	{ "what", C5_OPT_CHOICE, offsetof(c5_export_params, what), "auto", 0, 0, NULL, "auto|raw|masks|tracks|stain", "pixels of ome-tiff (auto: raw), labels of labels-png and imagej-roi (auto: masks)" },
 	{ "table", C5_OPT_TEXT, offsetof(c5_export_params, table), "objects", 0, 0, NULL, "NAME", "csv: objects, frames, tracks, nodes, links, candidates, crops, or PRODUCT/TABLE" },
 	{ "raw", C5_OPT_BOOL, offsetof(c5_export_params, raw), NULL, 0, 0, NULL, NULL, "ctc: the frames as well" },

@@ -103,30 +103,62 @@ done:
 	return err < 0 ? err : closed;
 }
 
-static int write_stain(c5_movie *m, const char *revision, const char *path)
+typedef struct stain_maps { char *group, **all; size_t n_all, n; const char **names; c5_array **maps; } stain_maps;
+
+static void close_maps(stain_maps *s)
 {
-	static const char *const name = "stain";
+	for (size_t i = 0; i < s->n; i++) c5_array_close(s->maps[i]);
+	c5_names_free(s->all, s->n_all);
+	free(s->names);
+	free(s->maps);
+	free(s->group);
+}
+
+static bool is_axis(const char *name) { return !strcmp(name, "time") || !strcmp(name, "y") || !strcmp(name, "x"); }
+
+/* The maps of all markers, or of the named one: alike in size, as one model made them. */
+static int open_maps(stain_maps *s, c5_movie *m, const c5_export_params *p)
+{
+	char *revision = NULL;
+	int err = c5_product_path(m->file, m->experiment.name, "stain", p->revision, &revision);
+	if (err == C5_OK && !(s->group = c5_format("%s/maps", revision))) err = c5_fail(C5_ENOMEM, "out of memory");
+	free(revision);
+	if (err < 0 || (err = c5_list(m->file, s->group, &s->all, &s->n_all)) < 0 || (err = c5_alloc(&s->names, s->n_all + 1, sizeof *s->names)) < 0 ||
+	    (err = c5_alloc(&s->maps, s->n_all + 1, sizeof *s->maps)) < 0)
+		return err;
+	for (size_t i = 0; i < s->n_all; i++) {
+		if (is_axis(s->all[i]) || (p->channel && strcmp(p->channel, s->all[i]))) continue;
+		char *path = c5_format("%s/%s", s->group, s->all[i]);
+		err = path ? c5_array_open(&s->maps[s->n], m->file, path) : c5_fail(C5_ENOMEM, "out of memory");
+		free(path);
+		if (err < 0) return err;
+		s->names[s->n++] = s->all[i];
+		const c5_array_spec *one = c5_array_spec_of(s->maps[s->n - 1]), *first = c5_array_spec_of(s->maps[0]);
+		if (one->rank != 3 || one->dtype != first->dtype || memcmp(one->dims, first->dims, 3 * sizeof *one->dims))
+			return c5_fail(C5_ESCHEMA, "%s/%s: maps are (T, Y, X), those of all markers alike", s->group, s->all[i]);
+	}
+	return s->n ? C5_OK : c5_fail(C5_ENOTFOUND, "%s: no map%s%s", s->group, p->channel ? " of marker " : "", p->channel ? p->channel : "");
+}
+
+/* A marker is a channel. */
+static int write_stain(c5_movie *m, const c5_export_params *p, const char *path)
+{
+	stain_maps maps = { 0 };
 	c5_tiffout *out = NULL;
-	c5_array *maps = NULL;
 	c5_ome_image image;
 	void *pixels = NULL;
-	char *group = NULL, *at = NULL;
-	int err = c5_product_path(m->file, m->experiment.name, "stain", revision, &group);
-	if (err < 0) return err;
-	if (!(at = c5_format("%s/maps", group))) { err = c5_fail(C5_ENOMEM, "out of memory"); goto done; }
-	if ((err = c5_array_open(&maps, m->file, at)) < 0) goto done;
-	const c5_array_spec *s = c5_array_spec_of(maps);
-	if (s->rank != 3) { err = c5_fail(C5_ESCHEMA, "%s: %d dimensions, expected (T, Y, X)", at, s->rank); goto done; }
+	int err = open_maps(&maps, m, p);
+	if (err < 0) goto done;
+	const c5_array_spec *s = c5_array_spec_of(maps.maps[0]);
 	describe(&image, &m->experiment, s->dtype, s->dims[0], 1, s->dims[1], s->dims[2]);
-	image.channels = &name, image.n_channels = 1, image.z_step_um = NAN;
+	image.channels = maps.names, image.n_channels = maps.n, image.z_step_um = NAN;
 	if ((err = c5_alloc(&pixels, s->dims[1] * s->dims[2], c5_dtype_size(s->dtype))) < 0 || (err = open_ome(&out, path, &image)) < 0) goto done;
 	for (uint64_t t = 0; err == C5_OK && t < s->dims[0]; t++)
-		if ((err = c5_export_tick()) == C5_OK && (err = c5_array_read_frame(maps, m->codec, t, 0, pixels)) == C5_OK) err = c5_tiffout_page(out, pixels);
+		for (size_t i = 0; i < maps.n && err == C5_OK; i++)
+			if ((err = c5_export_tick()) == C5_OK && (err = c5_array_read_frame(maps.maps[i], m->codec, t, 0, pixels)) == C5_OK) err = c5_tiffout_page(out, pixels);
 done:
 	free(pixels);
-	c5_array_close(maps);
-	free(at);
-	free(group);
+	close_maps(&maps);
 	int closed = c5_tiffout_close(out);
 	return err < 0 ? err : closed;
 }
@@ -138,7 +170,7 @@ int c5_export_ome(c5_export *x, const char *experiment, const char *path)
 	c5_movie m;
 	int err = c5_movie_open(&m, x->file, experiment, p->revision, masks ? C5_WANT_MASKS : tracks ? C5_WANT_TRACKS : 0);
 	if (err < 0) return err;
-	err = masks || tracks ? write_labels(&m, tracks, path) : stain ? write_stain(&m, p->revision, path) : write_channels(&m, p->channel, path);
+	err = masks || tracks ? write_labels(&m, tracks, path) : stain ? write_stain(&m, p, path) : write_channels(&m, p->channel, path);
 	c5_movie_close(&m);
 	return err;
 }

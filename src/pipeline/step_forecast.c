@@ -15,10 +15,11 @@
 #include "pipeline/stain_model.h"
 #include "pipeline/steps.h"
 #include "stain/feeds.h"
+#include "stain/forecast.h"
 #include "stain/stainer.h"
 #include "train/train.h"
 
-#define FORECAST_VERSION 1
+#define FORECAST_VERSION 2
 
 typedef struct forecast_params {
 	c5_stain_params stain;
@@ -46,7 +47,7 @@ static const c5_opt forecast_opts[] = {
 	{ "share", C5_OPT_REAL, F(stain.share), "0.3", 0, 1, NULL, NULL, "of a block's area that must be positive" },
 	{ "width", C5_OPT_REAL, F(stain.width), "0.25", 0.125, 8, NULL, NULL, "filters of the networks, 1: 32 at the first level" },
 	{ "epochs", C5_OPT_INT, F(epochs), "6", 1, 1e6, NULL, "N", "of each training" },
-	{ "batch", C5_OPT_INT, F(batch), "64", 4, 1e6, NULL, "N", "blocks a step" },
+	{ "batch", C5_OPT_INT, F(batch), "32", 4, 1e6, NULL, "N", "blocks a step" },
 	{ "per-epoch", C5_OPT_INT, F(per_epoch), "4000", 1, 1e9, NULL, "N", "blocks of an epoch" },
 	{ "rate", C5_OPT_REAL, F(rate), "0.003", 0, 100, NULL, NULL, "learning rate, at its highest; ends as a cosine" },
 	{ "precision", C5_OPT_CHOICE, F(precision), "fp32", 0, 0, NULL, "fp32|bf16", "arithmetic of the networks" },
@@ -204,7 +205,7 @@ static int plan_forecast(const c5_run_context *run, const c5_step *step, c5_plan
 
 /* ---- work ---- */
 
-typedef struct unit_work { c5_stain_set set; c5_feed *feed; c5_model *model; c5_train_state trained; c5_device *device; } unit_work;
+typedef struct unit_work { c5_stain_set set; c5_feed *feed; c5_model *model; c5_train_state trained; c5_device *device; double line[2]; } unit_work; /* line: of c5_forecast_calibrate */
 
 static void free_work(unit_work *u)
 {
@@ -248,7 +249,7 @@ static int learn(unit_work *u, const forecast_params *p, uint64_t seed)
 	if (err < 0) return err;
 	params.epochs = p->epochs, params.batch = p->batch, params.rate = p->rate, params.seed = (int64_t)seed, params.save_every_s = 0;
 	if ((err = c5_opt_set(c5_train_opts, &params, "precision", p->precision)) < 0 || (err = c5_feed_blocks(&u->feed, &how, u->set.fields, u->set.n, &marker)) < 0 ||
-	    (err = c5_stain_block_net(&u->model, c5_recipe_inputs(r), r->block + 2 * r->context, 1, p->stain.width)) < 0 ||
+	    (err = c5_stain_block_net(&u->model, c5_recipe_inputs(r), r->block, r->context, 1, p->stain.width)) < 0 ||
 	    (err = c5_device_open(&u->device, p->device)) < 0 || (err = c5_weights_new(&u->trained.weights, u->model)) < 0)
 		goto done;
 	c5_weights_init(u->trained.weights, u->model, seed);
@@ -323,34 +324,70 @@ static int auc_of(double *auc, const float *probability, const bool *truth, size
 	return err;
 }
 
+/* What a network says of the blocks of a field, and what they are. */
+typedef struct judged { float *probability; bool *truth; size_t n; uint32_t positive; } judged;
+
+static void free_judged(judged *j)
+{
+	free(j->probability);
+	free(j->truth);
+	memset(j, 0, sizeof *j);
+}
+
+static int judge(judged *to, unit_work *u, const forecast_params *p, const c5_field *f)
+{
+	const c5_recipe *r = &u->set.recipe;
+	const c5_stainer_how how = { .stride = (size_t)r->block, .precision = strcmp(p->precision, "bf16") ? C5_FP32 : C5_BF16 };
+	c5_stainer *s = NULL;
+	c5_block_grid g;
+	float *map = NULL;
+	int err = recorded_of(f, r, &g, &to->truth, &to->positive);
+	if (err < 0) return err;
+	to->n = c5_blocks_count(&g);
+	if ((err = c5_alloc(&to->probability, to->n, sizeof *to->probability)) == C5_OK && (err = c5_alloc(&map, f->height * f->width, sizeof *map)) == C5_OK &&
+	    (err = c5_stainer_open(&s, u->device, u->model, u->trained.weights, r, f->height, f->width, &how)) == C5_OK)
+		err = c5_stainer_frame(s, f->input, map, to->probability);
+	c5_stainer_close(s);
+	free(map);
+	return err;
+}
+
+/* Trainings of a few hundred steps end anywhere near the right share of positive blocks. What they say of what they learnt from, as it is in use (nothing
+ * augmented, norms at rest), sets it right. */
+static int calibrate(unit_work *u, const forecast_params *p)
+{
+	judged all = { 0 };
+	size_t cap = 0, cap_truth = 0;
+	int err = C5_OK;
+	for (size_t i = 0; i < u->set.n && err == C5_OK; i++) {
+		judged one = { 0 };
+		if (u->set.fields[i].train.y1 == 0) continue;
+		if ((err = judge(&one, u, p, &u->set.fields[i])) == C5_OK && (err = c5_grow(&all.probability, &cap, all.n + one.n, sizeof *all.probability)) == C5_OK &&
+		    (err = c5_grow(&all.truth, &cap_truth, all.n + one.n, sizeof *all.truth)) == C5_OK) {
+			memcpy(all.probability + all.n, one.probability, one.n * sizeof *one.probability);
+			memcpy(all.truth + all.n, one.truth, one.n * sizeof *one.truth);
+			all.n += one.n;
+		}
+		free_judged(&one);
+	}
+	if (err == C5_OK) c5_forecast_calibrate(u->line, all.probability, all.truth, all.n);
+	free_judged(&all);
+	return err;
+}
+
 /* One field that was left out. Blocks are drawn as they come in learning, so that the mean of their probabilities is the share to expect. */
 static int foretell(unit_work *u, const forecast_params *p, const c5_field *f, forecast_row *row)
 {
-	const c5_recipe *r = &u->set.recipe;
-	c5_stainer *s = NULL;
-	c5_block_grid g;
-	float *probability = NULL, *map = NULL;
-	bool *truth = NULL;
-	const c5_stainer_how how = { .stride = (size_t)r->block, .precision = strcmp(p->precision, "bf16") ? C5_FP32 : C5_BF16 };
-	uint32_t positive = 0; /* the row is packed: nothing points into it */
-	int err = recorded_of(f, r, &g, &truth, &positive);
-	if (err < 0) goto done;
-	size_t n = c5_blocks_count(&g);
-	double sum = 0, auc;
-	if ((err = c5_alloc(&probability, n, sizeof *probability)) < 0 || (err = c5_alloc(&map, f->height * f->width, sizeof *map)) < 0 ||
-	    (err = c5_stainer_open(&s, u->device, u->model, u->trained.weights, r, f->height, f->width, &how)) < 0 || (err = c5_stainer_frame(s, f->input, map, probability)) < 0 ||
-	    (err = auc_of(&auc, probability, truth, n)) < 0)
-		goto done;
-	row->auc = auc;
-	row->positive = positive;
-	for (size_t i = 0; i < n; i++) sum += (double)probability[i];
-	row->blocks = (uint32_t)n;
-	row->predicted = sum / (double)n, row->recorded = (double)row->positive / (double)n;
-done:
-	c5_stainer_close(s);
-	free(truth);
-	free(map);
-	free(probability);
+	judged said = { 0 };
+	double sum = 0, auc = NAN;
+	int err = judge(&said, u, p, f);
+	if (err == C5_OK) err = auc_of(&auc, said.probability, said.truth, said.n);
+	for (size_t i = 0; err == C5_OK && i < said.n; i++) sum += c5_forecast_calibrated(u->line, (double)said.probability[i]);
+	if (err == C5_OK) {
+		row->auc = auc, row->blocks = (uint32_t)said.n, row->positive = said.positive; /* the row is packed: nothing points into it */
+		row->predicted = sum / (double)said.n, row->recorded = (double)said.positive / (double)said.n;
+	}
+	free_judged(&said);
 	return err;
 }
 
@@ -364,6 +401,7 @@ static int look(c5_worker *w, const c5_step *step, const c5_job *j, size_t k)
 	size_t output = 0;
 	int err = load_fields(&u, w, p, j, frame);
 	if (err == C5_OK) err = learn(&u, p, (uint64_t)p->seed + j->numbers[FOLD]);
+	if (err == C5_OK) err = calibrate(&u, p);
 	if (err < 0) err = c5_fail_in(err, "frame %llu", (unsigned long long)frame);
 	if (err == C5_OK) err = guess_of(&u, &guess);
 	for (size_t i = 0; i < u.set.n && err == C5_OK; i++) {

@@ -121,6 +121,44 @@ size_t c5_forecast_known(const c5_forecast_frame *frames, size_t n, double least
 	return known;
 }
 
+/* ---- calibration ---- */
+
+#define PRIOR 1.0 /* as heavy as a few blocks */
+
+static double log_odds(double p)
+{
+	const double least = 1e-6;
+	p = p < least ? least : p > 1 - least ? 1 - least : p;
+	return log(p / (1 - p));
+}
+
+double c5_forecast_calibrated(const double line[2], double probability) { return 1 / (1 + exp(-(line[0] + line[1] * log_odds(probability)))); }
+
+void c5_forecast_calibrate(double line[2], const float *probability, const bool *truth, size_t n)
+{
+	double before = INFINITY, from[2] = { 0, 1 }, step[2] = { 0, 0 };
+	for (int round = 0; round < 60; round++) {
+		const double to[2] = { from[0] + step[0], from[1] + step[1] };
+		double loss = 0.5 * PRIOR * (to[0] * to[0] + (to[1] - 1) * (to[1] - 1)), g[2] = { PRIOR * to[0], PRIOR * (to[1] - 1) }, h[3] = { PRIOR, 0, PRIOR };
+		for (size_t i = 0; i < n; i++) {
+			const double x = log_odds((double)probability[i]), z = to[0] + to[1] * x, p = 1 / (1 + exp(-z)), w = p * (1 - p), d = p - (double)truth[i];
+			loss += (z > 0 ? z : 0) + log1p(exp(-fabs(z))) - (truth[i] ? z : 0);
+			g[0] += d, g[1] += d * x;
+			h[0] += w, h[1] += w * x, h[2] += w * x * x;
+		}
+		if (loss > before) { /* too far: half of it */
+			step[0] *= 0.5, step[1] *= 0.5;
+			continue;
+		}
+		const double det = h[0] * h[2] - h[1] * h[1];
+		from[0] = to[0], from[1] = to[1];
+		before = loss;
+		step[0] = -(h[2] * g[0] - h[1] * g[1]) / det, step[1] = -(h[0] * g[1] - h[1] * g[0]) / det;
+		if (fabs(step[0]) + fabs(step[1]) < 1e-9) break;
+	}
+	line[0] = from[0], line[1] = from[1];
+}
+
 /* ---- picture ---- */
 
 typedef struct course { size_t value, low, high; const char *name; int colour; } course;

@@ -3,6 +3,7 @@
 #ifndef C5_STAIN_FORECAST_H
 #define C5_STAIN_FORECAST_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -28,6 +29,11 @@ typedef struct c5_forecast_frame {
 	double auc, auc_low, auc_high;             /* mean over fields that have blocks of both kinds */
 } c5_forecast_frame;
 extern const c5_record_field c5_forecast_frame_fields[];
+
+/* The line that turns a network's log odds into calibrated ones, line[0] + line[1] x, by maximum likelihood over n blocks (Platt 1999), held to (0, 1) by a
+ * weak prior, so that blocks of one kind alone give an answer, too. */
+void c5_forecast_calibrate(double line[2], const float *probability, const bool *truth, size_t n);
+double c5_forecast_calibrated(const double line[2], double probability);
 
 /* By frame, ascending. Caller frees *out. C5_ENOMEM. */
 int c5_forecast_sum(c5_forecast_frame **out, size_t *n, const c5_forecast_row *rows, size_t n_rows, uint64_t seed, int64_t resamples);

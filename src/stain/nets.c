@@ -24,13 +24,17 @@ static int filters_of(double width, int level)
 	return n < 4 ? 4 : n;
 }
 
-/* Two convolutions, each with its norm. */
+/* A convolution that takes `less` px off each side, or none, with its norm. */
+static void conv(c5_buf *b, const char *name, int level, int i, int filters, int less)
+{
+	put(b, "  - { name: %s%d_conv%d, conv: { filters: %d, kernel: %d, padding: %s, bias: false } }\n", name, level, i, filters, less ? 1 + 2 * less : 3, less ? "valid" : "same");
+	put(b, "  - { name: %s%d_norm%d, batch_norm: { activation: relu } }\n", name, level, i);
+}
+
+/* Two convolutions. */
 static void pair(c5_buf *b, const char *name, int level, int filters)
 {
-	for (int i = 1; i <= 2; i++) {
-		put(b, "  - { name: %s%d_conv%d, conv: { filters: %d, kernel: 3, padding: same, bias: false } }\n", name, level, i, filters);
-		put(b, "  - { name: %s%d_norm%d, batch_norm: { activation: relu } }\n", name, level, i);
-	}
+	for (int i = 1; i <= 2; i++) conv(b, name, level, i, filters, 0);
 }
 
 static int parse(c5_model **out, c5_buf *b, const char *name)
@@ -40,13 +44,26 @@ static int parse(c5_model **out, c5_buf *b, const char *name)
 	return err;
 }
 
-int c5_stain_block_net(c5_model **out, int channels, int window, int markers, double width)
+/* What the last two convolutions take off each side, so that the block's own part is left: 2 at most each, for larger kernels cost more than they bring. */
+static void trim(int less[2], int block, int window, int levels)
+{
+	const int step = 1 << (levels - 1), side = window / step, own = (block + step - 1) / step;
+	int spare = (side - own) / 2;
+	for (int i = 0; i < 2; i++) {
+		less[i] = spare / (2 - i) < 2 ? (spare + 1 - i) / (2 - i) : 2;
+		spare -= less[i];
+	}
+}
+
+int c5_stain_block_net(c5_model **out, int channels, int block, int context, int markers, double width)
 {
 	c5_buf b = { 0 };
-	int levels = window >= 48 ? 4 : window >= 20 ? 3 : 2;
+	const int window = block + 2 * context, levels = window >= 48 ? 4 : window >= 20 ? 3 : 2;
+	int less[2];
+	trim(less, block, window, levels);
 	put(&b, "name: stain_blocks\ninputs: { image: [%d, %d, %d] }\nlayers:\n", channels, window, window);
 	for (int level = 0; level < levels; level++) {
-		pair(&b, "level", level, filters_of(width, level < 3 ? level : 2));
+		for (int i = 1; i <= 2; i++) conv(&b, "level", level, i, filters_of(width, level < 3 ? level : 2), level + 1 < levels ? 0 : less[i - 1]);
 		if (level + 1 < levels) put(&b, "  - { name: pool%d, max_pool: { size: 2 } }\n", level);
 	}
 	put(&b, "  - { name: mean, global_pool: {} }\n  - { name: drop, dropout: { rate: 0.3 } }\n  - { name: head, dense: { units: %d } }\n", markers);
