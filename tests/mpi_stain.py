@@ -59,6 +59,26 @@ with Folder():
     check(works("stain", "evaluate", "new0.h5", "--explain", "--pictures", "looks").out.count("\n") > 20, "evaluate explains itself")
     check(len(os.listdir("looks")) == 3, f"pictures: {os.listdir('looks')}")
 
+    # What is looked at without fluorescence: efficiencies, their course, the stain over the frames, and the maps for other programs.
+    r = works("stain", "show", "new0.h5", "--out", "shown")
+    check(r.out.count("control_00") == 3, f"a line an experiment: {r.out}")
+    check(sorted(os.listdir("shown")) == [*(f"control_00{k}_marker_t000.png" for k in (1, 2, 3)), "efficiency.csv", "efficiency_marker.svg"], f"files: {os.listdir('shown')}")
+    rows = dict((row.split(",")[0], row.split(",")) for row in open("shown/efficiency.csv").read().splitlines()[1:])
+    told = {p["experiment"]: p["area"] for p in json.loads(works("stain", "show", "new0.h5", "--json").out)}
+    with h5py.File("new0.h5", "r") as f:
+        for e in f["experiments"]:
+            m = f[f"experiments/{e}/stain/latest/maps/marker"]
+            share = (m[0] > m.attrs["positive"]).mean()
+            check(abs(float(rows[e][4]) - share) < 0.002 and float(rows[e][4]) == told[e], f"{e}: {rows[e]} is told, {share} of the map is positive")
+    works("export", "new0.h5", "--as", "ome-tiff", "--what", "stain", "--experiments", "control_002", "--out", "stain.ome.tif")
+    works("ingest", "back.h5", "stain.ome.tif")
+    with h5py.File("back.h5", "r") as f:
+        (e,) = f["experiments"].values()
+        check(np.array_equal(e["raw/marker"][()].squeeze(), maps[0]["control_002"].squeeze()), "maps in an OME-TIFF are those of the container")
+    refuses(3, "no map of marker gfp", "export", "new0.h5", "--as", "ome-tiff", "--what", "stain", "--channel", "gfp", "--out", "none.ome.tif")
+    refuses(3, "no stain of marker gfp", "stain", "show", "new0.h5", "--marker", "gfp")
+    refuses(3, "no experiment has a stain", "stain", "show", "learn.h5")
+
     # In a pipeline, predicting again makes nothing new; by itself and with another stride it does.
     shutil.copy("learn0.h5", "model.h5")
     write("p.yml", "steps:\n  - stain: {model: 'model.h5:m'}\n")

@@ -15,7 +15,7 @@ const c5_command c5_cmd_stain_predict = {
 	predict,
 };
 
-static const c5_command *const verbs[] = { &c5_cmd_stain_train, &c5_cmd_stain_predict, &c5_cmd_stain_evaluate, &c5_cmd_stain_forecast, NULL };
+static const c5_command *const verbs[] = { &c5_cmd_stain_train, &c5_cmd_stain_predict, &c5_cmd_stain_show, &c5_cmd_stain_evaluate, &c5_cmd_stain_forecast, NULL };
 
 int c5_stain_region(c5_rect *out, const char *text, size_t height, size_t width)
 {
@@ -45,17 +45,18 @@ static int run(int argc, char **argv)
 	int err = c5_cli_open(&cli, &c5_cmd_stain, NULL, argc, argv, 1, -1); /* --help, and what is no option of any verb */
 	if (err == C5_OK && !cli.helped) {
 		const char *near = c5_nearest(cli.words[0], words);
-		err = c5_fail(C5_EUSAGE, "%.60s: no such verb%s%s%s; train, predict, evaluate or forecast is expected first (see --help)", cli.words[0],
-			near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
+		err = c5_fail(C5_EUSAGE, "%.60s: no such verb%s%s%s; train, predict, show, evaluate or forecast is expected first (see --help)", cli.words[0], near ? "; did you mean " : "", near ? near : "",
+			near ? "?" : "");
 	}
 	c5_cli_close(&cli, NULL);
 	return err;
 }
 
 const c5_command c5_cmd_stain = {
-	"stain", C5_MAKE, "predict fluorescent markers from label-free frames: train, predict, evaluate, forecast", "VERB FILE.h5 [--option VALUE]",
+	"stain", C5_MAKE, "predict fluorescent markers from label-free frames: train, predict, show, evaluate, forecast", "VERB FILE.h5 [--option VALUE]",
 	"cyto5 stain train out.h5 --marker dapi        # each verb has a --help of its own\n"
 	"cyto5 stain predict new.h5 --model out.h5:dapi\n"
+	"cyto5 stain show new.h5 --out looks           # efficiency over time, and the stain over the frames\n"
 	"cyto5 stain evaluate out.h5 --json\n"
 	"cyto5 stain forecast course.h5 --marker gfp --out forecast\n",
 	run,

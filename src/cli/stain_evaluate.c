@@ -117,36 +117,51 @@ static int load_truth(c5_stain_set *set, c5_file *f, char **names, size_t n, con
 	return err;
 }
 
-static int draw(c5_file *f, c5_codec *codec, const c5_field *field, const predicted *p, const float *map, const char *marker, const char *folder)
+/* level: NULL where no marker was recorded. */
+static int draw(c5_file *f, c5_codec *codec, const char *experiment, uint64_t t, const float *level, const predicted *p, const float *map, const char *marker, const char *folder)
 {
+	const c5_array_spec *s = c5_array_spec_of(p->maps);
+	const size_t height = s->dims[1], width = s->dims[2];
 	c5_picture picture = { 0 };
-	c5_array *raw = NULL;
 	c5_experiment e = { 0 };
 	const c5_channel *c;
-	size_t n = field->height * field->width;
 	float *frame = NULL;
-	char *path = c5_format("%s/%s_%s_t%03llu.png", folder, field->name, marker, (unsigned long long)field->frame);
+	char *path = c5_format("%s/%s_%s_t%03llu.png", folder, experiment, marker, (unsigned long long)t);
 	c5_recipe r = { .channels = 1, .planes = 1, .markers = 1 };
 	int err = path ? C5_OK : c5_fail(C5_ENOMEM, "out of memory");
 	snprintf(r.channel[0], sizeof r.channel[0], "%s", p->channel);
-	if (err < 0 || (err = c5_experiment_read(f, field->name, &e)) < 0 || (err = c5_experiment_channel(&e, p->channel, &c)) < 0) goto done;
+	if (err < 0 || (err = c5_experiment_read(f, experiment, &e)) < 0 || (err = c5_experiment_channel(&e, p->channel, &c)) < 0) goto done;
 	r.plane[0] = c->planes ? (int)(c->planes / 2) : -1;
-	if ((err = c5_alloc(&frame, n, sizeof *frame)) < 0 || (err = c5_stain_read_input(f, codec, &r, &e, field->frame, frame)) < 0) goto done;
-	bool grey = !p->blocks && p->positive > 1;
-	double low = grey ? p->positive * 0.5 : p->positive * 0.4, high = grey ? p->positive * 2 : 1;
-	if ((err = c5_stain_picture(&picture, frame, map, low, high, field->level, field->height, field->width)) < 0) goto done;
+	if ((err = c5_alloc(&frame, height * width, sizeof *frame)) < 0 || (err = c5_stain_read_input(f, codec, &r, &e, t, frame)) < 0) goto done;
+	const c5_stain_caption said = { p->channel, marker, e.pixel_size_um };
+	const bool grey = !p->blocks && p->positive > 1;
+	const double low = grey ? p->positive * 0.5 : p->positive * 0.4, high = grey ? p->positive * 2 : 1;
+	if ((err = c5_stain_picture(&picture, frame, map, low, high, level, height, width, &said)) < 0) goto done;
 	if ((err = c5_pngout_write(path, C5_PNG_RGB8, picture.rgb, picture.height, picture.width)) == C5_OK) c5_log(C5_LOG_INFO, "%s", path);
 done:
 	free(picture.rgb);
 	free(frame);
-	c5_array_close(raw);
 	c5_experiment_free(&e);
 	free(path);
 	return err;
 }
 
-static int add_field(c5_stain_agreement *a, c5_file *f, c5_codec *codec, const c5_field *field, uint32_t group, const char *marker, const evaluate *e,
-	bool picture)
+int c5_stain_draw(c5_file *f, c5_codec *codec, const char *experiment, const char *revision, const char *marker, uint64_t t, const char *folder)
+{
+	predicted p = { 0 };
+	float *map = NULL;
+	int err = open_predicted(&p, f, experiment, revision, marker);
+	if (err == C5_OK) {
+		const c5_array_spec *s = c5_array_spec_of(p.maps);
+		if ((err = c5_alloc(&map, s->dims[1] * s->dims[2], sizeof *map)) == C5_OK && (err = c5_array_read_frame(p.maps, codec, t, 0, map)) == C5_OK)
+			err = draw(f, codec, experiment, t, NULL, &p, map, marker, folder);
+	}
+	free(map);
+	close_predicted(&p);
+	return err;
+}
+
+static int add_field(c5_stain_agreement *a, c5_file *f, c5_codec *codec, const c5_field *field, uint32_t group, const char *marker, const evaluate *e, bool picture)
 {
 	predicted p = { 0 };
 	float *map = NULL, *blocks = NULL;
@@ -170,7 +185,7 @@ static int add_field(c5_stain_agreement *a, c5_file *f, c5_codec *codec, const c
 	c5_stain_pair pair = { .map = map, .level = field->level, .mask = field->mask, .height = field->height, .width = field->width, .part = part,
 		.grid = &p.grid, .blocks = p.blocks ? blocks : NULL, .threshold = p.positive, .share = p.share, .group = group };
 	err = c5_stain_agreement_add(a, &pair);
-	if (err == C5_OK && picture) err = draw(f, codec, field, &p, map, marker, e->pictures);
+	if (err == C5_OK && picture) err = draw(f, codec, field->name, field->frame, field->level, &p, map, marker, e->pictures);
 done:
 	free(blocks);
 	free(map);
@@ -218,7 +233,7 @@ static int answer(c5_buf *out, const evaluate *e, const char *marker, size_t exp
 	return err;
 }
 
-static bool wanted(const char *list, const char *name)
+bool c5_stain_wanted(const char *list, const char *name)
 {
 	size_t n = strlen(name);
 	for (const char *at = list; at && *at; at += strcspn(at, ","), at += *at == ',')
@@ -226,30 +241,42 @@ static bool wanted(const char *list, const char *name)
 	return !list;
 }
 
-/* The experiments that have the stain, and the markers of the first of them. */
-static int stained(c5_file *f, const evaluate *e, char ***names, size_t *n, char ***markers, size_t *n_markers)
+static bool is_axis(const char *name) { return !strcmp(name, "time") || !strcmp(name, "y") || !strcmp(name, "x"); }
+
+/* The names of maps that are markers. */
+static int markers_of(c5_file *f, const char *path, char ***markers, size_t *n)
+{
+	size_t kept = 0;
+	int err = c5_list(f, path, markers, n);
+	for (size_t i = 0; i < *n && err == C5_OK; i++) {
+		if (is_axis((*markers)[i])) free((*markers)[i]);
+		else (*markers)[kept++] = (*markers)[i];
+	}
+	*n = kept;
+	return err;
+}
+
+int c5_stain_stained(c5_file *f, const char *like, const char *revision, char ***names, size_t *n, char ***markers, size_t *n_markers)
 {
 	char **all = NULL;
 	size_t n_all = 0;
 	int err = c5_list(f, "/experiments", &all, &n_all);
 	if (err < 0 || (err = c5_alloc(names, n_all + 1, sizeof **names)) < 0) goto done;
 	for (size_t i = 0; i < n_all && err == C5_OK; i++) {
-		char *path = c5_format("/experiments/%s/stain/%s/maps", all[i], e->revision);
+		char *path = c5_format("/experiments/%s/stain/%s/maps", all[i], revision);
 		if (!path) err = c5_fail(C5_ENOMEM, "out of memory");
-		else if ((!e->experiments || !fnmatch(e->experiments, all[i], 0)) && c5_exists(f, path)) {
-			if (*n == 0) err = c5_list(f, path, markers, n_markers);
+		else if ((!like || !fnmatch(like, all[i], 0)) && c5_exists(f, path)) {
+			if (*n == 0) err = markers_of(f, path, markers, n_markers);
 			if (!((*names)[(*n)++] = c5_strdup(all[i]))) err = c5_fail(C5_ENOMEM, "out of memory");
 		}
 		free(path);
 	}
-	if (err == C5_OK && *n == 0) err = c5_fail(C5_ENOTFOUND, "%s: no experiment%s%s has a stain %s; make one with cyto5 stain predict", c5_file_path(f),
-		e->experiments ? " like " : "", e->experiments ? e->experiments : "", e->revision);
+	if (err == C5_OK && *n == 0)
+		err = c5_fail(C5_ENOTFOUND, "%s: no experiment%s%s has a stain %s; make one with cyto5 stain predict", c5_file_path(f), like ? " like " : "", like ? like : "", revision);
 done:
 	c5_names_free(all, n_all);
 	return err;
 }
-
-static bool is_axis(const char *name) { return !strcmp(name, "time") || !strcmp(name, "y") || !strcmp(name, "x"); }
 
 static int run(int argc, char **argv)
 {
@@ -263,13 +290,12 @@ static int run(int argc, char **argv)
 	size_t n = 0, n_markers = 0, told = 0;
 	int err = c5_cli_open(&cli, &c5_cmd_stain_evaluate, groups, argc, argv, 1, 1);
 	if (err < 0 || cli.helped) goto done;
-	if ((err = c5_file_open(&f, cli.words[0], C5_READ, NULL)) < 0 || (err = c5_codec_open(&codec)) < 0 ||
-	    (err = stained(f, &set, &names, &n, &markers, &n_markers)) < 0) goto done;
+	if ((err = c5_file_open(&f, cli.words[0], C5_READ, NULL)) < 0 || (err = c5_codec_open(&codec)) < 0 || (err = c5_stain_stained(f, set.experiments, set.revision, &names, &n, &markers, &n_markers)) < 0) goto done;
 	if (set.pictures && mkdir(set.pictures, 0777) && errno != EEXIST) { err = c5_fail(C5_EIO, "%s: %s", set.pictures, strerror(errno)); goto done; }
 	if (set.json) c5_text_add(&out, "{");
 	for (size_t m = 0; m < n_markers && err == C5_OK; m++) {
 		c5_figures figures = { 0 };
-		if (is_axis(markers[m]) || !wanted(set.markers, markers[m])) continue;
+		if (!c5_stain_wanted(set.markers, markers[m])) continue;
 		if ((err = judge_marker(&figures, f, codec, names, n, markers[m], &set)) == C5_OK) err = answer(&out, &set, markers[m], n, &figures, told++ == 0);
 		c5_figures_free(&figures);
 	}

@@ -91,6 +91,38 @@ void c5_picture_number(c5_picture *p, uint32_t value, size_t scale, size_t y, si
 	write_number(p, &d, scale, y, x, colour);
 }
 
+/* a to z, then µ - _ . */
+static const uint8_t letters[30][GLYPH_H] = {
+	{ 0, 0, 14, 1, 15, 17, 15 }, { 16, 16, 30, 17, 17, 17, 30 }, { 0, 0, 14, 16, 16, 17, 14 }, { 1, 1, 15, 17, 17, 17, 15 }, { 0, 0, 14, 17, 31, 16, 14 },
+	{ 6, 9, 8, 28, 8, 8, 8 }, { 0, 15, 17, 17, 15, 1, 14 }, { 16, 16, 22, 25, 17, 17, 17 }, { 4, 0, 12, 4, 4, 4, 14 }, { 2, 0, 6, 2, 2, 18, 12 },
+	{ 16, 16, 18, 20, 24, 20, 18 }, { 12, 4, 4, 4, 4, 4, 14 }, { 0, 0, 26, 21, 21, 17, 17 }, { 0, 0, 22, 25, 17, 17, 17 }, { 0, 0, 14, 17, 17, 17, 14 },
+	{ 0, 0, 30, 17, 30, 16, 16 }, { 0, 0, 13, 19, 15, 1, 1 }, { 0, 0, 22, 25, 16, 16, 16 }, { 0, 0, 14, 16, 14, 1, 30 }, { 8, 8, 28, 8, 8, 9, 6 },
+	{ 0, 0, 17, 17, 17, 19, 13 }, { 0, 0, 17, 17, 17, 10, 4 }, { 0, 0, 17, 17, 21, 21, 10 }, { 0, 0, 17, 10, 4, 10, 17 }, { 0, 0, 17, 17, 15, 1, 14 },
+	{ 0, 0, 31, 2, 4, 8, 31 }, { 0, 0, 17, 17, 19, 29, 16 }, { 0, 0, 0, 31, 0, 0, 0 }, { 0, 0, 0, 0, 0, 0, 31 }, { 0, 0, 0, 0, 0, 12, 12 }
+};
+
+static const uint8_t *glyph_of(unsigned char c)
+{
+	if (c >= '0' && c <= '9') return digits[c - '0'];
+	if (c >= 'A' && c <= 'Z') c = (unsigned char)(c - 'A' + 'a');
+	if (c >= 'a' && c <= 'z') return letters[c - 'a'];
+	return c == 0xb5 ? letters[26] : c == '-' ? letters[27] : c == '_' ? letters[28] : c == '.' ? letters[29] : NULL;
+}
+
+size_t c5_picture_text(c5_picture *p, const char *text, size_t scale, size_t y, size_t x, const uint8_t colour[3])
+{
+	size_t n = 0;
+	for (const char *c = text; *c; c++) {
+		if ((unsigned char)*c == 0xc2) continue; /* the first half of "µ" */
+		const uint8_t *g = glyph_of((unsigned char)*c);
+		const size_t left = x + n++ * (GLYPH_W + 1) * scale;
+		for (size_t row = 0; p && g && row < GLYPH_H * scale; row++)
+			for (size_t column = 0; column < GLYPH_W * scale; column++)
+				if (g[row / scale] >> (GLYPH_W - 1 - column / scale) & 1 && y + row < p->height && left + column < p->width) memcpy(at(p, y + row, left + column), colour, 3);
+	}
+	return n ? (n * (GLYPH_W + 1) - 1) * scale : 0;
+}
+
 /* ---- grey values ---- */
 
 /* Grey 0..255 as floats: contrast from the 0.5th to the 99.5th percentile. */
