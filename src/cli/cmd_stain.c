@@ -53,10 +53,10 @@ static int run(int argc, char **argv)
 }
 
 const c5_command c5_cmd_stain = {
-	"stain", C5_MAKE, "predict fluorescent markers from label-free frames: train, predict, show, evaluate, forecast", "VERB FILE.h5 [--option VALUE]",
+	"stain", C5_MAKE, "fluorescence from label-free frames: train, predict, show, evaluate, forecast", "VERB FILE.h5 [--option VALUE]",
 	"cyto5 stain train out.h5 --marker dapi        # each verb has a --help of its own\n"
 	"cyto5 stain predict new.h5 --model out.h5:dapi\n"
-	"cyto5 stain show new.h5 --out looks           # efficiency over time, and the stain over the frames\n"
+	"cyto5 stain show new.h5 --out looks           # efficiency over time, pictures\n"
 	"cyto5 stain evaluate out.h5 --json\n"
 	"cyto5 stain forecast course.h5 --marker gfp --out forecast\n",
 	run,
