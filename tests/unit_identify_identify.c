@@ -34,10 +34,10 @@ static void a_still_depends_on_seed_and_item_alone(void **state)
 	for (int look = 0; look < C5_LOOKS; look++)
 		for (int size = 0; size < 3; size++) {
 			double d = size == 0 ? 4 : size == 1 ? 22 : 180;
-			c5_still_draw(first, 70, 90, look, d, 5, 77, s);
-			c5_still_draw(again, 70, 90, look, d, 5, 78, s);
+			assert_int_equal(c5_still_draw(first, 70, 90, look, d, 5, 77, s), C5_OK);
+			assert_int_equal(c5_still_draw(again, 70, 90, look, d, 5, 78, s), C5_OK);
 			assert_memory_not_equal(first, again, sizeof first);
-			c5_still_draw(again, 70, 90, look, d, 5, 77, s);
+			assert_int_equal(c5_still_draw(again, 70, 90, look, d, 5, 77, s), C5_OK);
 			assert_memory_equal(first, again, sizeof first);
 			float lo = first[0], hi = first[0];
 			for (size_t i = 0; i < 70 * 90; i++) {
@@ -60,7 +60,7 @@ static void nuclei_are_bright_and_as_large_as_asked(void **state)
 		double runs = 0, lengths = 0;
 		for (uint64_t item = 0; item < 30; item++) {
 			float lo = INFINITY, hi = -INFINITY;
-			c5_still_draw(image, N, N, C5_LOOK_NUCLEI, d, 9, item, s);
+			assert_int_equal(c5_still_draw(image, N, N, C5_LOOK_NUCLEI, d, 9, item, s), C5_OK);
 			for (size_t i = 0; i < N * N; i++) lo = fminf(lo, image[i]), hi = fmaxf(hi, image[i]);
 			float half = lo + 0.35f * (hi - lo);
 			for (size_t y = 0; y < N; y += 7)

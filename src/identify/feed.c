@@ -60,23 +60,24 @@ static void turn(float *tile, const float *from, unsigned how)
 
 #define UNIT 5000.0f /* of a stored still */
 
-static double still(float *tile, int kind, bool empty, uint64_t seed, uint64_t item, int16_t **kept, void *scratch)
+static int still(float *tile, double *diameter, int kind, bool empty, uint64_t seed, uint64_t item, int16_t **kept, void *scratch)
 {
 	c5_random r;
 	c5_random_start(&r, seed ^ UINT64_C(0x73697a65), item);
-	double diameter = among_log(&r, SMALLEST, LARGEST);
+	*diameter = among_log(&r, SMALLEST, LARGEST);
 	if (kept && *kept) {
 		for (size_t i = 0; i < AREA; i++) tile[i] = (float)(*kept)[i] / UNIT;
-		return diameter;
+		return C5_OK;
 	}
-	c5_still_draw(tile, SIDE, SIDE, kind, empty ? -diameter : diameter, seed, item, scratch);
+	int err = c5_still_draw(tile, SIDE, SIDE, kind, empty ? -*diameter : *diameter, seed, item, scratch);
+	if (err < 0) return err;
 	tile_normalise(tile);
 	if (kept && c5_alloc(kept, AREA, sizeof **kept) < 0) c5_error_clear(); /* then it is drawn again */
 	for (size_t i = 0; kept && *kept && i < AREA; i++) {
 		(*kept)[i] = (int16_t)lrintf(tile[i] * UNIT);
 		tile[i] = (float)(*kept)[i] / UNIT; /* the first time as ever after */
 	}
-	return diameter;
+	return C5_OK;
 }
 
 /* The same still, seen anew: turned, with other noise */
@@ -183,7 +184,11 @@ static int fill(c5_feed *base, const size_t *items, const uint64_t *draws, size_
 			diameter = photograph(f, tile, &kind, &r, f->scratch[i]);
 		} else {
 			empty = items[i] / C5_KINDS % EMPTY == 0;
-			diameter = still(tile, kind, empty, trains ? seed : VALIDATE, trains ? items[i] : items[i] - f->base.n_train, trains ? &f->kept[items[i]] : NULL, f->scratch[i]);
+			int drawn = still(tile, &diameter, kind, empty, trains ? seed : VALIDATE, trains ? items[i] : items[i] - f->base.n_train, trains ? &f->kept[items[i]] : NULL, f->scratch[i]);
+			if (drawn < 0) {
+#pragma omp atomic write
+				err = drawn;
+			}
 			if (draws) {
 				c5_random r;
 				c5_random_start(&r, seed ^ UINT64_C(0x76617279), draws[i] << 24 | items[i]);
@@ -198,7 +203,7 @@ static int fill(c5_feed *base, const size_t *items, const uint64_t *draws, size_
 		for (int k = 0; k < C5_IDENTIFY_BINS && empty; k++) sizes[k] = 1.0f / C5_IDENTIFY_BINS;
 		weight[i] = 1;
 	}
-	return C5_OK;
+	return err < 0 ? c5_fail(err, "out of memory for the light of %zu stills", n) : C5_OK;
 }
 
 static int judge(c5_feed *base, const float *const *outputs, const float *const *targets, const char *names[8], double values[8])

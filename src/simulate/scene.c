@@ -88,7 +88,7 @@ static bool free_of_others(const scene *s, const body *b, double touch)
 	return true;
 }
 
-static void own(scene *s)
+static void own(const scene *s)
 {
 	double h = (double)s->height, w = (double)s->width;
 	for (size_t i = 0; i < s->height * s->width; i++) s->depth[i] = 3, s->owner[i] = 0;
@@ -98,7 +98,9 @@ static void own(scene *s)
 		for (double y = y0; y < y1; y++)
 			for (double x = x0; x < x1; x++) {
 				size_t at = (size_t)y * s->width + (size_t)x;
-				float f = (float)depth_of(b, y, x);
+				double dy = 0, dx = 0;
+				if (s->bend > 0) dy = s->bend * scene_noise(s->bend_key, y, x, s->bend_grain), dx = s->bend * scene_noise(s->bend_key + 1, y, x, s->bend_grain);
+				float f = (float)depth_of(b, y + dy, x + dx);
 				if (f >= s->depth[at]) continue;
 				s->depth[at] = f;
 				s->owner[at] = f < 1 ? (uint16_t)(i + 1) : s->owner[at];
@@ -108,7 +110,7 @@ static void own(scene *s)
 
 void scene_clear(scene *s)
 {
-	s->n = 0;
+	s->n = 0, s->bend = 0;
 	own(s);
 }
 
@@ -125,6 +127,7 @@ void scene_fill(scene *s, int family)
 	double want = cover * (h + 2 * c.margin) * (w + 2 * c.margin) / (PI * 0.25 * d * d);
 	int most = want < 1 ? 1 : want > SCENE_BODIES ? SCENE_BODIES : (int)want;
 	s->n = 0;
+	s->bend = c5_random_uniform(r) < 0.6 ? d * c5_random_range(r, 0, family >= 0 ? 0.05 : 0.22) : 0, s->bend_grain = d * c5_random_range(r, 0.2, 0.7), s->bend_key = c5_random_u32(r);
 	for (int i = 0; i < most; i++) {
 		body b = { 0 };
 		double own_aspect = fmax(1, 1 + (aspect - 1) * exp(0.25 * c5_random_normal(r)));

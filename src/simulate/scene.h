@@ -25,6 +25,8 @@ typedef struct scene {
 	float *depth;                /* (H, W) 0 in the middle of an object, 1 at its edge, above outside */
 	uint16_t *owner;             /* (H, W) object + 1; 0: none */
 	c5_random *random;
+	double bend, bend_grain;     /* px: how far outlines stray from what bodies say, and over which distance */
+	uint32_t bend_key;
 } scene;
 
 /* Places the bodies and works out depth and owner. `family`: 0 round, 1 oval, 2 rods, 3 spread and lobed, 4 spindles; -1: any. */

@@ -6,7 +6,9 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "base/error.h"
 #include "image/filter.h"
+#include "simulate/light.h"
 #include "simulate/scene.h"
 
 #define PI 3.14159265358979323846
@@ -20,6 +22,7 @@ typedef struct still {
 	c5_random random;
 	double d;
 	uint32_t key;
+	int err;                    /* of the lenses: no memory for spectra */
 } still;
 
 #define PLANES 4 /* depth, form, blurred, wide */
@@ -27,7 +30,8 @@ typedef struct still {
 size_t c5_still_bytes(size_t height, size_t width)
 {
 	size_t n = height * width;
-	return PLANES * n * sizeof(float) + (n * sizeof(uint16_t) + 63) / 64 * 64 + SCENE_BODIES * sizeof(body) + 64 + c5_filter_gaussian_bytes(height, width, HALO_MOST);
+	size_t gaussian = c5_filter_gaussian_bytes(height, width, HALO_MOST), light = light_bytes(height, width);
+	return PLANES * n * sizeof(float) + (n * sizeof(uint16_t) + 63) / 64 * 64 + SCENE_BODIES * sizeof(body) + 64 + (gaussian > light ? gaussian : light);
 }
 
 static double among(still *t, double lo, double hi) { return c5_random_range(&t->random, lo, hi); }
@@ -68,102 +72,138 @@ static void fill(still *t, const stuff *m)
 		}
 }
 
-/* Transmitted light sees thickness; the same matter for all three ways to make it visible. Spread cells are flat, and all one sees is their inside. */
+/* Transmitted light sees how much matter there is; the same matter for all three ways to make it visible. Spread cells are flat, and all one sees is their inside. */
 static void matter(still *t, double spread)
 {
 	double low = chance(t, spread) ? 0.25 : 1;
 	stuff m = { .dome = low * among(t, 0.2, 1), .flat = low * among(t, 0, 0.6), .nucleus = chance(t, 0.6) ? among(t, -0.25, 0.4) : 0, .levels = among(t, 0, 0.6) };
-	m.texture = chance(t, 0.8) ? among(t, 0.05, 0.5) / low : 0, m.grain = among_log(t, 0.03, 0.2);
+	m.texture = chance(t, 0.85) ? among(t, 0.05, 0.6) / low : 0, m.grain = among_log(t, 0.025, 0.2);
 	if (chance(t, 0.2)) m.rim = among(t, 0.1, 0.5), m.rim_width = among(t, 0.04, 0.12);
 	fill(t, &m);
-	if (low < 1 || chance(t, 0.7)) {
-		int most = t->d < 14 ? 6 : t->d < 30 ? 20 : 60;
-		double outer = among(t, 0.6, 1.0), inner = chance(t, 0.4) ? 0.7 * outer : 0.1, size = fmax(0.5, among_log(t, 0.012, 0.06) * t->d);
-		scene_spots(&t->s, t->form, 1 + (int)c5_random_below(&t->random, (uint64_t)most), size, among(t, 0.05, 0.6), among(t, 0, 0.6), inner, outer);
+	for (size_t i = 0; i < t->n; i++) /* what is rounded up is as high as wide */
+		if (t->s.owner[i]) t->form[i] *= (float)(1 + 2 * t->s.bodies[t->s.owner[i] - 1].round);
+	int kinds = low < 1 || chance(t, 0.75) ? 1 + (int)c5_random_below(&t->random, 2) : 0;
+	for (int k = 0; k < kinds; k++) { /* granules, drops, vacuoles; few and large, or many and small */
+		int most = t->d < 14 ? 6 : t->d < 30 ? 20 : 80;
+		double outer = among(t, 0.6, 1.0), inner = chance(t, 0.4) ? 0.7 * outer : 0.1, size = fmax(0.45, among_log(t, 0.01, 0.06) * t->d);
+		scene_spots(&t->s, t->form, 1 + (int)c5_random_below(&t->random, (uint64_t)most), size, among_log(t, 0.05, 0.8), chance(t, 0.5) ? 0 : among(t, 0, 0.8), inner, outer);
 	}
-	if (chance(t, 0.12)) scene_fibres(&t->s, t->form, 1 + (int)c5_random_below(&t->random, 8), fmax(0.6, among(t, 0.01, 0.06) * t->d), among(t, 0.1, 0.4));
+	if (chance(t, 0.15)) scene_fibres(&t->s, t->form, 1 + (int)c5_random_below(&t->random, 8), fmax(0.6, among(t, 0.01, 0.06) * t->d), among(t, 0.1, 0.4));
 }
 
-/* Dirt and cell rests, in focus or out of it. */
-static void dirt(still *t, double strength)
+/* Dirt and cell rests. */
+static void dirt(still *t, float *plane, int n, double strength)
 {
-	int n = chance(t, 0.4) ? 1 + (int)c5_random_below(&t->random, 10) : 0;
 	for (int k = 0; k < n; k++) {
 		double y = among(t, 0, (double)t->s.height), x = among(t, 0, (double)t->s.width), size = among_log(t, 0.7, 4), power = strength * among(t, -1, 1);
 		for (double py = fmax(0, floor(y - 3 * size)); py <= fmin((double)t->s.height - 1, y + 3 * size); py++)
 			for (double px = fmax(0, floor(x - 3 * size)); px <= fmin((double)t->s.width - 1, x + 3 * size); px++)
-				t->form[(size_t)py * t->s.width + (size_t)px] += (float)(power * exp(-0.5 * ((py - y) * (py - y) + (px - x) * (px - x)) / (size * size)));
+				plane[(size_t)py * t->s.width + (size_t)px] += (float)(power * exp(-0.5 * ((py - y) * (py - y) + (px - x) * (px - x)) / (size * size)));
 	}
 }
+
+static int some_dirt(still *t) { return chance(t, 0.4) ? 1 + (int)c5_random_below(&t->random, 10) : 0; }
 
 /* ---- manners of light ---- */
 
 static double optics(still *t) { return among_log(t, 0.5, fmax(0.8, fmin(3, 0.09 * t->d + 0.5))); }
 
-static void phase(still *t, float *out)
+/* How late light is behind one cell's height of matter: less where cells are few px wide, since steps of more than half a wave from one px to the next would be noise. */
+static void weigh(still *t, double least, double most, double slope)
 {
-	double reverse = chance(t, 0.12) ? -1 : 1, halo = among(t, 0.55, 1.15), bright = among(t, 1.2, 3);
-	matter(t, 0.15);
-	for (size_t i = 0; i < t->n; i++) /* light that went through what is thick is late by more than half a wave: bright */
-		if (t->s.owner[i]) t->form[i] *= (float)(1 - bright * t->s.bodies[t->s.owner[i] - 1].round);
-	dirt(t, 0.5);
-	blur(t, t->blurred, t->form, optics(t));
-	blur(t, t->wide, t->blurred, fmax(1.5, among_log(t, 0.12, 0.6) * t->d));
-	for (size_t i = 0; i < t->n; i++) out[i] = (float)(-reverse * (t->blurred[i] - halo * t->wide[i]));
+	double late = among_log(t, least, fmin(most, 0.5 + slope * t->d));
+	for (size_t i = 0; i < t->n; i++) t->form[i] *= (float)late;
 }
 
-/* Value at a place between pixels; beyond the edge its pixel. */
-static double look_up(const still *t, const float *p, double y, double x)
+/* Through the lenses, to a camera behind a lamp's picture as large as defocus makes it. */
+static void through(still *t, float *out, double absorbs, const pupil *p, double lamp)
 {
-	double h = (double)t->s.height - 1, w = (double)t->s.width - 1;
-	y = fmax(0, fmin(h, y)), x = fmax(0, fmin(w, x));
-	size_t y0 = (size_t)y, x0 = (size_t)x, y1 = y0 + (y0 < t->s.height - 1), x1 = x0 + (x0 < t->s.width - 1);
-	double ty = y - (double)y0, tx = x - (double)x0;
-	const float *top = p + y0 * t->s.width, *low = p + y1 * t->s.width;
-	return (1 - ty) * ((1 - tx) * (double)top[x0] + tx * (double)top[x1]) + ty * ((1 - tx) * (double)low[x0] + tx * (double)low[x1]);
+	double sharp = optics(t), wash = lamp * fabs(p->fringe);
+	t->err = light_through(t->blurred, t->form, absorbs, t->s.height, t->s.width, p, t->work);
+	if (t->err < 0) return;
+	blur(t, out, t->blurred, sqrt(sharp * sharp + wash * wash));
+}
+
+/* Dust on glass far from the focus: rings. */
+static void dust(still *t, float *out)
+{
+	if (t->err < 0 || !chance(t, 0.15)) return;
+	pupil far = { .fringe = among_log(t, 3, 8) };
+	memset(t->form, 0, t->n * sizeof *t->form);
+	dirt(t, t->form, 1 + (int)c5_random_below(&t->random, 3), 2);
+	t->err = light_through(t->form, t->form, among(t, 0, 1), t->s.height, t->s.width, &far, t->work);
+	if (t->err < 0) return;
+	blur(t, t->blurred, t->form, 0.4 * far.fringe);
+	for (size_t i = 0; i < t->n; i++) out[i] *= t->blurred[i];
+}
+
+static void phase(still *t, float *out)
+{
+	pupil p = { .ring = among(t, 0.25, 0.8), .ring_sign = chance(t, 0.12) ? 1 : -1, .halo = fmax(1, among_log(t, 0.1, 0.8) * t->d), .fall = among(t, 0.6, 1.6) };
+	if (p.halo > HALO_MOST) p.halo = HALO_MOST;
+	if (chance(t, 0.5)) p.fringe = among_log(t, 0.4, fmin(4, 0.6 + 0.08 * t->d)) * (chance(t, 0.5) ? 1 : -1);
+	matter(t, 0.15);
+	dirt(t, t->form, some_dirt(t), 0.5);
+	weigh(t, 0.15, 4, 0.2);
+	through(t, out, chance(t, 0.3) ? among(t, 0, 0.1) : 0, &p, among(t, 0.2, 0.5));
+	dust(t, out);
 }
 
 static void dic(still *t, float *out)
 {
-	double angle = among(t, 0, 2 * PI), shear = fmax(0.5, among_log(t, 0.012, 0.05) * t->d), dy = shear * sin(angle), dx = shear * cos(angle), bias = among(t, 0, 0.12);
+	double angle = among(t, 0, 2 * PI), shear = fmax(0.4, among_log(t, 0.008, 0.05) * t->d);
+	pupil p = { .shear_y = shear * sin(angle), .shear_x = shear * cos(angle), .bias = among(t, 0.3, 1.2) };
+	if (chance(t, 0.5)) p.fringe = among_log(t, 0.4, fmin(3, 0.6 + 0.05 * t->d)) * (chance(t, 0.5) ? 1 : -1);
 	matter(t, 0.6);
-	dirt(t, 0.5);
-	blur(t, t->blurred, t->form, optics(t));
-	for (size_t y = 0; y < t->s.height; y++)
-		for (size_t x = 0; x < t->s.width; x++)
-			out[y * t->s.width + x] = (float)(look_up(t, t->blurred, (double)y + dy, (double)x + dx) - look_up(t, t->blurred, (double)y - dy, (double)x - dx) - bias * (double)t->blurred[y * t->s.width + x]);
+	dirt(t, t->form, some_dirt(t), 0.5);
+	weigh(t, 0.1, 2.5, 0.08);
+	through(t, out, chance(t, 0.4) ? among(t, 0, 0.1) : 0, &p, among(t, 0.3, 0.7));
+	dust(t, out);
 }
 
-/* Stained: bodies are nuclei, which absorb, in tissue that absorbs some. */
-static void stained(still *t, float *out)
+/* Stained tissue: bodies are nuclei, which absorb, in matter that absorbs some. */
+static void tissue(still *t)
 {
 	stuff m = { .flat = among(t, 0.6, 1.4), .texture = among(t, 0.05, 0.5), .grain = among_log(t, 0.06, 0.3), .levels = 0.5 };
-	double tissue = among(t, 0, 0.5), grain = among(t, 0.5, 3) * t->d, soft = among(t, -0.5, 0.3);
+	double power = among(t, 0, 0.5), grain = among(t, 0.5, 3) * t->d, soft = among(t, -0.5, 0.3);
 	fill(t, &m);
 	for (size_t y = 0; y < t->s.height; y++)
 		for (size_t x = 0; x < t->s.width; x++) {
 			double at = scene_noise(t->key * 7 + 3, (double)y, (double)x, grain) - soft;
-			t->form[y * t->s.width + x] += (float)(at > 0 ? tissue * (0.4 + at) * (1 + 0.3 * scene_noise(t->key * 7 + 4, (double)y, (double)x, 0.15 * t->d)) : 0);
+			t->form[y * t->s.width + x] += (float)(at > 0 ? power * (0.4 + at) * (1 + 0.3 * scene_noise(t->key * 7 + 4, (double)y, (double)x, 0.15 * t->d)) : 0);
 		}
-	dirt(t, 0.3);
-	blur(t, t->blurred, t->form, optics(t));
-	for (size_t i = 0; i < t->n; i++) out[i] = (float)exp(-(double)t->blurred[i]);
+	if (chance(t, 0.4)) scene_fibres(&t->s, t->form, 4 + (int)c5_random_below(&t->random, 40), fmax(0.6, among(t, 0.02, 0.1) * t->d), among(t, 0.05, 0.5));
+}
+
+/* Stained cells of a smear: bodies are pale, their nuclei dark; they lie over one another. */
+static void smear(still *t)
+{
+	stuff m = { .flat = among(t, 0.1, 0.6), .nucleus = among(t, 0.2, 1.2), .texture = among(t, 0.05, 0.5), .grain = among_log(t, 0.04, 0.3), .levels = among(t, 0.2, 1.2) };
+	double power = among(t, 0, 0.3), grain = among(t, 1, 4) * t->d;
+	if (chance(t, 0.4)) m.rim = among(t, 0.02, 0.2), m.rim_width = among(t, 0.03, 0.1);
+	fill(t, &m);
+	for (size_t y = 0; y < t->s.height; y++)
+		for (size_t x = 0; x < t->s.width; x++) t->form[y * t->s.width + x] += (float)(power * fmax(0, scene_noise(t->key * 7 + 3, (double)y, (double)x, grain)));
+	if (chance(t, 0.5)) scene_spots(&t->s, t->form, 1 + (int)c5_random_below(&t->random, t->d < 20 ? 6 : 30), fmax(0.5, among_log(t, 0.02, 0.08) * t->d), among(t, 0.1, 0.6), 0.2, 0, 0.9);
 }
 
 static void brightfield(still *t, float *out)
 {
+	pupil p = { .fringe = among_log(t, 0.5, fmin(8, 0.7 + 0.25 * t->d)) * (chance(t, 0.5) ? 1 : -1) };
+	double absorbs = chance(t, 0.4) ? among(t, 0, 0.15) : 0;
 	if (chance(t, 0.3)) {
-		stained(t, out);
-		return;
+		if (chance(t, 0.5)) tissue(t);
+		else smear(t);
+		dirt(t, t->form, some_dirt(t), 0.3);
+		absorbs = among_log(t, 1, 6), p.fringe *= among(t, 0, 0.5);
+		for (size_t i = 0; i < t->n; i++) t->form[i] *= (float)(1 / absorbs); /* what absorbs need not be late */
+	} else {
+		matter(t, 0.4);
+		dirt(t, t->form, some_dirt(t), 0.7);
+		weigh(t, 0.3, 6, 0.2);
 	}
-	double focus = chance(t, 0.5) ? 1 : -1, absorbs = chance(t, 0.3) ? among(t, 0, 0.04) : 0, scale, sharp = optics(t);
-	matter(t, 0.4);
-	dirt(t, 0.7);
-	blur(t, t->blurred, t->form, sharp);
-	scale = fmax(sharp * 0.8, fmin(5, among_log(t, 0.012, 0.05) * t->d)); /* out of focus, edges have a line on either side */
-	blur(t, t->wide, t->blurred, scale);
-	double strength = among(t, 1, 4);
-	for (size_t i = 0; i < t->n; i++) out[i] = (float)(-focus * strength * ((double)t->blurred[i] - (double)t->wide[i]) - absorbs * (double)t->blurred[i]);
+	through(t, out, absorbs, &p, among_log(t, 0.1, 0.7));
+	dust(t, out);
 }
 
 /* What lies out of focus glows. */
@@ -228,7 +268,7 @@ static void expose(still *t, float *image, bool dark)
 		double at, spread = deviation(t->wide, t->n, &at);
 		for (size_t i = 0; i < t->n; i++) t->blurred[i] = (float)(((double)t->wide[i] - at) / spread);
 	}
-	double clip = chance(t, 0.25) ? among(t, 1.5, 4) : 0;
+	double clip = chance(t, 0.25) ? among(t, 1.5, 4) : 0, step = chance(t, 0.3) ? sd * among_log(t, 0.02, 0.25) : 0; /* the camera's, or of 8 bits */
 	for (size_t y = 0; y < t->s.height; y++)
 		for (size_t x = 0; x < t->s.width; x++) {
 			size_t i = y * t->s.width + x;
@@ -237,11 +277,11 @@ static void expose(still *t, float *image, bool dark)
 			double photons = shot > 0 && value > 0 ? shot * sqrt(value * sd) : 0;
 			value += (noise * sd + photons) * (double)t->blurred[i];
 			if (clip > 0) value = fmax(mean - clip * sd, fmin(mean + clip * sd, value));
-			image[i] = (float)value;
+			image[i] = (float)(step > 0 ? step * round(value / step) : value);
 		}
 }
 
-void c5_still_draw(float *image, size_t height, size_t width, int look, double diameter, uint64_t seed, uint64_t item, void *scratch)
+int c5_still_draw(float *image, size_t height, size_t width, int look, double diameter, uint64_t seed, uint64_t item, void *scratch)
 {
 	static void (*const looks[C5_LOOKS])(still *t, float *out) = { phase, brightfield, dic, nuclei, structure };
 	static const int nuclear[] = { 0, 0, 1, 1, 3 };
@@ -259,5 +299,7 @@ void c5_still_draw(float *image, size_t height, size_t width, int look, double d
 	if (diameter < 0) scene_clear(&t.s);
 	else scene_fill(&t.s, look == C5_LOOK_NUCLEI ? nuclear[c5_random_below(&t.random, 5)] : -1);
 	looks[look](&t, image);
+	if (t.err < 0) return t.err;
 	expose(&t, image, look == C5_LOOK_NUCLEI || look == C5_LOOK_STRUCTURE);
+	return C5_OK;
 }
