@@ -10,6 +10,7 @@
 
 #include "base/error.h"
 #include "base/random.h"
+#include "image/resize.h"
 #include "stain/stainer.h"
 
 enum { H = 150, W = 118, C = 2, K = 2 };
@@ -133,6 +134,41 @@ static void a_map_of_blocks_is_made_of_its_blocks(void **state)
 	c5_model_free(m);
 }
 
+/* Rescaled is what the rescaled frame gives, brought back; at the size it has, nothing is touched. */
+static void a_rescaled_frame_is_seen_at_another_size(void **state)
+{
+	(void)state;
+	enum { TH = 75, TW = 59 };
+	for (int dense = 0; dense < 2; dense++) {
+		c5_recipe r = recipe_of(dense);
+		c5_model *m;
+		c5_weights *w;
+		c5_stainer *s;
+		float *small = malloc((C + K) * TH * TW * sizeof *small), *seen = small + C * TH * TW;
+		size_t there = c5_image_resize_bytes(TH, TW, H, W), back = c5_image_resize_bytes(H, W, TH, TW);
+		void *scratch = aligned_alloc(64, ((there > back ? there : back) + 63) / 64 * 64);
+		assert_true(c5_stainer_side(H, 0.5) == TH && c5_stainer_side(W, 0.5) == TW && c5_stainer_side(H, 0) == H && c5_stainer_side(3, 0.01) == 1);
+		assert_int_equal(dense ? c5_stain_dense_net(&m, C, 64, 64, K, false, 2, 0.25) : c5_stain_block_net(&m, C, 8, 4, K, 0.25), C5_OK);
+		assert_int_equal(c5_weights_new(&w, m), C5_OK);
+		c5_weights_init(w, m, 4);
+		predict(m, w, &r, (c5_stainer_how){ .rescale = 0.5 }, maps[0], NULL);
+		predict(m, w, &r, (c5_stainer_how){ .rescale = 1 }, maps[1], NULL);
+		predict(m, w, &r, (c5_stainer_how){ 0 }, maps[2], NULL);
+		assert_memory_equal(maps[1], maps[2], sizeof maps[1]);
+		for (int c = 0; c < C; c++) c5_image_resize(small + c * TH * TW, TH, TW, input + c * H * W, H, W, scratch);
+		assert_int_equal(c5_stainer_open(&s, device, m, w, &r, TH, TW, &(c5_stainer_how){ 0 }), C5_OK);
+		assert_int_equal(c5_stainer_frame(s, small, seen, NULL), C5_OK);
+		c5_stainer_close(s);
+		for (int k = 0; k < K; k++) c5_image_resize(maps[1] + k * H * W, H, W, seen + k * TH * TW, TH, TW, scratch);
+		assert_memory_equal(maps[0], maps[1], sizeof maps[0]);
+		assert_true(furthest(maps[0], maps[2]) > 1e-3);
+		free(scratch);
+		free(small);
+		c5_weights_free(w);
+		c5_model_free(m);
+	}
+}
+
 static void a_model_of_another_shape_is_refused(void **state)
 {
 	(void)state;
@@ -153,7 +189,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_dense_map_has_no_seams), cmocka_unit_test(a_mirrored_frame_has_a_mirrored_map),
-		cmocka_unit_test(a_map_of_blocks_is_made_of_its_blocks), cmocka_unit_test(a_model_of_another_shape_is_refused),
+		cmocka_unit_test(a_map_of_blocks_is_made_of_its_blocks), cmocka_unit_test(a_rescaled_frame_is_seen_at_another_size), cmocka_unit_test(a_model_of_another_shape_is_refused),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -84,22 +84,67 @@ double c5_fit_ratio(const c5_stored_model *s, const c5_identity *i, const char *
 
 const char *c5_fit_modality(const c5_stored_model *s) { return s->n_channels ? s->channels[0].modality : NULL; }
 
+static void warn_kind(const c5_stored_model *s, const char *model, const c5_identity *i)
+{
+	const char *modality = c5_fit_modality(s);
+	if (!c5_identify_agrees(i->best, modality))
+		c5_log(C5_LOG_WARN, "channel %s looks like %s (%.0f %%), model %s was trained on %s: its answers may mean nothing", s->channels[0].name, c5_identify_modality(i->best),
+			100 * i->probability, model, modality);
+}
+
+static void warn_scale(const c5_stored_model *s, const char *model, const c5_identity *i, double ratio, const char *instead)
+{
+	if (ratio > C5_FIT_NEAR || ratio < 1 / C5_FIT_NEAR)
+		c5_log(C5_LOG_WARN, "channel %s: objects of about %.0f px, %.2g x as large as those model %s was trained on; rescale the images by %.2f%s, or train on such images",
+			s->channels[0].name, i->diameter_px, ratio, model, 1 / ratio, instead);
+}
+
+/* Whether what can be known is, as error code; without a word where it is not. */
+static int look(const c5_stored_model *s, c5_identity *i, double *ratio, c5_file *f, char *const *names, size_t n)
+{
+	char digest[65];
+	int err = n && s->n_channels && isfinite(s->object_px) ? C5_OK : c5_fail(C5_EINPUT, "it does not say what images it was trained on");
+	if (err == C5_OK) err = c5_identify_experiments(i, digest, f, names, n, s->channels[0].name);
+	if (err == C5_OK) *ratio = c5_fit_ratio(s, i, digest);
+	return err;
+}
+
 void c5_fit_warn(const c5_stored_model *s, const char *model, c5_file *f, char *const *names, size_t n)
 {
 	c5_identity i;
-	char digest[65];
-	if (!n || !s->n_channels || !isfinite(s->object_px)) return;
-	if (c5_identify_experiments(&i, digest, f, names, n, s->channels[0].name) < 0) {
+	double ratio;
+	if (look(s, &i, &ratio, f, names, n) < 0) {
 		c5_log(C5_LOG_DEBUG, "whether model %s is fit for these images is not known: %s", model, c5_error_last());
 		c5_error_clear();
 		return;
 	}
-	const char *modality = c5_fit_modality(s);
-	double ratio = c5_fit_ratio(s, &i, digest);
-	if (!c5_identify_agrees(i.best, modality))
-		c5_log(C5_LOG_WARN, "channel %s looks like %s (%.0f %%), model %s was trained on %s: its answers may mean nothing", s->channels[0].name, c5_identify_modality(i.best),
-			100 * i.probability, model, modality);
-	if (ratio > C5_FIT_NEAR || ratio < 1 / C5_FIT_NEAR)
-		c5_log(C5_LOG_WARN, "channel %s: objects of about %.0f px, %.2g x as large as those model %s was trained on; rescale the images by %.2f, or train on such images",
-			s->channels[0].name, i.diameter_px, ratio, model, 1 / ratio);
+	warn_kind(s, model, &i);
+	warn_scale(s, model, &i, ratio, "");
+}
+
+int c5_fit_rescale(double *factor, const char *rescale, const c5_stored_model *s, const char *model, c5_file *f, char *const *names, size_t n)
+{
+	c5_identity i;
+	double ratio;
+	char *end = NULL;
+	const bool automatic = !strcmp(rescale, "auto");
+	*factor = automatic ? 1 : strtod(rescale, &end);
+	if (!automatic && (end == rescale || *end || !(*factor >= 1 / C5_FIT_MOST && *factor <= C5_FIT_MOST)))
+		return c5_fail(C5_EUSAGE, "--rescale: %s; auto, or a factor from %g to %g is expected", rescale, 1 / C5_FIT_MOST, C5_FIT_MOST);
+	int err = look(s, &i, &ratio, f, names, n);
+	if (err == C5_OK && automatic && !isfinite(ratio)) err = c5_fail(C5_EINPUT, "images and model show nothing to compare");
+	if (err < 0 && automatic) return c5_fail_in(err, "--rescale auto: at which scale model %s was trained is not known; state the factor", model);
+	if (err < 0) {
+		c5_log(C5_LOG_DEBUG, "whether model %s is fit for these images is not known: %s", model, c5_error_last());
+		c5_error_clear();
+		return C5_OK;
+	}
+	warn_kind(s, model, &i);
+	if (automatic) {
+		*factor = fmax(1 / C5_FIT_MOST, fmin(C5_FIT_MOST, 1 / ratio));
+		c5_log(C5_LOG_INFO, "channel %s: what model %s sees is made %.3g x as large, as in the images it was trained on", s->channels[0].name, model, *factor);
+	} else {
+		warn_scale(s, model, &i, ratio * *factor, *factor < 1 || *factor > 1 ? " more" : " (--rescale auto does)");
+	}
+	return C5_OK;
 }

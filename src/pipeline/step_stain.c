@@ -17,7 +17,7 @@
 
 #define STEPS 4096 /* of a probability as stored: finer is noise, and noise does not pack */
 
-typedef struct stain_params { char *model; int64_t stride, tile, batch; double positive; char *precision, *device; bool mirrored; } stain_params;
+typedef struct stain_params { char *model, *rescale; int64_t stride, tile, batch; double positive; char *precision, *device; bool mirrored; double scale; /* what `rescale` comes to, settled when the run is planned */ } stain_params;
 
 #define F(member) offsetof(stain_params, member)
 static const c5_opt stain_opts[] = {
@@ -25,6 +25,7 @@ static const c5_opt stain_opts[] = {
 	{ "stride", C5_OPT_INT, F(stride), "0", 0, 4096, "px", NULL, "from block to block; 0: as trained; smaller is smoother and slower" },
 	{ "tile", C5_OPT_INT, F(tile), "0", 0, 65536, "px", NULL, "dense: side of the tiles an image is cut into; 0: a good one" },
 	{ "batch", C5_OPT_INT, F(batch), "0", 0, 4096, NULL, "N", "blocks or tiles of one pass; 0: a good number" },
+	{ "rescale", C5_OPT_TEXT, F(rescale), "1", 0, 0, NULL, "auto|X", "the network sees images X times as large; auto: as large as those it was trained on (cyto5 identify)" },
 	{ "mirrored", C5_OPT_BOOL, F(mirrored), NULL, 0, 0, NULL, NULL, "dense: mean over the image and its three mirror images; surer, at four times the time" },
 	{ "positive", C5_OPT_REAL, F(positive), NULL, 0, 1e9, NULL, NULL, "what of the map counts as marker is above this; unset: as the model says" },
 	{ "precision", C5_OPT_CHOICE, F(precision), "fp32", 0, 0, NULL, "fp32|bf16", "arithmetic of the network" },
@@ -33,7 +34,8 @@ static const c5_opt stain_opts[] = {
 };
 const c5_step_kind c5_kind_stain = { "stain", "predict markers from label-free frames: stain maps", stain_opts, sizeof(stain_params), C5_STAIN_VERSION, "ingest" };
 
-enum { REVISION, HEIGHT, WIDTH, MARKERS, DENSE, NUMBERS }; /* of a job */
+enum { REVISION, HEIGHT, WIDTH, MARKERS, DENSE, SCALE, NUMBERS }; /* of a job */
+#define SCALE_UNIT 1e6                                     /* factors of size are whole numbers of it */
 enum { INPUT, MAPS, BLOCKS };                              /* scratch */
 
 #pragma pack(push, 1)
@@ -46,6 +48,7 @@ static size_t frames_of(const c5_job *j, int m) { return (size_t)m * per_marker(
 static size_t blocks_of(const c5_job *j, int m) { return (size_t)m * per_marker(j) + 1; }
 static size_t maps_of(const c5_job *j, int m) { return (size_t)m * per_marker(j) + per_marker(j) - 1; }
 
+static double scale_of(const c5_job *j) { return (double)j->numbers[SCALE] / SCALE_UNIT; }
 static double positive_of(const stain_params *p, const c5_recipe *r, int m) { return p->positive > 0 ? p->positive : r->positive[m]; }
 
 static int sign(c5_array_spec *s, const c5_step *step, const c5_job *j, const c5_stain_model *model, int m)
@@ -58,6 +61,7 @@ static int sign(c5_array_spec *s, const c5_step *step, const c5_job *j, const c5
 	if (err == C5_OK) err = c5_spec_attr_str(s, "model_sha256", model->sha256);
 	if (err == C5_OK) err = c5_spec_attr_str(s, "marker", model->recipe.marker[m]);
 	if (err == C5_OK) err = c5_spec_attr_f64(s, "positive", positive_of(p, &model->recipe, m));
+	if (err == C5_OK && scale_of(j) != 1) err = c5_spec_attr_f64(s, "rescaled", scale_of(j));
 	return err;
 }
 
@@ -86,14 +90,14 @@ static int add_stack(const c5_run_context *run, const c5_step *step, c5_job *j, 
 	return sign(*out, step, j, model, m);
 }
 
-/* Blocks are shown on axes of their own: pixels times the stride. */
+/* Blocks are shown on axes of their own: pixels times the stride, which the network has on the rescaled frame. */
 static int add_blocks(const c5_run_context *run, const c5_step *step, c5_job *j, const c5_stain_model *model, int m, uint64_t t, const c5_block_grid *g)
 {
 	c5_array_spec *s;
 	int err = add_stack(run, step, j, model, m, "blocks", t, g->rows, g->columns, &s);
 	if (err < 0) return err;
-	for (int a = 1; a < 3; a++) s->axes[a].step *= (double)g->stride;
-	if ((err = c5_spec_attr_f64(s, "side_px", (double)g->side)) < 0 || (err = c5_spec_attr_f64(s, "stride_px", (double)g->stride)) < 0) return err;
+	for (int a = 1; a < 3; a++) s->axes[a].step *= (double)g->stride / scale_of(j);
+	if ((err = c5_spec_attr_f64(s, "side_px", (double)g->side / scale_of(j))) < 0 || (err = c5_spec_attr_f64(s, "stride_px", (double)g->stride / scale_of(j))) < 0) return err;
 	return c5_spec_attr_f64(s, "share", model->recipe.share);
 }
 
@@ -123,10 +127,11 @@ static int plan_job(const c5_run_context *run, const c5_step *step, c5_plan *pla
 	if (!(j->input = c5_format("/experiments/%s/raw/%s", j->experiment.name, r->channel[0]))) return c5_fail(C5_ENOMEM, "out of memory");
 	snprintf(latest, sizeof latest, "stain/latest/maps/%s", r->marker[0]);
 	if (same_model(run, j->experiment.name, model, latest) && ((err = c5_step_reuse(run, step, plan, j, latest, &reused)) < 0 || reused)) return err;
-	if (!r->dense && (err = c5_blocks_grid(&grid, h, w, (size_t)r->block, p->stride ? (size_t)p->stride : (size_t)r->stride)) < 0) return err;
+	if (!r->dense && (err = c5_blocks_grid(&grid, c5_stainer_side(h, p->scale), c5_stainer_side(w, p->scale), (size_t)r->block, p->stride ? (size_t)p->stride : (size_t)r->stride)) < 0) return err;
 	if ((err = c5_alloc(&j->numbers, NUMBERS, sizeof *j->numbers)) < 0) return err;
 	j->n_numbers = NUMBERS;
 	j->numbers[REVISION] = model->revision, j->numbers[HEIGHT] = h, j->numbers[WIDTH] = w, j->numbers[MARKERS] = (uint64_t)r->markers, j->numbers[DENSE] = r->dense;
+	j->numbers[SCALE] = (uint64_t)llround(p->scale * SCALE_UNIT);
 	for (int m = 0; m < r->markers; m++) {
 		if ((err = add_frames(run, step, j, model, m, t)) < 0) return err;
 		if (!r->dense && (err = add_blocks(run, step, j, model, m, t, &grid)) < 0) return err;
@@ -166,17 +171,18 @@ int c5_stain_ready(const c5_step *step, const char *container)
 
 static int plan_stain(const c5_run_context *run, const c5_step *step, c5_plan *plan)
 {
-	const stain_params *p = step->params;
+	stain_params *p = step->params;
 	c5_stain_model model = { 0 };
 	int err = c5_stain_model_read(&model, run->file, p->model, 0, false); /* once for all: without it nothing can be done */
-	if (err == C5_OK) c5_fit_warn(&model.stored, p->model, run->file, run->names, run->n_names);
+	if (err == C5_OK) err = c5_fit_rescale(&p->scale, p->rescale, &model.stored, p->model, run->file, run->names, run->n_names);
+	p->scale = round(p->scale * SCALE_UNIT) / SCALE_UNIT;
 	c5_stain_model_clear(&model);
 	return err < 0 ? err : c5_step_plan_each(run, step, plan, plan_one);
 }
 
 /* ---- work ---- */
 
-typedef struct stain_state { c5_device *device; c5_stain_model model; c5_stainer *stainer; uint64_t height, width; } stain_state;
+typedef struct stain_state { c5_device *device; c5_stain_model model; c5_stainer *stainer; uint64_t height, width; double scale; } stain_state;
 
 static void free_state(void *state)
 {
@@ -190,6 +196,7 @@ static void free_state(void *state)
 static int want_stainer(c5_worker *w, const c5_step *step, const c5_job *job, stain_state **out)
 {
 	const stain_params *p = step->params;
+	const double scale = scale_of(job);
 	stain_state *s = w->state;
 	int err;
 	if (!s) {
@@ -198,12 +205,12 @@ static int want_stainer(c5_worker *w, const c5_step *step, const c5_job *job, st
 	}
 	if (!s->device && (err = c5_device_open(&s->device, p->device)) < 0) return err;
 	if (!s->model.model && (err = c5_stain_model_read(&s->model, w->file, p->model, (uint32_t)job->numbers[REVISION], true)) < 0) return err;
-	if (s->stainer && (s->height != job->numbers[HEIGHT] || s->width != job->numbers[WIDTH])) {
+	if (s->stainer && (s->height != job->numbers[HEIGHT] || s->width != job->numbers[WIDTH] || s->scale < scale || s->scale > scale)) {
 		c5_stainer_close(s->stainer);
 		s->stainer = NULL;
 	}
-	s->height = job->numbers[HEIGHT], s->width = job->numbers[WIDTH];
-	c5_stainer_how how = { .stride = (size_t)p->stride, .tile = (size_t)p->tile, .batch = (int)p->batch, .mirrored = p->mirrored,
+	s->height = job->numbers[HEIGHT], s->width = job->numbers[WIDTH], s->scale = scale;
+	c5_stainer_how how = { .rescale = scale, .stride = (size_t)p->stride, .tile = (size_t)p->tile, .batch = (int)p->batch, .mirrored = p->mirrored,
 		.precision = strcmp(p->precision, "bf16") ? C5_FP32 : C5_BF16 };
 	if (!s->stainer && (err = c5_stainer_open(&s->stainer, s->device, s->model.model, s->model.weights, &s->model.recipe, s->height, s->width, &how)) < 0) return err;
 	*out = s;
@@ -258,9 +265,10 @@ static int work_stain(c5_worker *w, const c5_run_context *run, const c5_step *st
 static size_t bytes_stain(const c5_step *step, const c5_job *job)
 {
 	(void)step;
-	size_t pixels = job->numbers[HEIGHT] * job->numbers[WIDTH], channels = job->experiment.n_channels;
+	size_t channels = job->experiment.n_channels, pixels = job->numbers[HEIGHT] * job->numbers[WIDTH];
 	for (size_t i = 0; i < job->experiment.n_channels; i++) channels += job->experiment.channels[i].planes;
 	size_t net = pixels < (size_t)512 * 512 ? pixels : (size_t)512 * 512;
+	if (scale_of(job) != 1) pixels += (size_t)((double)pixels * scale_of(job) * scale_of(job));
 	return pixels * (channels + job->numbers[MARKERS] + 6) * sizeof(float) + net * 1200 + (64u << 20);
 }
 

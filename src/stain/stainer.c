@@ -1,12 +1,14 @@
 /* stainer.c – see stainer.h. */
 #include "stain/stainer.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "image/resize.h"
 
 #define BLOCKS_PER_PASS 128
 #define TILE_SIDE 512
@@ -15,7 +17,10 @@ struct c5_stainer {
 	c5_recipe recipe;
 	c5_model *model;        /* of the tile's size for dense ones */
 	c5_net *net;
-	size_t height, width;
+	size_t height, width;   /* of what the network sees */
+	size_t frame[2];        /* height and width of frames as they come */
+	float *scaled_in, *scaled_maps; /* (C, H, W), (K, H, W); NULL: as they come */
+	void *resizing;
 	int batch;
 	c5_block_grid grid;     /* blocks */
 	c5_tiling tiling;       /* dense */
@@ -84,12 +89,30 @@ static int check_model(const c5_stainer *s)
 	return ok ? C5_OK : c5_fail(C5_EINPUT, "model %s does not fit its stain recipe: %d planes and %d markers are expected", s->model->name, c5_recipe_inputs(r), r->markers);
 }
 
+size_t c5_stainer_side(size_t n, double rescale)
+{
+	double side = rescale > 0 ? fmax(1, round((double)n * rescale)) : (double)n;
+	return (size_t)side;
+}
+
+static int plan_rescaling(c5_stainer *s)
+{
+	size_t there = c5_image_resize_bytes(s->height, s->width, s->frame[0], s->frame[1]), back = c5_image_resize_bytes(s->frame[0], s->frame[1], s->height, s->width);
+	int err;
+	if (s->frame[0] == s->height && s->frame[1] == s->width) return C5_OK;
+	if ((err = c5_alloc_aligned(&s->scaled_in, (size_t)c5_recipe_inputs(&s->recipe) * s->height * s->width, sizeof(float))) < 0) return err;
+	if ((err = c5_alloc_aligned(&s->scaled_maps, (size_t)s->recipe.markers * s->height * s->width, sizeof(float))) < 0) return err;
+	return c5_alloc_aligned(&s->resizing, there > back ? there : back, 1);
+}
+
 int c5_stainer_open(c5_stainer **out, c5_device *device, const c5_model *m, const c5_weights *w, const c5_recipe *r, size_t height, size_t width, const c5_stainer_how *how)
 {
 	c5_stainer *s;
 	int err = c5_alloc(&s, 1, sizeof *s);
 	if (err < 0) return err;
-	s->recipe = *r, s->height = height, s->width = width;
+	s->recipe = *r, s->frame[0] = height, s->frame[1] = width;
+	s->height = c5_stainer_side(height, how->rescale), s->width = c5_stainer_side(width, how->rescale);
+	if ((err = plan_rescaling(s)) < 0) goto fail;
 	if ((err = c5_model_copy(&s->model, m)) < 0 || (err = check_model(s)) < 0 || (err = r->dense ? plan_dense(s, how) : plan_blocks(s, how)) < 0) goto fail;
 	s->in_count = count_of(&s->model->layers[0]), s->out_count = count_of(&s->model->layers[s->model->outputs[0]]);
 	if ((err = c5_alloc_aligned(&s->in, (size_t)s->batch * s->in_count, sizeof(float))) < 0 || (err = c5_alloc_aligned(&s->out, (size_t)s->batch * s->out_count, sizeof(float))) < 0) goto fail;
@@ -116,6 +139,9 @@ void c5_stainer_close(c5_stainer *s)
 	c5_model_free(s->model);
 	free(s->in);
 	free(s->out);
+	free(s->scaled_in);
+	free(s->scaled_maps);
+	free(s->resizing);
 	free(s->sum);
 	free(s->probability);
 	free(s->scratch);
@@ -217,5 +243,13 @@ static int by_tiles(c5_stainer *s, const float *input, float *maps)
 
 int c5_stainer_frame(c5_stainer *s, const float *input, float *maps, float *blocks)
 {
-	return s->recipe.dense ? by_tiles(s, input, maps) : by_blocks(s, input, maps, blocks);
+	const size_t there = s->height * s->width, here = s->frame[0] * s->frame[1];
+	float *seen = s->scaled_maps ? s->scaled_maps : maps;
+	for (int c = 0; s->scaled_in && c < c5_recipe_inputs(&s->recipe); c++)
+		c5_image_resize(s->scaled_in + (size_t)c * there, s->height, s->width, input + (size_t)c * here, s->frame[0], s->frame[1], s->resizing);
+	if (s->scaled_in) input = s->scaled_in;
+	int err = s->recipe.dense ? by_tiles(s, input, seen) : by_blocks(s, input, seen, blocks);
+	for (int m = 0; s->scaled_maps && err == C5_OK && m < s->recipe.markers; m++)
+		c5_image_resize(maps + (size_t)m * here, s->frame[0], s->frame[1], seen + (size_t)m * there, s->height, s->width, s->resizing);
+	return err;
 }

@@ -15,6 +15,7 @@ typedef struct c5_stainer_how {
 	int batch;          /* blocks or tiles of one pass; 0: a good number */
 	int precision;      /* enum c5_precision */
 	bool mirrored;      /* dense: the mean over the tile as it is and its three mirror images: surer, four times the time */
+	double rescale;     /* the network sees frames so many times as large, and maps are brought back; 0 and 1: as they are */
 } c5_stainer_how;
 
 typedef struct c5_stainer c5_stainer;
@@ -22,10 +23,12 @@ typedef struct c5_stainer c5_stainer;
 int c5_stainer_open(c5_stainer **out, c5_device *device, const c5_model *m, const c5_weights *w, const c5_recipe *r, size_t height, size_t width, const c5_stainer_how *how);
 void c5_stainer_close(c5_stainer *s); /* NULL is fine */
 size_t c5_stainer_bytes(const c5_stainer *s);
-/* The grid of blocks; all zero for dense models. */
+/* Pixels a side of `n` px has after rescaling. */
+size_t c5_stainer_side(size_t n, double rescale);
+/* The grid of blocks, on the rescaled frame; all zero for dense models. */
 const c5_block_grid *c5_stainer_grid(const c5_stainer *s);
 
-/* How a dense model's frame is cut. */
+/* How a dense model's (rescaled) frame is cut. */
 const c5_tiling *c5_stainer_tiling(const c5_stainer *s);
 
 /* input: (C, H, W) as c5_stain_read_input gives it. maps: (K, H, W) probabilities, or grey values of a dense image model. blocks: (K, rows x columns)
