@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """identify.py – how well `cyto5 identify` tells modality and scale of recordings whose source it has never seen. Needs scikit-image and tifffile beside h5py.
 
-    identify.py prepare DATA OUT.h5           takes the published sets under DATA into one container: a plate for each set, masks where there are some
+    identify.py prepare DATA OUT.h5           takes the published sets under DATA (folders, with commas between) into one container: a plate for each set, masks where there are some
     identify.py train OUT.h5 NAME [SET,...]   trains a model on all of it but these sets, as the one that ships was
     identify.py judge OUT.h5 MODEL [SET,...]  puts these sets (all) through MODEL (FILE.h5:NAME)
     identify.py all DATA FOLDER               leaves every set out once, in two halves, and judges each by the model that has not seen it
@@ -28,7 +28,7 @@ CYTO5 = os.environ.get("CYTO5", os.path.join(HERE, "..", "build", "release", "cy
 FACTORS = (0.5, 0.71, 1.41, 2.0)
 RESCALED = int(os.environ.get("C5_IDENTIFY_RESCALED", "6"))  # images of a set that are resampled, evenly through it
 SIDE_MOST = 1400  # px of a resampled image
-TRAIN = os.environ.get("C5_IDENTIFY_TRAIN", "--tiles 6000 --epochs 16 --rate 0.004 --batch 96 --precision bf16 --averaging 0.998 --decay 0.01 --warm-up 0.5 --prefetch").split()
+TRAIN = os.environ.get("C5_IDENTIFY_TRAIN", "--check 300 --tiles 12000 --epochs 9 --rate 0.004 --batch 64 --real 0.4 --precision bf16 --decay 0.01 --warm-up 0.3 --prefetch").split()
 
 # set: channel, modality, images, masks (None: none), every so many of them, may be learnt from for the model that ships
 SETS = {
@@ -37,6 +37,8 @@ SETS = {
     "small": ("phase", "phase", "phase-small-stack/images.tif", lambda p: p.replace("images", "labels"), 1, True),
     "hela": ("dic", "dic", "hela-dic-lenet/dic_frames/t*.tif", None, 2, False),
     "hek": ("brightfield", "brightfield", "hek293a-vs-ht1080/*/*.jpg", None, 4, True),
+    "aisegcell": ("brightfield", "brightfield", "aisegcell-*/images/[bcn]*.png", None, 1, True),
+    "ihc": ("brightfield", "brightfield", "skimage/data/ihc.png", None, 1, True),
     "histology": ("brightfield", "brightfield", "nuclei-dsb2018/images/dsb_04[2468].png", lambda p: p.replace("images", "labels").replace(".png", ".tif"), 1, True),
     "nuclei-a": ("nuclei", "fluorescence", "nuclei-dsb2018/images/dsb_0[012][02468].png", lambda p: p.replace("images", "labels").replace(".png", ".tif"), 1, True),
     "nuclei-b": ("nuclei", "fluorescence", "nuclei-dsb2018/images/dsb_0[34][02468].png", lambda p: p.replace("images", "labels").replace(".png", ".tif"), 1, True),
@@ -46,14 +48,15 @@ SETS = {
     "neurites": ("structure", "fluorescence", "neurons-transmitted-fluorescence/[mn]*_confocal*.png", None, 1, True),
     "neurons": ("phase", "transmission", "neurons-transmitted-fluorescence/phase_z*.png", None, 4, True),
 }
-HALVES = (("t98g", "small", "hek", "nuclei-a", "fluo-sim", "dapi", "neurites", "neurons"), ("ecoli", "histology", "nuclei-b", "stardist", "hela"))
+HALVES = (("t98g", "small", "hek", "ihc", "nuclei-a", "fluo-sim", "dapi", "neurites", "neurons"), ("ecoli", "aisegcell", "histology", "nuclei-b", "stardist", "hela"))
 NOT_SHIPPED = [name for name, s in SETS.items() if not s[5]]
 # one source for two names: nothing of it is learnt when either is kept back
 KIN = {"nuclei-a": "nuclei-b", "nuclei-b": "nuclei-a", "dapi": "neurites", "neurites": "dapi"}
 # each image is of a magnification of its own: its left half stands for what a model learnt from, its right half for what is new
-ONE_OF_A_KIND = ("histology", "nuclei-a", "nuclei-b", "stardist", "dapi", "neurites")
+ONE_OF_A_KIND = ("aisegcell", "ihc", "histology", "nuclei-a", "nuclei-b", "stardist", "dapi", "neurites")
 # DIC by its looks and its folder, brightfield by its source's title; its spectrum is the same in all directions, which a relief's is not. Told, not judged
 UNSURE = ("hela",)
+FIGURE = (1173, 2585)  # of aisegcell
 HISTOLOGY_IN_B = ("dsb_042", "dsb_044", "dsb_046", "dsb_048")
 
 
@@ -69,12 +72,14 @@ def grey(path):
     image = io.imread(path)
     if image.ndim == 3 and image.shape[-1] in (3, 4):
         image = np.rint(image[..., :3].astype(float) @ [0.299, 0.587, 0.114]).astype(np.uint8)
+    if image.shape == FIGURE:  # its left panel, drawn four times as large as it was recorded
+        image = np.rint(image[8:1160, 8:1160].reshape(288, 4, 288, 4).mean(axis=(1, 3))).astype(np.uint8)
     return image
 
 
 def images_of(name, root):
     channel, modality, pattern, mask, every, _ = SETS[name]
-    paths = sorted(glob.glob(os.path.join(root, pattern)))
+    paths = sorted(path for folder in root.split(",") for path in glob.glob(os.path.join(folder, pattern)))
     if name == "nuclei-b":
         paths = [p for p in paths if os.path.basename(p)[:7] not in HISTOLOGY_IN_B]
     for path in paths[::every]:
@@ -83,12 +88,27 @@ def images_of(name, root):
             yield (stack, labels) if k is None else (stack[k], labels[k])
 
 
+def simulated(folder):
+    """Rows of the sheet for cyto5's own simulated phase contrast, with cells that have a marker and without."""
+    import tifffile
+    for k in range(8):
+        radius, marked = (6, 9, 14, 20)[k // 2], ["--differentiation", 1, "--fields", 2, "--channels", "phase,marker"] if k % 2 else []
+        cyto5("simulate", f"{folder}/s{k}.h5", "--frames", 1, "--height", 320, "--width", 320, *marked, "--radius", radius, "--cells", 9000 // radius ** 2 + 6, "--seed", 41 + k)
+        with h5py.File(f"{folder}/s{k}.h5") as f:
+            for name, e in f["experiments"].items():
+                for channel in {"phase", "marker"} & set(e["raw"]):
+                    one = f"simulated_{k}_{name}_{channel}"
+                    tifffile.imwrite(f"{folder}/{one}.tif", e["raw"][channel][0])
+                    yield f"{one},simulated,{'phase,phase' if channel == 'phase' else 'nuclei,fluorescence'},{one}.tif"
+
+
 def prepare(root, out):
     import tifffile
     with tempfile.TemporaryDirectory() as folder:
         rows, masked = ["experiment,plate,channel,modality,path"], {}
         os.mkdir(f"{folder}/masks")
         for name, (channel, modality, _, mask, _, _) in SETS.items():
+            k = -1
             for k, (image, labels) in enumerate(images_of(name, root)):
                 one = f"{name}_{k:03d}"
                 tifffile.imwrite(f"{folder}/{one}.tif", image)
@@ -97,6 +117,7 @@ def prepare(root, out):
                     tifffile.imwrite(f"{folder}/masks/{one}.tif", labels.astype(np.uint16))
                     masked[name] = channel
             print(f"{name}: {k + 1} images", flush=True)
+        rows += simulated(folder)
         open(f"{folder}/sheet.csv", "w").write("\n".join(rows) + "\n")
         cyto5("ingest", out, "--sheet", f"{folder}/sheet.csv")
         for name, channel in masked.items():
@@ -104,7 +125,7 @@ def prepare(root, out):
 
 
 def train(container, name, without):
-    without = sorted(set(without) | {KIN[w] for w in without if w in KIN})
+    without = sorted(set(without) | {KIN[w] for w in without if w in KIN} | set(NOT_SHIPPED))
     words = ["identify", "train", container, "--name", name, *TRAIN] + (["--without", ",".join(without)] if without else [])
     subprocess.run([CYTO5, *words], check=True)
 
@@ -211,7 +232,8 @@ def main():
         prepare(sys.argv[2], container)
         results = []
         for k, half in enumerate(HALVES):
-            train(container, f"without{k}", half)
+            train(container, f"without{k}", (*half, "simulated"))
+        for k, half in enumerate(HALVES):
             results += judge(container, f"{container}:without{k}", half)
         return conclude(results)
     print(__doc__)

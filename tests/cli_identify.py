@@ -60,7 +60,9 @@ with Folder():
     tiff("whole.tif", frame)
     tiff("half.tif", halved(frame))
     a, b = (identified(name)[0] for name in ("whole.tif", "half.tif"))
-    check(abs(b["diameter_px"] / a["diameter_px"] - 0.5) < 0.06, f"halved: {a['diameter_px']} and {b['diameter_px']} px")
+    check(abs(b["diameter_px"] / a["diameter_px"] - 0.5) < 0.12, f"halved: {a['diameter_px']} and {b['diameter_px']} px")
+    c = identified("half.tif", "--like", "whole.tif")[0]
+    check(abs(c["ratio"] / 0.5 - 1) < 0.05, f"half as large as the whole, by their ratio: {c['ratio']}")
     check(a["recorded"] is None and a["agrees"] and a["ratio"] is None, f"an image says no modality: {a}")
 
     # Fluorescence, with sizes that are known; recorded as something else, that is told.
@@ -88,6 +90,22 @@ with Folder():
         r = works("stain", "predict", f"{name}.h5", "--model", "learn.h5:m")
         check(any("as large as those model learn.h5:m was trained on" in w for w in r.warnings) == (name == "large"), f"{name}: prediction warns: {r.warnings}")
     check(0.8 < ratios["same"] < 1.25 and 1.7 < ratios["large"] < 4, f"scale against the model's: {ratios}")
+
+    # Images are rescaled for the model before use: by what was found, or by what is said.
+    r = works("stain", "predict", "large.h5", "--model", "learn.h5:m", "--rescale", "auto")
+    check(not any("as large as those" in w for w in r.warnings), f"rescaled: {r.warnings}")
+    clean("large.h5")
+    with h5py.File("large.h5") as f:
+        one = next(iter(f["experiments"].values()))
+        maps, blocks = one["stain/latest/maps/marker"], one["stain/latest/blocks/marker"]
+        check(0.7 < maps.attrs["rescaled"] * ratios["large"] < 1.4, f"rescaled by {maps.attrs['rescaled']}, found {ratios['large']} x as large")
+        side = blocks.attrs["side_px"] * maps.attrs["rescaled"]
+        check(maps.shape[1:] == one["raw/phase"].shape[1:] and abs(side - 16) < 1e-6, f"maps of {maps.shape}, blocks of {side} px to the network")
+    r = works("stain", "predict", "large.h5", "--model", "learn.h5:m", "--rescale", 2)
+    check(any("rescale the images by" in w and " more" in w for w in r.warnings), f"rescaled the wrong way: {r.warnings}")
+    for word in ("twice", "0", "-1", "nan", "2x", "17"):
+        r = run("stain", "predict", "large.h5", "--model", "learn.h5:m", "--rescale", word)
+        check(r.code == 2 and len(r.errors) == 1 and "--rescale" in r.errors[0], f"--rescale {word}: {r}")
     r = works("identify", "nuclei16.tif", "--for", "learn.h5:m")
     check(any("looks like fluorescence; model learn.h5:m was trained on phase" in w for w in r.warnings), f"another modality: {r}")
 

@@ -7,7 +7,9 @@
 
 #define N C5_PROFILE_FEATURES
 #define LEVELS C5_PROFILE_LEVELS
-#define COMMON 6      /* magnifications that must be in common */
+#define COMMON 8      /* magnifications that must be in common */
+#define COMMON_FEW 6  /* the same where a small picture has few: up to FEW */
+#define FEW 11
 #define FARTHEST 16   /* steps: 4 octaves */
 #define RIDGE 0.5     /* of the mean variance */
 
@@ -20,7 +22,7 @@ void c5_profile_add(c5_profile *sum, const c5_profile *p)
 	}
 }
 
-typedef struct white { double rows[2][LEVELS][N]; bool seen[2][LEVELS]; } white;
+typedef struct white { double rows[2][LEVELS][N]; bool seen[2][LEVELS]; int common; } white;
 
 /* Lower triangle of `c` becomes its Cholesky factor; c is positive definite by its ridge. */
 static void factor(double c[N][N])
@@ -39,15 +41,16 @@ static bool whiten(white *w, const c5_profile *a, const c5_profile *b)
 	const c5_profile *both[2] = { a, b };
 	static _Thread_local double cov[N][N];
 	double mean[N] = { 0 }, trace = 0;
-	int rows = 0;
+	int rows = 0, own[2] = { 0 };
 	memset(cov, 0, sizeof cov);
 	for (int s = 0; s < 2; s++)
 		for (int l = 0; l < LEVELS; l++) {
 			w->seen[s][l] = both[s]->level[l].tiles > 0;
 			if (!w->seen[s][l]) continue;
-			rows++;
+			rows++, own[s]++;
 			for (int k = 0; k < N; k++) mean[k] += w->rows[s][l][k] = (double)both[s]->level[l].feature[k];
 		}
+	w->common = own[0] > FEW && own[1] > FEW ? COMMON : COMMON_FEW;
 	for (int k = 0; k < N; k++) mean[k] /= rows ? rows : 1;
 	for (int s = 0; s < 2; s++)
 		for (int l = 0; l < LEVELS; l++) {
@@ -70,19 +73,20 @@ static bool whiten(white *w, const c5_profile *a, const c5_profile *b)
 	return true;
 }
 
-/* Mean cosine of rows `shift` steps apart; NAN: too few. */
+/* Mean cosine of rows `shift` steps apart; those that differ from the mean say more, and count by the root of it. NAN: too few in common. */
 static double likeness(const white *w, int shift)
 {
-	double sum = 0;
+	double sum = 0, weight = 0;
 	int n = 0;
 	for (int l = 0; l < LEVELS; l++) {
 		int o = l + shift;
 		if (o < 0 || o >= LEVELS || !w->seen[0][l] || !w->seen[1][o]) continue;
 		double ab = 0, aa = 0, bb = 0;
 		for (int k = 0; k < N; k++) ab += w->rows[0][l][k] * w->rows[1][o][k], aa += w->rows[0][l][k] * w->rows[0][l][k], bb += w->rows[1][o][k] * w->rows[1][o][k];
-		sum += ab / sqrt(aa * bb + 1e-12), n++;
+		double both = sqrt(aa * bb + 1e-12), counts = sqrt(both);
+		sum += counts * ab / both, weight += counts, n++;
 	}
-	return n < COMMON ? (double)NAN : sum / n;
+	return n < w->common ? (double)NAN : sum / weight;
 }
 
 double c5_profile_ratio(const c5_profile *reference, const c5_profile *p, double *alike)
