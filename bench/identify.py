@@ -1,15 +1,17 @@
 #!/usr/bin/env python3
-"""identify.py – how well `cyto5 identify` tells modality and scale of recordings whose source it has never seen. Needs scikit-image and tifffile beside h5py.
+"""identify.py – how well `cyto5 identify` tells modality and scale of recordings whose source it has never seen. Needs scikit-image and tifffile
+beside h5py.
 
-    identify.py prepare DATA OUT.h5           takes the published sets under DATA (folders, with commas between) into one container: a plate for each set, masks where there are some
-    identify.py train OUT.h5 NAME [SET,...]   trains a model on all of it but these sets, as the one that ships was
+    identify.py prepare DATA OUT.h5           takes the published sets under DATA (folders, with commas between) into one container: a plate for each
+    set, masks where there are some identify.py train OUT.h5 NAME [SET,...]   trains a model on all of it but these sets, as the one that ships was
     identify.py judge OUT.h5 MODEL [SET,...]  puts these sets (all) through MODEL (FILE.h5:NAME)
     identify.py all DATA FOLDER               leaves every set out once, in two halves, and judges each by the model that has not seen it
 
 Whole sets are kept back, never some images of one. What is judged:
     modality     of each image; fluorescence of nuclei and of other things is told apart besides
-    scale        each image, as recorded and resampled by known factors from 0.5 to 2 (scikit-image), is compared with other images of its set as recorded, which stand
-                 for what a model was trained on; where each image of a set has a magnification of its own, its right half with its left. The error is of the ratio
+    scale        each image, as recorded and resampled by known factors from 0.5 to 2 (scikit-image), is compared with other images of its set as
+                 recorded, which stand for what a model was trained on; where each image of a set has a magnification of its own, its right half with
+                 its left. The error is of the ratio
     diameter     in px, against the median of its masks: told, not judged
 Exit status 1 when a bar is missed: accuracy of modality 0.95, mean error of scale 5 %."""
 import glob
@@ -28,7 +30,9 @@ CYTO5 = os.environ.get("CYTO5", os.path.join(HERE, "..", "build", "release", "cy
 FACTORS = (0.5, 0.71, 1.41, 2.0)
 RESCALED = int(os.environ.get("C5_IDENTIFY_RESCALED", "6"))  # images of a set that are resampled, evenly through it
 SIDE_MOST = 1400  # px of a resampled image
-TRAIN = os.environ.get("C5_IDENTIFY_TRAIN", "--check 300 --tiles 12000 --epochs 9 --rate 0.004 --batch 64 --real 0.4 --precision bf16 --decay 0.01 --warm-up 0.3 --prefetch").split()
+TRAIN = os.environ.get("C5_IDENTIFY_TRAIN",
+                       "--check 300 --tiles 12000 --epochs 9 --rate 0.004 --batch 64 --real 0.4 --precision bf16 --decay 0.01 --warm-up 0.3 "
+                       "--prefetch").split()
 
 # set: channel, modality, images, masks (None: none), every so many of them, may be learnt from for the model that ships
 SETS = {
@@ -39,22 +43,27 @@ SETS = {
     "hek": ("brightfield", "brightfield", "hek293a-vs-ht1080/*/*.jpg", None, 4, True),
     "aisegcell": ("brightfield", "brightfield", "aisegcell-*/images/[bcn]*.png", None, 1, True),
     "ihc": ("brightfield", "brightfield", "skimage/data/ihc.png", None, 1, True),
-    "histology": ("brightfield", "brightfield", "nuclei-dsb2018/images/dsb_04[2468].png", lambda p: p.replace("images", "labels").replace(".png", ".tif"), 1, True),
-    "nuclei-a": ("nuclei", "fluorescence", "nuclei-dsb2018/images/dsb_0[012][02468].png", lambda p: p.replace("images", "labels").replace(".png", ".tif"), 1, True),
-    "nuclei-b": ("nuclei", "fluorescence", "nuclei-dsb2018/images/dsb_0[34][02468].png", lambda p: p.replace("images", "labels").replace(".png", ".tif"), 1, True),
+    "histology": ("brightfield", "brightfield", "nuclei-dsb2018/images/dsb_04[2468].png", lambda p: p.replace("images", "labels").replace(".png",
+            ".tif"), 1, True),
+    "nuclei-a": ("nuclei", "fluorescence", "nuclei-dsb2018/images/dsb_0[012][02468].png", lambda p: p.replace("images", "labels").replace(".png",
+            ".tif"), 1, True),
+    "nuclei-b": ("nuclei", "fluorescence", "nuclei-dsb2018/images/dsb_0[34][02468].png", lambda p: p.replace("images", "labels").replace(".png",
+            ".tif"), 1, True),
     "stardist": ("nuclei", "fluorescence", "stardist-nuclei/*img2d.tif", lambda p: p.replace("img2d", "mask2d"), 1, True),
     "fluo-sim": ("nuclei", "fluorescence", "fluo-sim-lineage/01/t???.tif", lambda p: p.replace("01/t", "01_GT/SEG/man_seg"), 3, False),
     "dapi": ("nuclei", "fluorescence", "neurons-transmitted-fluorescence/dapi*.png", None, 1, True),
     "neurites": ("structure", "fluorescence", "neurons-transmitted-fluorescence/[mn]*_confocal*.png", None, 1, True),
     "neurons": ("phase", "transmission", "neurons-transmitted-fluorescence/phase_z*.png", None, 4, True),
 }
-HALVES = (("t98g", "small", "hek", "ihc", "nuclei-a", "fluo-sim", "dapi", "neurites", "neurons"), ("ecoli", "aisegcell", "histology", "nuclei-b", "stardist", "hela"))
+HALVES = (("t98g", "small", "hek", "ihc", "nuclei-a", "fluo-sim", "dapi", "neurites", "neurons"),
+          ("ecoli", "aisegcell", "histology", "nuclei-b", "stardist", "hela"))
 NOT_SHIPPED = [name for name, s in SETS.items() if not s[5]]
 # one source for two names: nothing of it is learnt when either is kept back
 KIN = {"nuclei-a": "nuclei-b", "nuclei-b": "nuclei-a", "dapi": "neurites", "neurites": "dapi"}
 # each image is of a magnification of its own: its left half stands for what a model learnt from, its right half for what is new
 ONE_OF_A_KIND = ("aisegcell", "ihc", "histology", "nuclei-a", "nuclei-b", "stardist", "dapi", "neurites")
-# DIC by its looks and its folder, brightfield by its source's title; its spectrum is the same in all directions, which a relief's is not. Told, not judged
+# DIC by its looks and its folder, brightfield by its source's title; its spectrum is the same in all directions, which a relief's is not.
+# Told, not judged
 UNSURE = ("hela",)
 FIGURE = (1173, 2585)  # of aisegcell
 HISTOLOGY_IN_B = ("dsb_042", "dsb_044", "dsb_046", "dsb_048")
@@ -93,7 +102,8 @@ def simulated(folder):
     import tifffile
     for k in range(8):
         radius, marked = (6, 9, 14, 20)[k // 2], ["--differentiation", 1, "--fields", 2, "--channels", "phase,marker"] if k % 2 else []
-        cyto5("simulate", f"{folder}/s{k}.h5", "--frames", 1, "--height", 320, "--width", 320, *marked, "--radius", radius, "--cells", 9000 // radius ** 2 + 6, "--seed", 41 + k)
+        cyto5("simulate", f"{folder}/s{k}.h5", "--frames", 1, "--height", 320, "--width", 320, *marked, "--radius", radius, "--cells",
+              9000 // radius ** 2 + 6, "--seed", 41 + k)
         with h5py.File(f"{folder}/s{k}.h5") as f:
             for name, e in f["experiments"].items():
                 for channel in {"phase", "marker"} & set(e["raw"]):
@@ -121,7 +131,8 @@ def prepare(root, out):
         open(f"{folder}/sheet.csv", "w").write("\n".join(rows) + "\n")
         cyto5("ingest", out, "--sheet", f"{folder}/sheet.csv")
         for name, channel in masked.items():
-            cyto5("segment", out, "--method", "labels", "--labels", f"{folder}/masks", "--experiments", f"{name}_*", "--channel", channel, "--min-area", 0, "--no-fill-holes")
+            cyto5("segment", out, "--method", "labels", "--labels", f"{folder}/masks", "--experiments", f"{name}_*", "--channel", channel,
+                  "--min-area", 0, "--no-fill-holes")
 
 
 def train(container, name, without):
@@ -196,8 +207,10 @@ def judge_set(name, images, model):
         errors = scales(some(plain[1::2], RESCALED), some(plain[::2], RESCALED), model)
     px = [a["diameter_px"] / d for a, (_, d) in zip(native, images) if d]
     told = " ".join(f"{w}:{sum(a['kind'] == w for a in native)}" for w in sorted({a["kind"] for a in native}))
-    print(f"{name:10s} {modality:12s} {len(images):3d} images: modality {np.mean(right):.3f} ({told}); scale {100 * np.mean(errors):4.1f} % off (median {100 * np.median(errors):.1f}, "
-          f"{len(errors)} tries)" + (f"; diameter {100 * np.mean(np.abs(np.array(px) - 1)):.0f} % off masks', in the middle {np.median(px):.2f} x" if px else ""), flush=True)
+    print(f"{name:10s} {modality:12s} {len(images):3d} images: modality {np.mean(right):.3f} ({told}); scale {100 * np.mean(errors):4.1f} % off "
+          f"(median {100 * np.median(errors):.1f}, "
+          f"{len(errors)} tries)" + (f"; diameter {100 * np.mean(np.abs(np.array(px) - 1)):.0f} % off masks', in the middle {np.median(px):.2f} x"
+                                     if px else ""), flush=True)
     return {"set": name, "modality": modality, "right": right, "kinds": kinds, "errors": errors}
 
 
@@ -207,9 +220,11 @@ def conclude(results):
     errors, by_errors = [e for one in results for e in one["errors"]], [np.mean(one["errors"]) for one in results]
     kinds = [k for one in results for k in one["kinds"] if one["modality"] == "fluorescence"]
     everything = [r for one in results for r in one["right"]]
-    print(f"modality: {np.mean(every):.4f} of {len(every)} images, mean of {len(by_set)} sets {np.mean(by_set):.4f}; with {', '.join(UNSURE)}: {np.mean(everything):.4f} of {len(everything)}; "
+    print(f"modality: {np.mean(every):.4f} of {len(every)} images, mean of {len(by_set)} sets {np.mean(by_set):.4f}; "
+          f"with {', '.join(UNSURE)}: {np.mean(everything):.4f} of {len(everything)}; "
           f"nuclei or structure {np.mean(kinds) if kinds else 1:.3f}")
-    print(f"scale: {100 * np.mean(errors):.2f} % mean error, {100 * np.median(errors):.2f} % median, {len(errors)} tries; mean of sets {100 * np.mean(by_errors):.2f} %")
+    print(f"scale: {100 * np.mean(errors):.2f} % mean error, {100 * np.median(errors):.2f} % median, {len(errors)} tries; mean of "
+          f"sets {100 * np.mean(by_errors):.2f} %")
     return 0 if np.mean(every) >= 0.95 and np.mean(errors) <= 0.05 else 1
 
 

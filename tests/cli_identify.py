@@ -1,5 +1,5 @@
-"""cli_identify.py – cyto5 identify with the model that ships: real frames and simulated ones are told for what they are, a frame twice as large is found to be
-twice as large, models say what they were trained on and warn where it does not fit, and bad input is refused in one line."""
+"""cli_identify.py – cyto5 identify with the model that ships: real frames and simulated ones are told for what they are, a frame twice as large is
+found to be twice as large, models say what they were trained on and warn where it does not fit, and bad input is refused in one line."""
 import json
 import os
 
@@ -80,7 +80,8 @@ with Folder():
     works("simulate", "learn.h5", *SIM, "--radius", 9, "--cells", 60, "--efficiency-to", 0.8)
     works("simulate", "same.h5", *SIM, "--radius", 9, "--cells", 60, "--seed", 2)
     works("simulate", "large.h5", *SIM, "--radius", 24, "--cells", 10, "--seed", 3)
-    works("stain", "train", "learn.h5", "--marker", "marker", "--name", "m", "--block", 16, "--width", 0.25, "--epochs", 1, "--per-epoch", 64, "--frames", 1)
+    works("stain", "train", "learn.h5", "--marker", "marker", "--name", "m", "--block", 16, "--width", 0.25, "--epochs", 1, "--per-epoch", 64,
+          "--frames", 1)
     shown = json.loads(works("model", "show", "learn.h5:m", "--json").out)
     check(5 < shown.get("object_px", 0) < 60, f"object_px of the model: {shown.get('object_px')}")
     clean("learn.h5")
@@ -88,7 +89,8 @@ with Folder():
     for name in ("same", "large"):
         ratios[name] = np.median([one["ratio"] for one in identified(f"{name}.h5", "--for", "learn.h5:m", "--channel", "phase")])
         r = works("stain", "predict", f"{name}.h5", "--model", "learn.h5:m")
-        check(any("as large as those model learn.h5:m was trained on" in w for w in r.warnings) == (name == "large"), f"{name}: prediction warns: {r.warnings}")
+        check(any("as large as those model learn.h5:m was trained on" in w for w in r.warnings) == (name == "large"),
+              f"{name}: prediction warns: {r.warnings}")
     check(0.8 < ratios["same"] < 1.25 and 1.7 < ratios["large"] < 4, f"scale against the model's: {ratios}")
 
     # Images are rescaled for the model before use: by what was found, or by what is said.

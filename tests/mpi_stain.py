@@ -62,7 +62,8 @@ with Folder():
     # What is looked at without fluorescence: efficiencies, their course, the stain over the frames, and the maps for other programs.
     r = works("stain", "show", "new0.h5", "--out", "shown")
     check(r.out.count("control_00") == 3, f"a line an experiment: {r.out}")
-    check(sorted(os.listdir("shown")) == [*(f"control_00{k}_marker_t000.png" for k in (1, 2, 3)), "efficiency.csv", "efficiency_marker.svg"], f"files: {os.listdir('shown')}")
+    check(sorted(os.listdir("shown")) == [*(f"control_00{k}_marker_t000.png" for k in (1, 2, 3)), "efficiency.csv", "efficiency_marker.svg"],
+          f"files: {os.listdir('shown')}")
     rows = dict((row.split(",")[0], row.split(",")) for row in open("shown/efficiency.csv").read().splitlines()[1:])
     told = {p["experiment"]: p["area"] for p in json.loads(works("stain", "show", "new0.h5", "--json").out)}
     with h5py.File("new0.h5", "r") as f:

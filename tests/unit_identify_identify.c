@@ -136,7 +136,8 @@ static void targets_say_kind_and_size_and_nothing_where_it_is_unknown(void **sta
 	for (size_t i = 0; i < ITEMS; i++) {
 		double sum = 0, mean = 0, squares = 0;
 		for (size_t k = 0; k < C5_IDENTIFY_BINS; k++) sum += (double)got.sizes[i * C5_IDENTIFY_BINS + k];
-		for (size_t k = 0; k < AREA; k++) mean += (double)got.tiles[i * AREA + k] / AREA, squares += (double)(got.tiles[i * AREA + k] * got.tiles[i * AREA + k]) / AREA;
+		for (size_t k = 0; k < AREA; k++)
+			mean += (double)got.tiles[i * AREA + k] / AREA, squares += (double)(got.tiles[i * AREA + k] * got.tiles[i * AREA + k]) / AREA;
 		assert_true(fabs(mean) < 0.05 && fabs(squares - 1) < 0.05);
 		if (got.kinds[i * C5_KINDS + C5_KIND_DIC] > 0.5f) unknown++, assert_true(sum == 0);
 		else known++, assert_true(got.kinds[i * C5_KINDS + C5_KIND_PHASE] > 0.5f && fabs(sum - 1) < 1e-5);

@@ -55,14 +55,16 @@ static void out_of_focus_edges_are_seen(void **state)
 	for (int k = 0; k < 2; k++) {
 		look(0.02, 0, (pupil){ .fringe = k ? -1.5 : 1.5 });
 		rim[k] = at(0, 12) - 1;
-		double second = (double)(phi[MIDDLE + 13] - 2 * phi[MIDDLE + 12] + phi[MIDDLE + 11] + phi[MIDDLE + 12 + N] - 2 * phi[MIDDLE + 12] + phi[MIDDLE + 12 - N]);
+		double second = (double)(phi[MIDDLE + 13] - 2 * phi[MIDDLE + 12] + phi[MIDDLE + 11] + phi[MIDDLE + 12 + N] - 2 * phi[MIDDLE + 12] +
+			phi[MIDDLE + 12 - N]);
 		assert_true(fabs(rim[k] - (k ? -1 : 1) * 1.5 * 1.5 / 6.2831853 * second) < 0.15 * fabs(rim[k]));
 	}
 	for (int i = 0; i < N * N; i++) sum += (double)seen[i] - 1;
 	assert_true(rim[0] * rim[1] < 0 && fabs(rim[0] + rim[1]) < 0.1 * fabs(rim[0]) && fabs(sum) < 0.05 * N * N * fabs(rim[0]));
 }
 
-/* Thin matter is darker than the ground by twice its lateness over the ring's amplitude, and has a bright halo; with the other ring all is reversed. */
+/* Thin matter is darker than the ground by twice its lateness over the ring's amplitude, and has a bright halo; with the other ring all is reversed.
+ * */
 static void a_ring_shows_thickness_and_halos(void **state)
 {
 	(void)state;

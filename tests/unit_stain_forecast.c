@@ -21,8 +21,8 @@ static void fill(void)
 	for (uint32_t i = 0; i < FIELDS; i++)
 		for (uint32_t k = 0; k < LOOKS; k++) {
 			const double truth = 0.05 * i + 0.1, other = 0.05 * ((i * 7 + 5) % FIELDS) + 0.1, w = wrong[k];
-			rows[i * LOOKS + k] = (c5_forecast_row){ .field = i, .frame = 10 * k, .time_s = 36000.0 * k, .recorded = truth, .guess = 0.375, .auc = k ? 0.5 + 0.15 * k : (double)NAN,
-				.predicted = k == 0 ? 0.375 : (1 - w) * truth + w * other };
+			rows[i * LOOKS + k] = (c5_forecast_row){ .field = i, .frame = 10 * k, .time_s = 36000.0 * k, .recorded = truth, .guess = 0.375,
+				.auc = k ? 0.5 + 0.15 * k : (double)NAN, .predicted = k == 0 ? 0.375 : (1 - w) * truth + w * other };
 		}
 }
 
@@ -62,7 +62,8 @@ static void the_order_of_rows_does_not_matter(void **state)
 
 static void an_outcome_is_known_when_it_stays_so(void **state)
 {
-	c5_forecast_frame f[5] = { { .pearson_low = 0.9 }, { .pearson_low = 0.7 }, { .pearson_low = 0.81 }, { .pearson_low = 0.95 }, { .pearson_low = 0.99 } };
+	c5_forecast_frame f[5] = { { .pearson_low = 0.9 }, { .pearson_low = 0.7 }, { .pearson_low = 0.81 }, { .pearson_low = 0.95 },
+		{ .pearson_low = 0.99 } };
 	(void)state;
 	assert_int_equal(c5_forecast_known(f, 5, 0.8), 2); /* the first was luck */
 	assert_int_equal(c5_forecast_known(f, 5, 0.999), 5);
@@ -96,7 +97,8 @@ static void the_picture_shows_when_it_is_known(void **state)
 	assert_int_equal(c5_forecast_plot(&b, f, n, 0.8, "a<b"), C5_OK);
 	c5_buf_put(&b, "", 1);
 	const char *text = (const char *)b.data;
-	assert_true(!strncmp(text, "<svg", 4) && strstr(text, "known from frame 20 on") && strstr(text, "a&#60;b") && strstr(text, "</svg>") && !strstr(text, "nan"));
+	assert_true(!strncmp(text, "<svg", 4) && strstr(text, "known from frame 20 on") && strstr(text, "a&#60;b") && strstr(text, "</svg>") &&
+		!strstr(text, "nan"));
 	assert_true(c5_forecast_plot(&b, f, 0, 0.8, "a") < 0);
 	c5_buf_free(&b);
 	free(f);

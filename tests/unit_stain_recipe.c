@@ -13,8 +13,10 @@
 
 static c5_recipe example(void)
 {
-	return (c5_recipe){ .dense = true, .channels = 2, .planes = 3, .channel = { "phase", "srs: 2850" }, .plane = { 4, 6, 8 }, .markers = 2, .marker = { "dapi", "map2" },
-		.threshold = { 812.25, 1.0 / 3 }, .positive = { 0.5, 0.625 }, .mean = { 500, 1e-3 }, .sd = { 20, 7 }, .ground = 40, .share = 0.1, .pixel_um = 0.65, .block = 16, .stride = 8, .context = 12 };
+	return (c5_recipe){ .dense = true, .channels = 2, .planes = 3, .channel = { "phase", "srs: 2850" }, .plane = { 4, 6, 8 }, .markers = 2,
+		.marker = { "dapi", "map2" },
+		.threshold = { 812.25, 1.0 / 3 }, .positive = { 0.5, 0.625 }, .mean = { 500, 1e-3 }, .sd = { 20, 7 }, .ground = 40, .share = 0.1, .pixel_um = 0.65,
+			.block = 16, .stride = 8, .context = 12 };
 }
 
 static void a_recipe_reads_back_as_it_was(void **state)
@@ -35,8 +37,9 @@ static void a_recipe_reads_back_as_it_was(void **state)
 		assert_memory_equal(r.positive, back.positive, sizeof r.positive);
 		assert_memory_equal(r.mean, back.mean, sizeof r.mean);
 		assert_memory_equal(r.sd, back.sd, sizeof r.sd);
-		assert_true(r.dense == back.dense && r.mask == back.mask && r.block == back.block && r.stride == back.stride && r.context == back.context && r.share == back.share &&
-		            r.ground == back.ground && r.channels == back.channels && r.planes == back.planes && r.markers == back.markers);
+		assert_true(r.dense == back.dense && r.mask == back.mask && r.block == back.block && r.stride == back.stride && r.context == back.context &&
+		            r.share == back.share && r.ground == back.ground && r.channels == back.channels && r.planes == back.planes &&
+		            r.markers == back.markers);
 		c5_buf_free(&b);
 	}
 }
@@ -65,7 +68,8 @@ static void networks_have_their_shapes(void **state)
 	(void)state;
 	c5_model *m;
 	/* Blocks: after all convolutions what the block covers is left, whatever was seen around it. */
-	static const struct { int block, context, left; } blocks[] = { { 8, 0, 4 }, { 16, 4, 4 }, { 16, 8, 4 }, { 16, 12, 4 }, { 16, 16, 2 }, { 16, 24, 2 }, { 32, 16, 4 }, { 4, 0, 2 }, { 40, 60, 12 } };
+	static const struct { int block, context, left; } blocks[] = { { 8, 0, 4 }, { 16, 4, 4 }, { 16, 8, 4 }, { 16, 12, 4 }, { 16, 16, 2 }, { 16, 24, 2 },
+		{ 32, 16, 4 }, { 4, 0, 2 }, { 40, 60, 12 } };
 	for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++) {
 		assert_int_equal(c5_stain_block_net(&m, 13, blocks[i].block, blocks[i].context, 3, 0.5), C5_OK);
 		const c5_layer *l = &m->layers[m->outputs[0]];
@@ -87,6 +91,7 @@ static void networks_have_their_shapes(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test(a_recipe_reads_back_as_it_was), cmocka_unit_test(a_damaged_recipe_is_refused), cmocka_unit_test(networks_have_their_shapes) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test(a_recipe_reads_back_as_it_was), cmocka_unit_test(a_damaged_recipe_is_refused),
+		cmocka_unit_test(networks_have_their_shapes) };
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -35,7 +35,8 @@ static int teardown(void **state)
 
 static c5_recipe recipe_of(bool dense)
 {
-	return (c5_recipe){ .dense = dense, .channels = 2, .planes = 1, .channel = { "phase", "srs" }, .plane = { -1 }, .markers = K, .marker = { "a", "b" }, .positive = { 0.5, 0.5 },
+	return (c5_recipe){ .dense = dense, .channels = 2, .planes = 1, .channel = { "phase", "srs" }, .plane = { -1 }, .markers = K, .marker = { "a", "b" },
+		.positive = { 0.5, 0.5 },
 		.mean = { 0, 10 }, .sd = { 1, 3 }, .block = 8, .stride = 4, .context = 4, .share = 0.3 };
 }
 
@@ -189,7 +190,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_dense_map_has_no_seams), cmocka_unit_test(a_mirrored_frame_has_a_mirrored_map),
-		cmocka_unit_test(a_map_of_blocks_is_made_of_its_blocks), cmocka_unit_test(a_rescaled_frame_is_seen_at_another_size), cmocka_unit_test(a_model_of_another_shape_is_refused),
+		cmocka_unit_test(a_map_of_blocks_is_made_of_its_blocks), cmocka_unit_test(a_rescaled_frame_is_seen_at_another_size),
+		cmocka_unit_test(a_model_of_another_shape_is_refused),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);
 }

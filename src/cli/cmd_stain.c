@@ -15,7 +15,8 @@ const c5_command c5_cmd_stain_predict = {
 	predict,
 };
 
-static const c5_command *const verbs[] = { &c5_cmd_stain_train, &c5_cmd_stain_predict, &c5_cmd_stain_show, &c5_cmd_stain_evaluate, &c5_cmd_stain_forecast, NULL };
+static const c5_command *const verbs[] = { &c5_cmd_stain_train, &c5_cmd_stain_predict, &c5_cmd_stain_show, &c5_cmd_stain_evaluate,
+	&c5_cmd_stain_forecast, NULL };
 
 int c5_stain_region(c5_rect *out, const char *text, size_t height, size_t width)
 {
@@ -45,8 +46,8 @@ static int run(int argc, char **argv)
 	int err = c5_cli_open(&cli, &c5_cmd_stain, NULL, argc, argv, 1, -1); /* --help, and what is no option of any verb */
 	if (err == C5_OK && !cli.helped) {
 		const char *near = c5_nearest(cli.words[0], words);
-		err = c5_fail(C5_EUSAGE, "%.60s: no such verb%s%s%s; train, predict, show, evaluate or forecast is expected first (see --help)", cli.words[0], near ? "; did you mean " : "", near ? near : "",
-			near ? "?" : "");
+		err = c5_fail(C5_EUSAGE, "%.60s: no such verb%s%s%s; train, predict, show, evaluate or forecast is expected first (see --help)", cli.words[0],
+			near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
 	}
 	c5_cli_close(&cli, NULL);
 	return err;

@@ -118,7 +118,8 @@ static int load_truth(c5_stain_set *set, c5_file *f, char **names, size_t n, con
 }
 
 /* level: NULL where no marker was recorded. */
-static int draw(c5_file *f, c5_codec *codec, const char *experiment, uint64_t t, const float *level, const predicted *p, const float *map, const char *marker, const char *folder)
+static int draw(c5_file *f, c5_codec *codec, const char *experiment, uint64_t t, const float *level, const predicted *p, const float *map,
+	const char *marker, const char *folder)
 {
 	const c5_array_spec *s = c5_array_spec_of(p->maps);
 	const size_t height = s->dims[1], width = s->dims[2];
@@ -161,7 +162,8 @@ int c5_stain_draw(c5_file *f, c5_codec *codec, const char *experiment, const cha
 	return err;
 }
 
-static int add_field(c5_stain_agreement *a, c5_file *f, c5_codec *codec, const c5_field *field, uint32_t group, const char *marker, const evaluate *e, bool picture)
+static int add_field(c5_stain_agreement *a, c5_file *f, c5_codec *codec, const c5_field *field, uint32_t group, const char *marker, const evaluate *e,
+	bool picture)
 {
 	predicted p = { 0 };
 	float *map = NULL, *blocks = NULL;
@@ -272,7 +274,8 @@ int c5_stain_stained(c5_file *f, const char *like, const char *revision, char **
 		free(path);
 	}
 	if (err == C5_OK && *n == 0)
-		err = c5_fail(C5_ENOTFOUND, "%s: no experiment%s%s has a stain %s; make one with cyto5 stain predict", c5_file_path(f), like ? " like " : "", like ? like : "", revision);
+		err = c5_fail(C5_ENOTFOUND, "%s: no experiment%s%s has a stain %s; make one with cyto5 stain predict", c5_file_path(f), like ? " like " : "",
+			like ? like : "", revision);
 done:
 	c5_names_free(all, n_all);
 	return err;
@@ -290,7 +293,8 @@ static int run(int argc, char **argv)
 	size_t n = 0, n_markers = 0, told = 0;
 	int err = c5_cli_open(&cli, &c5_cmd_stain_evaluate, groups, argc, argv, 1, 1);
 	if (err < 0 || cli.helped) goto done;
-	if ((err = c5_file_open(&f, cli.words[0], C5_READ, NULL)) < 0 || (err = c5_codec_open(&codec)) < 0 || (err = c5_stain_stained(f, set.experiments, set.revision, &names, &n, &markers, &n_markers)) < 0) goto done;
+	if ((err = c5_file_open(&f, cli.words[0], C5_READ, NULL)) < 0 || (err = c5_codec_open(&codec)) < 0 ||
+	    (err = c5_stain_stained(f, set.experiments, set.revision, &names, &n, &markers, &n_markers)) < 0) goto done;
 	if (set.pictures && mkdir(set.pictures, 0777) && errno != EEXIST) { err = c5_fail(C5_EIO, "%s: %s", set.pictures, strerror(errno)); goto done; }
 	if (set.json) c5_text_add(&out, "{");
 	for (size_t m = 0; m < n_markers && err == C5_OK; m++) {

@@ -1,5 +1,5 @@
-/* stain_show.c – `cyto5 stain show FILE.h5`: what was foretold, without fluorescence to compare with: the efficiency of each field and its course, as a page,
- * CSV and pictures, and the stain laid over the frames. */
+/* stain_show.c – `cyto5 stain show FILE.h5`: what was foretold, without fluorescence to compare with: the efficiency of each field and its course, as
+ * a page, CSV and pictures, and the stain laid over the frames. */
 #include <fnmatch.h>
 #include <math.h>
 #include <stdlib.h>
@@ -22,7 +22,8 @@ static const c5_opt show_opts[] = {
 	{ "experiments", C5_OPT_TEXT, F(experiments), NULL, 0, 0, NULL, "GLOB", "of these names only" },
 	{ "revision", C5_OPT_TEXT, F(revision), "latest", 0, 0, NULL, "rNNNNNN", "which stain" },
 	{ "marker", C5_OPT_TEXT, F(markers), NULL, 0, 0, NULL, "A,B", "of these markers only" },
-	{ "out", C5_OPT_TEXT, F(out), NULL, 0, 0, NULL, "FOLDER", "write efficiencies as CSV and as a picture (SVG), and the stain over a frame of each experiment (PNG), there" },
+	{ "out", C5_OPT_TEXT, F(out), NULL, 0, 0, NULL, "FOLDER",
+		"write efficiencies as CSV and as a picture (SVG), and the stain over a frame of each experiment (PNG), there" },
 	{ "frame", C5_OPT_INT, F(frame), "-1", -1, 1e9, NULL, "N", "frame to draw, counted from 0; -1: the last one" },
 	{ "json", C5_OPT_BOOL, F(json), NULL, 0, 0, NULL, NULL, "answer in JSON; undefined figures are null" },
 	{ 0 },
@@ -31,14 +32,17 @@ static const c5_opt show_opts[] = {
 typedef struct point { const char *experiment, *marker; uint32_t frame; double time_s, area, blocks, mean; } point;
 #define P(member) offsetof(point, member)
 static const c5_record_field point_fields[] = {
-	{ "experiment", C5_RECORD_TEXT, P(experiment), NULL, NULL }, { "marker", C5_RECORD_TEXT, P(marker), NULL, NULL }, { "frame", C5_U32, P(frame), "1", NULL },
-	{ "time_s", C5_F64, P(time_s), "s", NULL }, { "area", C5_F64, P(area), "1", NULL }, { "blocks", C5_F64, P(blocks), "1", NULL }, { "mean", C5_F64, P(mean), NULL, NULL },
+	{ "experiment", C5_RECORD_TEXT, P(experiment), NULL, NULL }, { "marker", C5_RECORD_TEXT, P(marker), NULL, NULL },
+		{ "frame", C5_U32, P(frame), "1", NULL },
+	{ "time_s", C5_F64, P(time_s), "s", NULL }, { "area", C5_F64, P(area), "1", NULL }, { "blocks", C5_F64, P(blocks), "1", NULL },
+		{ "mean", C5_F64, P(mean), NULL, NULL },
 	{ 0 },
 };
 
 /* Points stand marker by marker, in each experiment by experiment. */
 typedef struct course { size_t first, n; } course;
-typedef struct found { char **names, **markers; size_t n_names, n_markers; point *points; size_t n, cap; course *courses; size_t n_courses, cap_courses; } found;
+typedef struct found { char **names, **markers; size_t n_names, n_markers; point *points; size_t n, cap; course *courses; size_t n_courses,
+	cap_courses; } found;
 
 static void free_found(found *f)
 {
@@ -52,13 +56,15 @@ static void free_found(found *f)
 
 static int add_table(found *to, c5_array *a, c5_codec *codec, const char *experiment, const char *marker)
 {
-	static const struct { const char *name; size_t offset; int type; } columns[] = { { "frame", P(frame), C5_U32 }, { "time_s", P(time_s), C5_F64 }, { "area", P(area), C5_F64 },
+	static const struct { const char *name; size_t offset; int type; } columns[] = { { "frame", P(frame), C5_U32 }, { "time_s", P(time_s), C5_F64 },
+		{ "area", P(area), C5_F64 },
 		{ "blocks", P(blocks), C5_F64 }, { "mean", P(mean), C5_F64 } };
 	const c5_array_spec *s = c5_array_spec_of(a);
 	uint8_t *bytes = NULL;
 	const size_t n = (size_t)s->dims[0];
 	int err = c5_alloc(&bytes, n + 1, s->row_size);
-	if (err < 0 || (n && (err = c5_array_read_rows(a, codec, 0, n, bytes)) < 0) || (err = c5_grow(&to->points, &to->cap, to->n + n, sizeof *to->points)) < 0 ||
+	if (err < 0 || (n && (err = c5_array_read_rows(a, codec, 0, n, bytes)) < 0) ||
+	    (err = c5_grow(&to->points, &to->cap, to->n + n, sizeof *to->points)) < 0 ||
 	    (err = c5_grow(&to->courses, &to->cap_courses, to->n_courses + 1, sizeof *to->courses)) < 0)
 		goto done;
 	for (size_t i = 0; i < n; i++) to->points[to->n + i] = (point){ .experiment = experiment, .marker = marker };
@@ -66,7 +72,8 @@ static int add_table(found *to, c5_array *a, c5_codec *codec, const char *experi
 		const c5_column *c;
 		if ((err = c5_spec_find_column(s, columns[k].name, &c)) < 0) break;
 		if (c->dtype != columns[k].type) err = c5_fail(C5_ESCHEMA, "%s: column %s is of another type than stains have", s->path, columns[k].name);
-		for (size_t i = 0; i < n && err == C5_OK; i++) memcpy((uint8_t *)&to->points[to->n + i] + columns[k].offset, bytes + i * s->row_size + c->offset, c5_dtype_size(c->dtype));
+		for (size_t i = 0; i < n && err == C5_OK; i++)
+			memcpy((uint8_t *)&to->points[to->n + i] + columns[k].offset, bytes + i * s->row_size + c->offset, c5_dtype_size(c->dtype));
 	}
 	to->courses[to->n_courses++] = (course){ to->n, n };
 	to->n += n;
@@ -94,7 +101,8 @@ static int read_found(found *to, c5_file *f, c5_codec *codec, const show *s)
 	int err = c5_stain_stained(f, s->experiments, s->revision, &to->names, &to->n_names, &to->markers, &to->n_markers);
 	for (size_t m = 0; m < to->n_markers && err == C5_OK; m++)
 		if (c5_stain_wanted(s->markers, to->markers[m])) err = read_marker(to, f, codec, s, to->markers[m]);
-	if (err == C5_OK && to->n == 0) err = c5_fail(C5_ENOTFOUND, "%s: no stain%s%s", c5_file_path(f), s->markers ? " of marker " : "", s->markers ? s->markers : "");
+	if (err == C5_OK && to->n == 0)
+		err = c5_fail(C5_ENOTFOUND, "%s: no stain%s%s", c5_file_path(f), s->markers ? " of marker " : "", s->markers ? s->markers : "");
 	return err;
 }
 
@@ -110,8 +118,8 @@ static const point *highest(const found *f, const course *c)
 
 static void print_page(const found *f)
 {
-	printf("%sEfficiency%s: share of the area that has the marker, as foretold\n\n%-32s %-16s %7s %8s %8s %8s  %s\n", c5_ink(C5_BOLD), c5_ink(C5_PLAIN), "experiment", "marker", "frames", "first",
-		"last", "most", "at frame");
+	printf("%sEfficiency%s: share of the area that has the marker, as foretold\n\n%-32s %-16s %7s %8s %8s %8s  %s\n", c5_ink(C5_BOLD), c5_ink(C5_PLAIN),
+		"experiment", "marker", "frames", "first", "last", "most", "at frame");
 	for (size_t k = 0; k < f->n_courses; k++) {
 		const course *c = &f->courses[k];
 		if (c->n == 0) continue;
@@ -154,14 +162,16 @@ static void draw_course(c5_buf *to, const c5_svg_plot *at, const found *f, const
 {
 	if (c->n > 1) {
 		c5_text_addf(to, "<path fill=\"none\" stroke=\"%s\" stroke-width=\"%.2f\" d=\"", colour, wide);
-		for (size_t i = 0; i < c->n; i++) c5_text_addf(to, "%s%.2f %.2f", i ? "L" : "M", c5_svg_x(at, x_of(&f->points[c->first + i], hours)), c5_svg_y(at, 100 * f->points[c->first + i].area));
+		for (size_t i = 0; i < c->n; i++)
+			c5_text_addf(to, "%s%.2f %.2f", i ? "L" : "M", c5_svg_x(at, x_of(&f->points[c->first + i], hours)),
+				c5_svg_y(at, 100 * f->points[c->first + i].area));
 		c5_text_add(to, "\"><title>");
 		c5_svg_escape(to, f->points[c->first].experiment);
 		c5_text_add(to, "</title></path>\n");
 	}
 	for (size_t i = 0; i < c->n && c->n <= 40; i++)
-		c5_text_addf(to, "<circle cx=\"%.2f\" cy=\"%.2f\" r=\"%.1f\" fill=\"%s\"/>\n", c5_svg_x(at, x_of(&f->points[c->first + i], hours)), c5_svg_y(at, 100 * f->points[c->first + i].area),
-			c->n > 1 ? 2.0 : 4.0, colour);
+		c5_text_addf(to, "<circle cx=\"%.2f\" cy=\"%.2f\" r=\"%.1f\" fill=\"%s\"/>\n", c5_svg_x(at, x_of(&f->points[c->first + i], hours)),
+			c5_svg_y(at, 100 * f->points[c->first + i].area), c->n > 1 ? 2.0 : 4.0, colour);
 }
 
 /* The courses of one marker; of many experiments none has a name. */
@@ -213,9 +223,11 @@ static int write_all(const found *got, c5_file *f, c5_codec *codec, const show *
 {
 	c5_buf b = { 0 };
 	int err = c5_out_folder(s->out);
-	if (err == C5_OK && (err = c5_records_csv(&b, point_fields, got->points, got->n, sizeof *got->points, NULL)) == C5_OK) err = write_file(s->out, "efficiency", "", ".csv", &b);
+	if (err == C5_OK && (err = c5_records_csv(&b, point_fields, got->points, got->n, sizeof *got->points, NULL)) == C5_OK)
+		err = write_file(s->out, "efficiency", "", ".csv", &b);
 	for (size_t m = 0; m < got->n_markers && err == C5_OK; m++)
-		if (c5_stain_wanted(s->markers, got->markers[m]) && (err = plot(&b, got, got->markers[m])) == C5_OK) err = write_file(s->out, "efficiency_", got->markers[m], ".svg", &b);
+		if (c5_stain_wanted(s->markers, got->markers[m]) && (err = plot(&b, got, got->markers[m])) == C5_OK)
+			err = write_file(s->out, "efficiency_", got->markers[m], ".svg", &b);
 	for (size_t k = 0; k < got->n_courses && err == C5_OK; k++) {
 		const course *c = &got->courses[k];
 		if (c->n == 0) continue;
@@ -237,7 +249,8 @@ static int run(int argc, char **argv)
 	found got = { 0 };
 	int err = c5_cli_open(&cli, &c5_cmd_stain_show, groups, argc, argv, 1, 1);
 	if (err < 0 || cli.helped) goto done;
-	if ((err = c5_file_open(&f, cli.words[0], C5_READ, NULL)) < 0 || (err = c5_codec_open(&codec)) < 0 || (err = read_found(&got, f, codec, &set)) < 0) goto done;
+	if ((err = c5_file_open(&f, cli.words[0], C5_READ, NULL)) < 0 || (err = c5_codec_open(&codec)) < 0 || (err = read_found(&got, f, codec, &set)) < 0)
+		goto done;
 	if (set.json) err = print_json(&got);
 	else print_page(&got);
 	if (err == C5_OK && set.out) err = write_all(&got, f, codec, &set);

@@ -29,7 +29,8 @@ typedef struct settings {
 static const c5_opt learn_opts[] = {
 	{ "name", C5_OPT_TEXT, F(name), NULL, 0, 0, NULL, "NAME", "of the model; unset: the first marker's" },
 	{ "experiments", C5_OPT_TEXT, F(experiments), NULL, 0, 0, NULL, "GLOB", "learn from experiments of these names only" },
-	{ "split", C5_OPT_CHOICE, F(split), "auto", 0, 0, NULL, "auto|field|region", "what is kept back to check with: whole experiments, or the right side of each; auto: region if there is one only" },
+	{ "split", C5_OPT_CHOICE, F(split), "auto", 0, 0, NULL, "auto|field|region",
+		"what is kept back to check with: whole experiments, or the right side of each; auto: region if there is one only" },
 	{ "validate", C5_OPT_TEXT, F(validate), NULL, 0, 0, NULL, "GLOB", "check with experiments of these names" },
 	{ "keep-back", C5_OPT_REAL, F(share_kept), "0.2", 0, 0.9, NULL, NULL, "share that is kept back" },
 	{ "gap", C5_OPT_INT, F(gap), "32", 0, 4096, "px", NULL, "split by region: nothing is learnt this near to what is kept back" },
@@ -72,7 +73,8 @@ typedef struct job {
 } job;
 
 static const struct { const char *title; const c5_opt *table; size_t at; } tables[TABLES] = {
-	{ "What is learnt", learn_opts, offsetof(job, set) }, { "Stain", c5_stain_opts, offsetof(job, stain) }, { "Training", c5_train_opts, offsetof(job, train) },
+	{ "What is learnt", learn_opts, offsetof(job, set) }, { "Stain", c5_stain_opts, offsetof(job, stain) },
+		{ "Training", c5_train_opts, offsetof(job, train) },
 	{ "Run", run_opts, offsetof(job, set) },
 };
 
@@ -131,8 +133,8 @@ static int open_feed(job *j)
 	int err;
 	for (int m = 0; m < r->markers; m++) j->markers[m] = r->marker[m];
 	if (!r->dense) {
-		c5_block_feed how = { .side = (size_t)r->block, .stride = (size_t)r->stride, .context = (size_t)r->context, .share = r->share, .balance = j->set.balance,
-			.per_epoch = j->set.per_epoch ? (size_t)j->set.per_epoch : MOST_BLOCKS, .still = c5_stain_still(&j->stain) };
+		c5_block_feed how = { .side = (size_t)r->block, .stride = (size_t)r->stride, .context = (size_t)r->context, .share = r->share,
+			.balance = j->set.balance, .per_epoch = j->set.per_epoch ? (size_t)j->set.per_epoch : MOST_BLOCKS, .still = c5_stain_still(&j->stain) };
 		return c5_feed_blocks(&j->feed, &how, j->fields.fields, j->fields.n, j->markers);
 	}
 	j->dense = (c5_dense_feed){ .patch = (size_t)j->stain.patch, .mask = r->mask, 
@@ -161,7 +163,8 @@ static int open_model(job *j)
 {
 	const c5_recipe *r = &j->fields.recipe;
 	int inputs = c5_recipe_inputs(r);
-	if (r->dense) return c5_stain_dense_net(&j->model, inputs, (int)j->stain.patch, (int)j->stain.patch, r->markers, r->mask, (int)j->stain.depth, j->stain.width);
+	if (r->dense)
+		return c5_stain_dense_net(&j->model, inputs, (int)j->stain.patch, (int)j->stain.patch, r->markers, r->mask, (int)j->stain.depth, j->stain.width);
 	return c5_stain_block_net(&j->model, inputs, r->block, r->context, r->markers, j->stain.width);
 }
 
@@ -170,14 +173,14 @@ static void tell_fields(const job *j)
 	const c5_stain_set *s = &j->fields;
 	size_t trained = 0, checked = 0;
 	for (size_t i = 0; i < s->n; i++) trained += s->fields[i].train.y1 > 0, checked += s->fields[i].validate.y1 > 0;
-	c5_log(C5_LOG_INFO, "%s from %d plane%s of %s: %zu frames to learn from (%zu %s an epoch), %zu to check with (%zu)", s->recipe.marker[0], c5_recipe_inputs(&s->recipe),
-		c5_recipe_inputs(&s->recipe) == 1 ? "" : "s", s->recipe.channel[0], trained, j->feed->per_epoch ? j->feed->per_epoch : j->feed->n_train, s->recipe.dense ? "patches" : "blocks",
-		checked, j->feed->n_validate);
+	c5_log(C5_LOG_INFO, "%s from %d plane%s of %s: %zu frames to learn from (%zu %s an epoch), %zu to check with (%zu)", s->recipe.marker[0],
+		c5_recipe_inputs(&s->recipe), c5_recipe_inputs(&s->recipe) == 1 ? "" : "s", s->recipe.channel[0], trained,
+		j->feed->per_epoch ? j->feed->per_epoch : j->feed->n_train, s->recipe.dense ? "patches" : "blocks", checked, j->feed->n_validate);
 	c5_stain_places_tell(s);
 	for (size_t i = 0; i < s->n_thresholds; i++) {
 		const c5_stain_threshold *t = &s->thresholds[i];
-		c5_log(C5_LOG_INFO, "%s of %s: positive above %.4g, %.1f %% of the area%s", s->recipe.marker[t->marker], t->group, t->found.threshold, 100 * t->found.positive,
-			t->found.separation < 0.66 ? "; the two sides hardly differ: is there any marker?" : "");
+		c5_log(C5_LOG_INFO, "%s of %s: positive above %.4g, %.1f %% of the area%s", s->recipe.marker[t->marker], t->group, t->found.threshold,
+			100 * t->found.positive, t->found.separation < 0.66 ? "; the two sides hardly differ: is there any marker?" : "");
 	}
 }
 
@@ -236,7 +239,8 @@ static int describe(c5_trainer *t, int k, c5_stored_model *s)
 	s->origin = c5_strdup("trained");
 	s->pixel_size_um = r->pixel_um;
 	if (!s->kind || !s->origin) return c5_fail(C5_ENOMEM, "out of memory");
-	if ((err = c5_alloc(&s->channels, (size_t)r->channels, sizeof *s->channels)) < 0 || (err = c5_alloc(&s->classes, (size_t)r->markers, sizeof *s->classes)) < 0) return err;
+	if ((err = c5_alloc(&s->channels, (size_t)r->channels, sizeof *s->channels)) < 0 ||
+	    (err = c5_alloc(&s->classes, (size_t)r->markers, sizeof *s->classes)) < 0) return err;
 	for (int c = 0; c < r->channels; c++, s->n_channels++)
 		if (!(s->channels[c].name = c5_strdup(r->channel[c]))) return c5_fail(C5_ENOMEM, "out of memory");
 	for (int m = 0; m < r->markers; m++, s->n_classes++) {
@@ -250,8 +254,10 @@ static void told(c5_trainer *t, int k, const c5_train_state *s, double items_per
 {
 	const c5_epoch *e = &s->history[s->epoch - 1];
 	char figures[256] = "";
-	for (int i = 0; i < s->n_figures; i++) snprintf(figures + strlen(figures), sizeof figures - strlen(figures), ", %s %.4f", s->figures[i], e->figures[i]);
-	c5_log(C5_LOG_INFO, "epoch %u: loss %.4f, checked %.4f%s%s, %.0f a second", e->epoch, e->loss, e->validation_loss, figures, better ? " *" : "", items_per_s);
+	for (int i = 0; i < s->n_figures; i++)
+		snprintf(figures + strlen(figures), sizeof figures - strlen(figures), ", %s %.4f", s->figures[i], e->figures[i]);
+	c5_log(C5_LOG_INFO, "epoch %u: loss %.4f, checked %.4f%s%s, %.0f a second", e->epoch, e->loss, e->validation_loss, figures, better ? " *" : "",
+		items_per_s);
 	c5_epoch_event("epoch", "epoch", t->names[k], s, e, items_per_s);
 }
 
@@ -290,7 +296,8 @@ static int finished(c5_trainer *t, int k, const c5_train_state *s, const float *
 	int err = C5_OK;
 	if (s->epoch) c5_epoch_event("trained", "best_epoch", t->names[k], s, &s->history[(s->best_epoch ? s->best_epoch : s->epoch) - 1], NAN);
 	if (r->dense || n == 0 || n_outputs < 1 || !outputs || counts[0] != (size_t)r->markers) return C5_OK;
-	if ((err = c5_alloc(&inputs, j->feed->input_count[0], sizeof *inputs)) < 0 || (err = c5_alloc(&targets, n * counts[0], sizeof *targets)) < 0 || (err = c5_alloc(&items, 1, sizeof *items)) < 0) goto done;
+	if ((err = c5_alloc(&inputs, j->feed->input_count[0], sizeof *inputs)) < 0 || (err = c5_alloc(&targets, n * counts[0], sizeof *targets)) < 0 ||
+	    (err = c5_alloc(&items, 1, sizeof *items)) < 0) goto done;
 	for (size_t i = 0; i < n && err == C5_OK; i++) {
 		float *to = targets + i * counts[0];
 		*items = j->feed->n_train + i;
@@ -356,12 +363,14 @@ static int train(job *j, c5_comm *comm, const char *container, const char *line,
 {
 	char *config = configuration(j);
 	if (!config) return c5_fail(C5_ENOMEM, "out of memory");
-	j->trainer = (c5_trainer){ .command = "stain train", .command_line = line, .configuration = config, .inputs = *j->inputs ? j->inputs : NULL, .container = container, .resume = j->set.resume, .device = j->set.device,
-		.seed = j->train.seed, .threads = threads, .n = 1, .names = &j->model_name, .model = j->model, .ctx = j, .open = open_trainee, .close = close_trainee, .describe = describe,
-		.told = told, .finished = finished };
+	j->trainer = (c5_trainer){ .command = "stain train", .command_line = line, .configuration = config, .inputs = *j->inputs ? j->inputs : NULL,
+		.container = container, .resume = j->set.resume, .device = j->set.device, .seed = j->train.seed, .threads = threads, .n = 1,
+		.names = &j->model_name, .model = j->model, .ctx = j, .open = open_trainee, .close = close_trainee, .describe = describe, .told = told,
+		.finished = finished };
 	int err = c5_train_run(comm, &j->trainer);
 	if (err == C5_OK && c5_comm_rank(comm) == 0)
-		c5_log(C5_LOG_INFO, "%s: model %s@r%06u; use it with: cyto5 stain predict FILE.h5 --model %s:%s", container, j->model_name, j->trainer.run, container, j->model_name);
+		c5_log(C5_LOG_INFO, "%s: model %s@r%06u; use it with: cyto5 stain predict FILE.h5 --model %s:%s", container, j->model_name, j->trainer.run,
+			container, j->model_name);
 	free(config);
 	return err;
 }

@@ -30,13 +30,17 @@ static const c5_export_format formats[] = {
 #define N_FORMATS (sizeof formats / sizeof *formats)
 
 const c5_opt c5_export_opts[] = {
-	{ "as", C5_OPT_CHOICE, offsetof(c5_export_params, as), NULL, 0, 0, NULL, "ctc|trk|trks|napari|ome-tiff|imagej-roi|csv|labels-png|png|notebooks", "what to write" },
+	{ "as", C5_OPT_CHOICE, offsetof(c5_export_params, as), NULL, 0, 0, NULL, "ctc|trk|trks|napari|ome-tiff|imagej-roi|csv|labels-png|png|notebooks",
+		"what to write" },
 	{ "out", C5_OPT_TEXT, offsetof(c5_export_params, out), NULL, 0, 0, NULL, "PATH", "file or folder to write" },
 	{ "experiments", C5_OPT_TEXT, offsetof(c5_export_params, experiments), NULL, 0, 0, NULL, "GLOB", "experiments of these names only" },
 	{ "revision", C5_OPT_TEXT, offsetof(c5_export_params, revision), "latest", 0, 0, NULL, "rNNNNNN", "which tracks, masks, or table" },
-	{ "channel", C5_OPT_TEXT, offsetof(c5_export_params, channel), NULL, 0, 0, NULL, "NAME", "channel to write, or marker of a stain; unset: phase or brightfield, else the first; ome-tiff: all" },
-	{ "what", C5_OPT_CHOICE, offsetof(c5_export_params, what), "auto", 0, 0, NULL, "auto|raw|masks|tracks|stain", "pixels of ome-tiff (auto: raw), labels of labels-png and imagej-roi (auto: masks)" },
-	{ "table", C5_OPT_TEXT, offsetof(c5_export_params, table), "objects", 0, 0, NULL, "NAME", "csv: objects, frames, tracks, nodes, links, candidates, crops, or PRODUCT/TABLE" },
+	{ "channel", C5_OPT_TEXT, offsetof(c5_export_params, channel), NULL, 0, 0, NULL, "NAME",
+		"channel to write, or marker of a stain; unset: phase or brightfield, else the first; ome-tiff: all" },
+	{ "what", C5_OPT_CHOICE, offsetof(c5_export_params, what), "auto", 0, 0, NULL, "auto|raw|masks|tracks|stain",
+		"pixels of ome-tiff (auto: raw), labels of labels-png and imagej-roi (auto: masks)" },
+	{ "table", C5_OPT_TEXT, offsetof(c5_export_params, table), "objects", 0, 0, NULL, "NAME",
+		"csv: objects, frames, tracks, nodes, links, candidates, crops, or PRODUCT/TABLE" },
 	{ "raw", C5_OPT_BOOL, offsetof(c5_export_params, raw), NULL, 0, 0, NULL, NULL, "ctc: the frames as well" },
 	{ "units", C5_OPT_BOOL, offsetof(c5_export_params, units), NULL, 0, 0, NULL, NULL, "csv: units in the header, as in area (px)" },
 	{ "force", C5_OPT_BOOL, offsetof(c5_export_params, force), NULL, 0, 0, NULL, NULL, "replace what is there" },
@@ -100,7 +104,9 @@ static int check_names(const c5_export *x)
 		for (size_t k = i + 1; err == C5_OK && k < x->n_names; k++) {
 			char *a = c5_name_clean(x->names[i]), *b = c5_name_clean(x->names[k]);
 			if (!a || !b) err = c5_fail(C5_ENOMEM, "out of memory");
-			else if (strcmp(a, b) == 0) err = c5_fail(C5_EUSAGE, "experiments '%s' and '%s' would both be written as %s; export them apart with --experiments", x->names[i], x->names[k], a);
+			else if (strcmp(a, b) == 0)
+				err = c5_fail(C5_EUSAGE, "experiments '%s' and '%s' would both be written as %s; export them apart with --experiments", x->names[i], x->names[k],
+					a);
 			free(a);
 			free(b);
 		}

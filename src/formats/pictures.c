@@ -44,7 +44,8 @@ static int open_ome(c5_tiffout **out, const char *path, const c5_ome_image *imag
 	if (!text) return C5_ENOMEM;
 	c5_tiffout_style style = { .dtype = image->dtype, .height = (uint32_t)image->height, .width = (uint32_t)image->width,
 		.pages = image->frames * image->planes * image->n_channels, .description = text, .pixel_um = image->pixel_um };
-	int err = image->height > UINT32_MAX || image->width > UINT32_MAX ? c5_fail(C5_EINPUT, "%s: frames too large for TIFF", image->name) : c5_tiffout_open(out, path, &style);
+	int err = image->height > UINT32_MAX || image->width > UINT32_MAX ? c5_fail(C5_EINPUT, "%s: frames too large for TIFF",
+		image->name) : c5_tiffout_open(out, path, &style);
 	free(text);
 	return err;
 }
@@ -90,7 +91,8 @@ static int write_labels(c5_movie *m, bool tracks, const char *path)
 	if (tracks) dtype = m->lineage.n_tracks && m->lineage.tracks[m->lineage.n_tracks - 1].id > UINT16_MAX ? C5_U32 : C5_U16;
 	describe(&image, &m->experiment, dtype, m->frames, 1, m->height, m->width);
 	image.channels = &names[tracks], image.n_channels = 1, image.z_step_um = NAN;
-	if ((err = c5_alloc(&labels, n, sizeof *labels)) < 0 || (err = c5_alloc(&narrow, n, sizeof *narrow)) < 0 || (err = open_ome(&out, path, &image)) < 0) goto done;
+	if ((err = c5_alloc(&labels, n, sizeof *labels)) < 0 || (err = c5_alloc(&narrow, n, sizeof *narrow)) < 0 || (err = open_ome(&out, path, &image)) < 0)
+		goto done;
 	for (uint64_t t = 0; err == C5_OK && t < m->frames; t++) {
 		if ((err = c5_export_tick()) < 0 || (err = tracks ? c5_movie_track_ids(m, t, labels) : c5_movie_labels(m, t, labels)) < 0) break;
 		for (size_t i = 0; dtype == C5_U16 && i < n; i++) narrow[i] = (uint16_t)labels[i];
@@ -155,7 +157,8 @@ static int write_stain(c5_movie *m, const c5_export_params *p, const char *path)
 	if ((err = c5_alloc(&pixels, s->dims[1] * s->dims[2], c5_dtype_size(s->dtype))) < 0 || (err = open_ome(&out, path, &image)) < 0) goto done;
 	for (uint64_t t = 0; err == C5_OK && t < s->dims[0]; t++)
 		for (size_t i = 0; i < maps.n && err == C5_OK; i++)
-			if ((err = c5_export_tick()) == C5_OK && (err = c5_array_read_frame(maps.maps[i], m->codec, t, 0, pixels)) == C5_OK) err = c5_tiffout_page(out, pixels);
+			if ((err = c5_export_tick()) == C5_OK && (err = c5_array_read_frame(maps.maps[i], m->codec, t, 0, pixels)) == C5_OK)
+				err = c5_tiffout_page(out, pixels);
 done:
 	free(pixels);
 	close_maps(&maps);
@@ -178,7 +181,8 @@ int c5_export_ome(c5_export *x, const char *experiment, const char *path)
 /* ---- PNG ---- */
 
 /* A folder for each experiment; `one` writes frame t there. */
-static int each_frame(c5_export *x, const char *path, int want, int (*one)(c5_export *x, c5_movie *m, uint64_t t, uint32_t *labels, const char *folder))
+static int each_frame(c5_export *x, const char *path, int want,
+	int (*one)(c5_export *x, c5_movie *m, uint64_t t, uint32_t *labels, const char *folder))
 {
 	int err = C5_OK;
 	for (size_t i = 0; err == C5_OK && i < x->n_names; i++) {
@@ -206,7 +210,9 @@ static int put_labels(c5_export *x, c5_movie *m, uint64_t t, uint32_t *labels, c
 	(void)x;
 	if (err == C5_OK) err = m->tracks_path ? c5_movie_track_ids(m, t, labels) : c5_movie_labels(m, t, labels);
 	for (size_t i = 0; err == C5_OK && i < n; i++) {
-		if (labels[i] > UINT16_MAX) err = c5_fail(C5_EINPUT, "%s: label %u in frame %llu, a PNG holds up to 65535; export as ome-tiff", m->masks_path, labels[i], (unsigned long long)t);
+		if (labels[i] > UINT16_MAX)
+			err = c5_fail(C5_EINPUT, "%s: label %u in frame %llu, a PNG holds up to 65535; export as ome-tiff", m->masks_path, labels[i],
+				(unsigned long long)t);
 		narrow[i] = (uint16_t)labels[i];
 	}
 	if (err == C5_OK) err = c5_pngout_write(path, C5_PNG_GREY16, narrow, m->height, m->width);
@@ -215,7 +221,10 @@ static int put_labels(c5_export *x, c5_movie *m, uint64_t t, uint32_t *labels, c
 	return err;
 }
 
-int c5_export_labels_png(c5_export *x, const char *path) { return each_frame(x, path, strcmp(x->params->what, "tracks") == 0 ? C5_WANT_TRACKS : C5_WANT_MASKS, put_labels); }
+int c5_export_labels_png(c5_export *x, const char *path)
+{
+	return each_frame(x, path, strcmp(x->params->what, "tracks") == 0 ? C5_WANT_TRACKS : C5_WANT_MASKS, put_labels);
+}
 
 static int put_picture(c5_export *x, c5_movie *m, uint64_t t, uint32_t *labels, const char *folder)
 {

@@ -143,7 +143,8 @@ static double photograph(const feed *f, float *tile, int *kind, c5_random *r, fl
 	cut(spare, source, zoom, r, spare + AREA);
 	turn(tile, spare, c5_random_u32(r) & 7);
 	bool dark = *kind == C5_KIND_NUCLEI || *kind == C5_KIND_STRUCTURE;
-	double noise = c5_random_uniform(r) < 0.5 ? among_log(r, 0.01, 0.3) : 0, gamma = dark ? among_log(r, 0.6, 1.5) : 1, tilt_y = 0.4 * c5_random_normal(r), tilt_x = 0.4 * c5_random_normal(r);
+	double noise = c5_random_uniform(r) < 0.5 ? among_log(r, 0.01, 0.3) : 0, gamma = dark ? among_log(r, 0.6, 1.5) : 1,
+		tilt_y = 0.4 * c5_random_normal(r), tilt_x = 0.4 * c5_random_normal(r);
 	bool shade = !dark && c5_random_uniform(r) < 0.4;
 	float least = tile[0];
 	for (size_t i = 0; i < AREA; i++) least = tile[i] < least ? tile[i] : least;
@@ -163,7 +164,8 @@ static bool is_real(const feed *f, size_t item)
 	return f->n && item < f->base.n_train && (double)(mixed >> 40) / (double)(1 << 24) < f->how.real;
 }
 
-static int fill(c5_feed *base, const size_t *items, const uint64_t *draws, size_t n, uint64_t seed, float *const *inputs, float *const *targets, float *weight)
+static int fill(c5_feed *base, const size_t *items, const uint64_t *draws, size_t n, uint64_t seed, float *const *inputs, float *const *targets,
+	float *weight)
 {
 	feed *f = (feed *)base;
 	size_t bytes = c5_still_bytes(SIDE, SIDE) + 2 * AREA * sizeof(float);
@@ -184,7 +186,8 @@ static int fill(c5_feed *base, const size_t *items, const uint64_t *draws, size_
 			diameter = photograph(f, tile, &kind, &r, f->scratch[i]);
 		} else {
 			empty = items[i] / C5_KINDS % EMPTY == 0;
-			int drawn = still(tile, &diameter, kind, empty, trains ? seed : VALIDATE, trains ? items[i] : items[i] - f->base.n_train, trains ? &f->kept[items[i]] : NULL, f->scratch[i]);
+			int drawn = still(tile, &diameter, kind, empty, trains ? seed : VALIDATE, trains ? items[i] : items[i] - f->base.n_train,
+				trains ? &f->kept[items[i]] : NULL, f->scratch[i]);
 			if (drawn < 0) {
 #pragma omp atomic write
 				err = drawn;

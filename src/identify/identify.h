@@ -1,10 +1,10 @@
 /* identify.h – what kind of image is this, and how large is what it shows? Read this header first.
  *
  * A small network sees square tiles and says the kind of light, and the diameter of the objects in px, as a share of each of a row of steps of a
- * quarter octave. Objects are seen best when they are about C5_IDENTIFY_BEST px across: an image is looked at in many sizes at once to learn roughly what that takes,
- * then is brought to that size and looked at again, until the answer stays (as SizeModel of Stringer et al. 2021 does once). So the same picture, twice as
- * large, ends at the same tiles, and is found to be twice as large, whatever the network thinks of its kind: ratios of sizes are far surer than the
- * sizes themselves. DeepCell (Moen et al. 2019) tells both from a whole image at once.
+ * quarter octave. Objects are seen best when they are about C5_IDENTIFY_BEST px across: an image is looked at in many sizes at once to learn roughly
+ * what that takes, then is brought to that size and looked at again, until the answer stays (as SizeModel of Stringer et al. 2021 does once). So the
+ * same picture, twice as large, ends at the same tiles, and is found to be twice as large, whatever the network thinks of its kind: ratios of sizes
+ * are far surer than the sizes themselves. DeepCell (Moen et al. 2019) tells both from a whole image at once.
  *
  * The words are the container's for modality; fluorescence comes as nuclei and as structure, which the network tells apart. */
 #ifndef C5_IDENTIFY_IDENTIFY_H

@@ -82,7 +82,8 @@ static double likeness(const white *w, int shift)
 		int o = l + shift;
 		if (o < 0 || o >= LEVELS || !w->seen[0][l] || !w->seen[1][o]) continue;
 		double ab = 0, aa = 0, bb = 0;
-		for (int k = 0; k < N; k++) ab += w->rows[0][l][k] * w->rows[1][o][k], aa += w->rows[0][l][k] * w->rows[0][l][k], bb += w->rows[1][o][k] * w->rows[1][o][k];
+		for (int k = 0; k < N; k++)
+			ab += w->rows[0][l][k] * w->rows[1][o][k], aa += w->rows[0][l][k] * w->rows[0][l][k], bb += w->rows[1][o][k] * w->rows[1][o][k];
 		double both = sqrt(aa * bb + 1e-12), counts = sqrt(both);
 		sum += counts * ab / both, weight += counts, n++;
 	}

@@ -93,7 +93,8 @@ void c5_picture_number(c5_picture *p, uint32_t value, size_t scale, size_t y, si
 
 /* a to z, then µ - _ . */
 static const uint8_t letters[30][GLYPH_H] = {
-	{ 0, 0, 14, 1, 15, 17, 15 }, { 16, 16, 30, 17, 17, 17, 30 }, { 0, 0, 14, 16, 16, 17, 14 }, { 1, 1, 15, 17, 17, 17, 15 }, { 0, 0, 14, 17, 31, 16, 14 },
+	{ 0, 0, 14, 1, 15, 17, 15 }, { 16, 16, 30, 17, 17, 17, 30 }, { 0, 0, 14, 16, 16, 17, 14 }, { 1, 1, 15, 17, 17, 17, 15 },
+		{ 0, 0, 14, 17, 31, 16, 14 },
 	{ 6, 9, 8, 28, 8, 8, 8 }, { 0, 15, 17, 17, 15, 1, 14 }, { 16, 16, 22, 25, 17, 17, 17 }, { 4, 0, 12, 4, 4, 4, 14 }, { 2, 0, 6, 2, 2, 18, 12 },
 	{ 16, 16, 18, 20, 24, 20, 18 }, { 12, 4, 4, 4, 4, 4, 14 }, { 0, 0, 26, 21, 21, 17, 17 }, { 0, 0, 22, 25, 17, 17, 17 }, { 0, 0, 14, 17, 17, 17, 14 },
 	{ 0, 0, 30, 17, 30, 16, 16 }, { 0, 0, 13, 19, 15, 1, 1 }, { 0, 0, 22, 25, 16, 16, 16 }, { 0, 0, 14, 16, 14, 1, 30 }, { 8, 8, 28, 8, 8, 9, 6 },
@@ -118,7 +119,8 @@ size_t c5_picture_text(c5_picture *p, const char *text, size_t scale, size_t y, 
 		const size_t left = x + n++ * (GLYPH_W + 1) * scale;
 		for (size_t row = 0; p && g && row < GLYPH_H * scale; row++)
 			for (size_t column = 0; column < GLYPH_W * scale; column++)
-				if (g[row / scale] >> (GLYPH_W - 1 - column / scale) & 1 && y + row < p->height && left + column < p->width) memcpy(at(p, y + row, left + column), colour, 3);
+				if (g[row / scale] >> (GLYPH_W - 1 - column / scale) & 1 && y + row < p->height && left + column < p->width)
+					memcpy(at(p, y + row, left + column), colour, 3);
 	}
 	return n ? (n * (GLYPH_W + 1) - 1) * scale : 0;
 }

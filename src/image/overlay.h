@@ -28,7 +28,8 @@ int c5_picture_sheet(c5_picture *out, const c5_picture_style *style, int dtype, 
 
 /* Writes a whole number with its top left at (y, x), dark-edged, digits of 7 * scale px. */
 void c5_picture_number(c5_picture *p, uint32_t value, size_t scale, size_t y, size_t x, const uint8_t colour[3]);
-/* Writes digits, letters (as small ones), spaces, "-", "_", "." and "µ" (UTF-8) the same way; anything else is left blank. Returns its width, px; p NULL: only that. */
+/* Writes digits, letters (as small ones), spaces, "-", "_", "." and "µ" (UTF-8) the same way; anything else is left blank. Returns its width, px; p
+ * NULL: only that. */
 size_t c5_picture_text(c5_picture *p, const char *text, size_t scale, size_t y, size_t x, const uint8_t colour[3]);
 
 #endif

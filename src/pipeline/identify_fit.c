@@ -88,15 +88,15 @@ static void warn_kind(const c5_stored_model *s, const char *model, const c5_iden
 {
 	const char *modality = c5_fit_modality(s);
 	if (!c5_identify_agrees(i->best, modality))
-		c5_log(C5_LOG_WARN, "channel %s looks like %s (%.0f %%), model %s was trained on %s: its answers may mean nothing", s->channels[0].name, c5_identify_modality(i->best),
-			100 * i->probability, model, modality);
+		c5_log(C5_LOG_WARN, "channel %s looks like %s (%.0f %%), model %s was trained on %s: its answers may mean nothing", s->channels[0].name,
+			c5_identify_modality(i->best), 100 * i->probability, model, modality);
 }
 
 static void warn_scale(const c5_stored_model *s, const char *model, const c5_identity *i, double ratio, const char *instead)
 {
 	if (ratio > C5_FIT_NEAR || ratio < 1 / C5_FIT_NEAR)
-		c5_log(C5_LOG_WARN, "channel %s: objects of about %.0f px, %.2g x as large as those model %s was trained on; rescale the images by %.2f%s, or train on such images",
-			s->channels[0].name, i->diameter_px, ratio, model, 1 / ratio, instead);
+		c5_log(C5_LOG_WARN, "channel %s: objects of about %.0f px, %.2g x as large as those model %s was trained on; rescale the images by %.2f%s, or "
+			"train on such images", s->channels[0].name, i->diameter_px, ratio, model, 1 / ratio, instead);
 }
 
 /* Whether what can be known is, as error code; without a word where it is not. */
@@ -142,7 +142,8 @@ int c5_fit_rescale(double *factor, const char *rescale, const c5_stored_model *s
 	warn_kind(s, model, &i);
 	if (automatic) {
 		*factor = fmax(1 / C5_FIT_MOST, fmin(C5_FIT_MOST, 1 / ratio));
-		c5_log(C5_LOG_INFO, "channel %s: what model %s sees is made %.3g x as large, as in the images it was trained on", s->channels[0].name, model, *factor);
+		c5_log(C5_LOG_INFO, "channel %s: what model %s sees is made %.3g x as large, as in the images it was trained on", s->channels[0].name, model,
+			*factor);
 	} else {
 		warn_scale(s, model, &i, ratio * *factor, *factor < 1 || *factor > 1 ? " more" : " (--rescale auto does)");
 	}

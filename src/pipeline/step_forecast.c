@@ -1,6 +1,6 @@
-/* step_forecast.c – the last frame's efficiency foretold from earlier frames. For each frame looked at, and each fold of the experiments, a small network
- * learns from that frame's label-free images what the marker's blocks are like in the end, at the same places, and says it of the experiments left out.
- * Writes for each experiment
+/* step_forecast.c – the last frame's efficiency foretold from earlier frames. For each frame looked at, and each fold of the experiments, a small
+ * network learns from that frame's label-free images what the marker's blocks are like in the end, at the same places, and says it of the experiments
+ * left out. Writes for each experiment
  *     forecast/rN/MARKER   table, one row a frame looked at
  * A job is a fold, a unit a frame of it: one training, by one rank. */
 #include <math.h>
@@ -32,10 +32,12 @@ typedef struct forecast_params {
 static const c5_opt forecast_opts[] = {
 	{ "input", C5_OPT_TEXT, F(stain.input), NULL, 0, 0, NULL, "A,B", "label-free channels; unset: all of them" },
 	{ "planes", C5_OPT_TEXT, F(stain.planes), "all", 0, 0, NULL, "all|middle|N,N", "z planes seen, as channels" },
-	{ "marker", C5_OPT_TEXT, F(stain.marker), NULL, 0, 0, NULL, "NAME", "fluorescence of the last frame; unset: the channel named marker, or the only fluorescence" },
+	{ "marker", C5_OPT_TEXT, F(stain.marker), NULL, 0, 0, NULL, "NAME",
+		"fluorescence of the last frame; unset: the channel named marker, or the only fluorescence" },
 	{ "looks", C5_OPT_INT, F(looks), "6", 1, 1e6, NULL, "N", "frames to foretell from, evenly spread from the first to the last" },
 	{ "folds", C5_OPT_INT, F(folds), "4", 2, 1e6, NULL, "N", "parts of the experiments; each is foretold by networks that learnt from the others" },
-	{ "register", C5_OPT_CHOICE, F(stain.registration), "auto", 0, 0, NULL, "auto|check|off", "whether the marker lies where the label-free image has it: moved when surely not, or told only" },
+	{ "register", C5_OPT_CHOICE, F(stain.registration), "auto", 0, 0, NULL, "auto|check|off",
+		"whether the marker lies where the label-free image has it: moved when surely not, or told only" },
 	{ "ground", C5_OPT_REAL, F(stain.ground), "40", 0, 1000, "px", NULL, "large-scale light taken away from label-free planes; 0: left" },
 	{ "threshold", C5_OPT_CHOICE, F(stain.threshold), "otsu", 0, 0, NULL, "otsu|percentile|hand", "how the marker is made yes or no" },
 	{ "value", C5_OPT_REAL, F(stain.value), "90", 0, 1e9, NULL, NULL, "the percentile, or the grey value by hand" },
@@ -56,7 +58,8 @@ static const c5_opt forecast_opts[] = {
 	{ "device", C5_OPT_TEXT, F(device), "auto", 0, 0, NULL, "auto|cpu|cuda[:N]", "where it runs" },
 	{ 0 },
 };
-const c5_step_kind c5_kind_forecast = { "forecast", "foretell the last frame's stain from earlier frames", forecast_opts, sizeof(forecast_params), FORECAST_VERSION, "ingest" };
+const c5_step_kind c5_kind_forecast = { "forecast", "foretell the last frame's stain from earlier frames", forecast_opts, sizeof(forecast_params),
+	FORECAST_VERSION, "ingest" };
 
 /* Numbers of a job: then, for each experiment, its place in the sorted list of all; its fold; and the frames looked at. */
 enum { FOLD, FIELDS, LOOKS, LAST, NUMBERS };
@@ -103,8 +106,8 @@ static int read_course(course *c, const c5_run_context *run, const forecast_para
 		if (err == C5_OK) err = c5_experiment_channel(&e, c->recipe.marker[0], &marker);
 		if (err == C5_OK && i == 0) c->frames = t;
 		if (err == C5_OK && t != c->frames)
-			err = c5_fail(C5_EINPUT, "%s has %llu frames, %s %llu; a forecast wants experiments of one length (choose with --experiments)", run->names[i], (unsigned long long)t, run->names[0],
-				(unsigned long long)c->frames);
+			err = c5_fail(C5_EINPUT, "%s has %llu frames, %s %llu; a forecast wants experiments of one length (choose with --experiments)", run->names[i],
+				(unsigned long long)t, run->names[0], (unsigned long long)c->frames);
 		c5_buf_put(&names, run->names[i], strlen(run->names[i]));
 		c5_buf_put(&names, ",", i + 1 < run->n_names);
 		c5_experiment_free(&e);
@@ -124,7 +127,8 @@ static int add_table(const c5_run_context *run, const c5_step *step, c5_job *j, 
 	if (err < 0) return err;
 	snprintf(path, sizeof path, "/experiments/%s/forecast/%s/%s", name, c5_revision_name(run->run), c->recipe.marker[0]);
 	snprintf(input, sizeof input, "/experiments/%s/raw/%s", name, c->recipe.channel[0]);
-	if ((err = c5_spec_table(s, path, j->numbers[LOOKS], 1)) < 0 || (err = c5_spec_column(s, "frame", C5_U32)) < 0) return err; /* a row a chunk: each is kept as it comes */
+	/* a row a chunk: each is kept as it comes */
+	if ((err = c5_spec_table(s, path, j->numbers[LOOKS], 1)) < 0 || (err = c5_spec_column(s, "frame", C5_U32)) < 0) return err;
 	for (size_t i = 0; i < sizeof reals / sizeof *reals && err == C5_OK; i++) err = c5_spec_column(s, reals[i], C5_F64);
 	for (size_t i = 0; i < sizeof whole / sizeof *whole && err == C5_OK; i++) err = c5_spec_column(s, whole[i], C5_U32);
 	if (err == C5_OK) err = c5_spec_attr_str(s, "units", "frame: 1, time_s: s, predicted: 1, recorded: 1, guess: 1, auc: 1, blocks: 1, positive: 1");
@@ -196,7 +200,9 @@ static int plan_forecast(const c5_run_context *run, const c5_step *step, c5_plan
 	const forecast_params *p = step->params;
 	course c = { 0 };
 	uint64_t folds = (uint64_t)p->folds < run->n_names ? (uint64_t)p->folds : run->n_names;
-	if (run->n_names < 3) return c5_fail(C5_EINPUT, "a forecast wants 3 experiments at least: some to learn from, some to foretell; there %s %zu", run->n_names == 1 ? "is" : "are", run->n_names);
+	if (run->n_names < 3)
+		return c5_fail(C5_EINPUT, "a forecast wants 3 experiments at least: some to learn from, some to foretell; there %s %zu",
+			run->n_names == 1 ? "is" : "are", run->n_names);
 	int err = read_course(&c, run, p);
 	for (uint64_t k = 0; k < folds && err == C5_OK; k++) err = plan_fold(run, step, plan, &c, k, folds);
 	free_course(&c);
@@ -205,7 +211,8 @@ static int plan_forecast(const c5_run_context *run, const c5_step *step, c5_plan
 
 /* ---- work ---- */
 
-typedef struct unit_work { c5_stain_set set; c5_feed *feed; c5_model *model; c5_train_state trained; c5_device *device; double line[2]; } unit_work; /* line: of c5_forecast_calibrate */
+/* line: of c5_forecast_calibrate */
+typedef struct unit_work { c5_stain_set set; c5_feed *feed; c5_model *model; c5_train_state trained; c5_device *device; double line[2]; } unit_work;
 
 static void free_work(unit_work *u)
 {
@@ -242,20 +249,23 @@ static int learn(unit_work *u, const forecast_params *p, uint64_t seed)
 {
 	c5_recipe *r = &u->set.recipe;
 	char *marker = r->marker[0];
-	const c5_block_feed how = { .side = (size_t)r->block, .stride = (size_t)r->stride, .context = (size_t)r->context, .share = r->share, .per_epoch = (size_t)p->per_epoch };
+	const c5_block_feed how = { .side = (size_t)r->block, .stride = (size_t)r->stride, .context = (size_t)r->context, .share = r->share,
+		.per_epoch = (size_t)p->per_epoch };
 	c5_train_params params = { 0 };
 	c5_together alone;
 	int err = c5_opt_defaults(c5_train_opts, &params);
 	if (err < 0) return err;
 	params.epochs = p->epochs, params.batch = p->batch, params.rate = p->rate, params.seed = (int64_t)seed, params.save_every_s = 0;
-	if ((err = c5_opt_set(c5_train_opts, &params, "precision", p->precision)) < 0 || (err = c5_feed_blocks(&u->feed, &how, u->set.fields, u->set.n, &marker)) < 0 ||
+	if ((err = c5_opt_set(c5_train_opts, &params, "precision", p->precision)) < 0 ||
+	    (err = c5_feed_blocks(&u->feed, &how, u->set.fields, u->set.n, &marker)) < 0 ||
 	    (err = c5_stain_block_net(&u->model, c5_recipe_inputs(r), r->block, r->context, 1, p->stain.width)) < 0 ||
 	    (err = c5_device_open(&u->device, p->device)) < 0 || (err = c5_weights_new(&u->trained.weights, u->model)) < 0)
 		goto done;
 	c5_weights_init(u->trained.weights, u->model, seed);
 	c5_alone(&alone);
 	const c5_loss loss = { .kind = C5_LOSS_BINARY, .share = 1 };
-	const c5_train_job job = { .model = u->model, .feed = u->feed, .losses = &loss, .n_losses = 1, .params = &params, .together = &alone, .device = u->device };
+	const c5_train_job job = { .model = u->model, .feed = u->feed, .losses = &loss, .n_losses = 1, .params = &params, .together = &alone,
+		.device = u->device };
 	err = c5_train(&job, &u->trained);
 done:
 	c5_opt_clear(c5_train_opts, &params);
@@ -344,16 +354,17 @@ static int judge(judged *to, unit_work *u, const forecast_params *p, const c5_fi
 	int err = recorded_of(f, r, &g, &to->truth, &to->positive);
 	if (err < 0) return err;
 	to->n = c5_blocks_count(&g);
-	if ((err = c5_alloc(&to->probability, to->n, sizeof *to->probability)) == C5_OK && (err = c5_alloc(&map, f->height * f->width, sizeof *map)) == C5_OK &&
-	    (err = c5_stainer_open(&s, u->device, u->model, u->trained.weights, r, f->height, f->width, &how)) == C5_OK)
+	if ((err = c5_alloc(&to->probability, to->n, sizeof *to->probability)) == C5_OK &&
+	    (err = c5_alloc(&map, f->height * f->width, sizeof *map)) == C5_OK && (err = c5_stainer_open(&s, u->device, u->model, u->trained.weights, r,
+	    f->height, f->width, &how)) == C5_OK)
 		err = c5_stainer_frame(s, f->input, map, to->probability);
 	c5_stainer_close(s);
 	free(map);
 	return err;
 }
 
-/* Trainings of a few hundred steps end anywhere near the right share of positive blocks. What they say of what they learnt from, as it is in use (nothing
- * augmented, norms at rest), sets it right. */
+/* Trainings of a few hundred steps end anywhere near the right share of positive blocks. What they say of what they learnt from, as it is in use
+ * (nothing augmented, norms at rest), sets it right. */
 static int calibrate(unit_work *u, const forecast_params *p)
 {
 	judged all = { 0 };
@@ -362,7 +373,8 @@ static int calibrate(unit_work *u, const forecast_params *p)
 	for (size_t i = 0; i < u->set.n && err == C5_OK; i++) {
 		judged one = { 0 };
 		if (u->set.fields[i].train.y1 == 0) continue;
-		if ((err = judge(&one, u, p, &u->set.fields[i])) == C5_OK && (err = c5_grow(&all.probability, &cap, all.n + one.n, sizeof *all.probability)) == C5_OK &&
+		if ((err = judge(&one, u, p, &u->set.fields[i])) == C5_OK &&
+		    (err = c5_grow(&all.probability, &cap, all.n + one.n, sizeof *all.probability)) == C5_OK &&
 		    (err = c5_grow(&all.truth, &cap_truth, all.n + one.n, sizeof *all.truth)) == C5_OK) {
 			memcpy(all.probability + all.n, one.probability, one.n * sizeof *one.probability);
 			memcpy(all.truth + all.n, one.truth, one.n * sizeof *one.truth);

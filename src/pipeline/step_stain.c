@@ -17,7 +17,14 @@
 
 #define STEPS 4096 /* of a probability as stored: finer is noise, and noise does not pack */
 
-typedef struct stain_params { char *model, *rescale; int64_t stride, tile, batch; double positive; char *precision, *device; bool mirrored; double scale; /* what `rescale` comes to, settled when the run is planned */ } stain_params;
+typedef struct stain_params {
+	char *model, *rescale;
+	int64_t stride, tile, batch;
+	double positive;
+	char *precision, *device;
+	bool mirrored;
+	double scale; /* what `rescale` comes to, settled when the run is planned */
+} stain_params;
 
 #define F(member) offsetof(stain_params, member)
 static const c5_opt stain_opts[] = {
@@ -25,14 +32,17 @@ static const c5_opt stain_opts[] = {
 	{ "stride", C5_OPT_INT, F(stride), "0", 0, 4096, "px", NULL, "from block to block; 0: as trained; smaller is smoother and slower" },
 	{ "tile", C5_OPT_INT, F(tile), "0", 0, 65536, "px", NULL, "dense: side of the tiles an image is cut into; 0: a good one" },
 	{ "batch", C5_OPT_INT, F(batch), "0", 0, 4096, NULL, "N", "blocks or tiles of one pass; 0: a good number" },
-	{ "rescale", C5_OPT_TEXT, F(rescale), "1", 0, 0, NULL, "auto|X", "the network sees images X times as large; auto: as large as those it was trained on (cyto5 identify)" },
-	{ "mirrored", C5_OPT_BOOL, F(mirrored), NULL, 0, 0, NULL, NULL, "dense: mean over the image and its three mirror images; surer, at four times the time" },
+	{ "rescale", C5_OPT_TEXT, F(rescale), "1", 0, 0, NULL, "auto|X",
+		"the network sees images X times as large; auto: as large as those it was trained on (cyto5 identify)" },
+	{ "mirrored", C5_OPT_BOOL, F(mirrored), NULL, 0, 0, NULL, NULL,
+		"dense: mean over the image and its three mirror images; surer, at four times the time" },
 	{ "positive", C5_OPT_REAL, F(positive), NULL, 0, 1e9, NULL, NULL, "what of the map counts as marker is above this; unset: as the model says" },
 	{ "precision", C5_OPT_CHOICE, F(precision), "fp32", 0, 0, NULL, "fp32|bf16", "arithmetic of the network" },
 	{ "device", C5_OPT_TEXT, F(device), "auto", 0, 0, NULL, "auto|cpu|cuda[:N]", "where it runs" },
 	{ 0 },
 };
-const c5_step_kind c5_kind_stain = { "stain", "predict markers from label-free frames: stain maps", stain_opts, sizeof(stain_params), C5_STAIN_VERSION, "ingest" };
+const c5_step_kind c5_kind_stain = { "stain", "predict markers from label-free frames: stain maps", stain_opts, sizeof(stain_params),
+	C5_STAIN_VERSION, "ingest" };
 
 enum { REVISION, HEIGHT, WIDTH, MARKERS, DENSE, SCALE, NUMBERS }; /* of a job */
 #define SCALE_UNIT 1e6                                     /* factors of size are whole numbers of it */
@@ -79,7 +89,8 @@ static int add_frames(const c5_run_context *run, const c5_step *step, c5_job *j,
 	return err < 0 ? err : sign(s, step, j, model, m);
 }
 
-static int add_stack(const c5_run_context *run, const c5_step *step, c5_job *j, const c5_stain_model *model, int m, const char *what, uint64_t t, uint64_t h, uint64_t w, c5_array_spec **out)
+static int add_stack(const c5_run_context *run, const c5_step *step, c5_job *j, const c5_stain_model *model, int m, const char *what, uint64_t t,
+	uint64_t h, uint64_t w, c5_array_spec **out)
 {
 	char path[512];
 	int err = c5_job_add_output(j, out);
@@ -91,13 +102,15 @@ static int add_stack(const c5_run_context *run, const c5_step *step, c5_job *j, 
 }
 
 /* Blocks are shown on axes of their own: pixels times the stride, which the network has on the rescaled frame. */
-static int add_blocks(const c5_run_context *run, const c5_step *step, c5_job *j, const c5_stain_model *model, int m, uint64_t t, const c5_block_grid *g)
+static int add_blocks(const c5_run_context *run, const c5_step *step, c5_job *j, const c5_stain_model *model, int m, uint64_t t,
+	const c5_block_grid *g)
 {
 	c5_array_spec *s;
 	int err = add_stack(run, step, j, model, m, "blocks", t, g->rows, g->columns, &s);
 	if (err < 0) return err;
 	for (int a = 1; a < 3; a++) s->axes[a].step *= (double)g->stride / scale_of(j);
-	if ((err = c5_spec_attr_f64(s, "side_px", (double)g->side / scale_of(j))) < 0 || (err = c5_spec_attr_f64(s, "stride_px", (double)g->stride / scale_of(j))) < 0) return err;
+	if ((err = c5_spec_attr_f64(s, "side_px", (double)g->side / scale_of(j))) < 0 ||
+	    (err = c5_spec_attr_f64(s, "stride_px", (double)g->stride / scale_of(j))) < 0) return err;
 	return c5_spec_attr_f64(s, "share", model->recipe.share);
 }
 
@@ -105,7 +118,8 @@ static int add_blocks(const c5_run_context *run, const c5_step *step, c5_job *j,
 static bool same_model(const c5_run_context *run, const char *experiment, const c5_stain_model *model, const char *latest)
 {
 	char *path = c5_format("/experiments/%s/%s", experiment, latest), *sha = NULL;
-	bool same = path && c5_exists(run->file, path) && c5_attr_get_str(run->file, path, "model_sha256", &sha) == C5_OK && sha && !strcmp(sha, model->sha256);
+	bool same = path && c5_exists(run->file, path) && c5_attr_get_str(run->file, path, "model_sha256", &sha) == C5_OK && sha &&
+		!strcmp(sha, model->sha256);
 	c5_error_clear();
 	free(sha);
 	free(path);
@@ -127,10 +141,12 @@ static int plan_job(const c5_run_context *run, const c5_step *step, c5_plan *pla
 	if (!(j->input = c5_format("/experiments/%s/raw/%s", j->experiment.name, r->channel[0]))) return c5_fail(C5_ENOMEM, "out of memory");
 	snprintf(latest, sizeof latest, "stain/latest/maps/%s", r->marker[0]);
 	if (same_model(run, j->experiment.name, model, latest) && ((err = c5_step_reuse(run, step, plan, j, latest, &reused)) < 0 || reused)) return err;
-	if (!r->dense && (err = c5_blocks_grid(&grid, c5_stainer_side(h, p->scale), c5_stainer_side(w, p->scale), (size_t)r->block, p->stride ? (size_t)p->stride : (size_t)r->stride)) < 0) return err;
+	if (!r->dense && (err = c5_blocks_grid(&grid, c5_stainer_side(h, p->scale), c5_stainer_side(w, p->scale), (size_t)r->block,
+	    p->stride ? (size_t)p->stride : (size_t)r->stride)) < 0) return err;
 	if ((err = c5_alloc(&j->numbers, NUMBERS, sizeof *j->numbers)) < 0) return err;
 	j->n_numbers = NUMBERS;
-	j->numbers[REVISION] = model->revision, j->numbers[HEIGHT] = h, j->numbers[WIDTH] = w, j->numbers[MARKERS] = (uint64_t)r->markers, j->numbers[DENSE] = r->dense;
+	j->numbers[REVISION] = model->revision, j->numbers[HEIGHT] = h, j->numbers[WIDTH] = w, j->numbers[MARKERS] = (uint64_t)r->markers,
+		j->numbers[DENSE] = r->dense;
 	j->numbers[SCALE] = (uint64_t)llround(p->scale * SCALE_UNIT);
 	for (int m = 0; m < r->markers; m++) {
 		if ((err = add_frames(run, step, j, model, m, t)) < 0) return err;
@@ -212,7 +228,8 @@ static int want_stainer(c5_worker *w, const c5_step *step, const c5_job *job, st
 	s->height = job->numbers[HEIGHT], s->width = job->numbers[WIDTH], s->scale = scale;
 	c5_stainer_how how = { .rescale = scale, .stride = (size_t)p->stride, .tile = (size_t)p->tile, .batch = (int)p->batch, .mirrored = p->mirrored,
 		.precision = strcmp(p->precision, "bf16") ? C5_FP32 : C5_BF16 };
-	if (!s->stainer && (err = c5_stainer_open(&s->stainer, s->device, s->model.model, s->model.weights, &s->model.recipe, s->height, s->width, &how)) < 0) return err;
+	if (!s->stainer && (err = c5_stainer_open(&s->stainer, s->device, s->model.model, s->model.weights, &s->model.recipe, s->height, s->width,
+	    &how)) < 0) return err;
 	*out = s;
 	return C5_OK;
 }
@@ -251,7 +268,8 @@ static int work_stain(c5_worker *w, const c5_run_context *run, const c5_step *st
 	const c5_recipe *r = &s->model.recipe;
 	size_t pixels = s->height * s->width, n = r->dense ? 1 : c5_blocks_count(c5_stainer_grid(s->stainer));
 	if ((err = c5_worker_scratch(w, INPUT, (size_t)c5_recipe_inputs(r) * pixels * sizeof(float), &input)) < 0 ||
-	    (err = c5_worker_scratch(w, MAPS, (size_t)r->markers * pixels * sizeof(float), &maps)) < 0 || (err = c5_worker_scratch(w, BLOCKS, (size_t)r->markers * n * sizeof(float), &blocks)) < 0)
+	    (err = c5_worker_scratch(w, MAPS, (size_t)r->markers * pixels * sizeof(float), &maps)) < 0 ||
+	    (err = c5_worker_scratch(w, BLOCKS, (size_t)r->markers * n * sizeof(float), &blocks)) < 0)
 		return err;
 	for (uint64_t t = unit->first; t < unit->first + unit->count; t++) {
 		if ((err = c5_worker_poll(w)) < 0 || (err = c5_stain_read_input(w->file, w->codec, r, &job->experiment, t, input)) < 0 ||

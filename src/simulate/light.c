@@ -27,7 +27,8 @@ size_t light_bytes(size_t height, size_t width)
 	return 2 * (h * w * sizeof(float) + h * (w / 2 + 1) * sizeof(c5_fft_value));
 }
 
-/* Where a place of the wider field lies in the picture: itself, or two mirrored ones, mixed from one edge to the other so that the field has no seam. */
+/* Where a place of the wider field lies in the picture: itself, or two mirrored ones, mixed from one edge to the other so that the field has no seam.
+ * */
 typedef struct source { size_t a, b; float mix; } source;
 
 static source mirrored(size_t i, size_t n, size_t wide)
@@ -43,7 +44,8 @@ static void enter(field *f, const float *phi, double absorbs, size_t height, siz
 		source v = mirrored(y, height, f->height);
 		for (size_t x = 0; x < f->width; x++) {
 			source u = mirrored(x, width, f->width);
-			float top = (1 - u.mix) * phi[v.a * width + u.a] + u.mix * phi[v.a * width + u.b], low = (1 - u.mix) * phi[v.b * width + u.a] + u.mix * phi[v.b * width + u.b];
+			float top = (1 - u.mix) * phi[v.a * width + u.a] + u.mix * phi[v.a * width + u.b],
+				low = (1 - u.mix) * phi[v.b * width + u.a] + u.mix * phi[v.b * width + u.b];
 			float late = (1 - v.mix) * top + v.mix * low, left = absorbs > 0 ? expf(-(float)absorbs * late) : 1;
 			f->map[0][y * f->width + x] = left * cosf(late), f->map[1][y * f->width + x] = left * sinf(late);
 		}
@@ -71,7 +73,8 @@ static void pass(field *f, const pupil *p)
 		for (size_t y = 0; y < f->height; y++) {
 			double fx = (double)k / (double)f->width, fy = (double)y / (double)f->height - (2 * y > f->height);
 			c5_fft_value *re = &f->spectrum[0][k * f->height + y], *im = &f->spectrum[1][k * f->height + y];
-			wave here = let_through(p, fy, fx), there = let_through(p, -fy, -fx), c = { (double)re->re, (double)re->im }, s = { (double)im->re, (double)im->im };
+			wave here = let_through(p, fy, fx), there = let_through(p, -fy, -fx), c = { (double)re->re, (double)re->im },
+				s = { (double)im->re, (double)im->im };
 			wave keep = { 0.5 * (here.re + there.re), 0.5 * (here.im - there.im) }, swap = { 0.5 * (here.im + there.im), -0.5 * (here.re - there.re) };
 			wave kc = times(keep, c), ks = times(keep, s), lc = times(swap, c), ls = times(swap, s);
 			*re = (c5_fft_value){ (float)(kc.re - ls.re), (float)(kc.im - ls.im) };

@@ -45,7 +45,8 @@ static double depth_of(const body *b, double y, double x)
 {
 	double u, v;
 	scene_axes(b, y, x, &u, &v);
-	double au = fabs(u), av = fabs(v), rho = b->power > 1.99 && b->power < 2.01 ? sqrt(u * u + v * v) : pow(pow(au, b->power) + pow(av, b->power), 1 / b->power);
+	double au = fabs(u), av = fabs(v), rho = b->power > 1.99 && b->power < 2.01 ? sqrt(u * u + v * v) : pow(pow(au, b->power) + pow(av, b->power),
+		1 / b->power);
 	if (rho < 0.25 || rho > 2.2) return rho;
 	double q = sqrt(u * u + v * v), c1 = u / q, s1 = v / q, c = c1, s = s1, edge = 1;
 	for (int k = 0; k < 3; k++) {
@@ -94,7 +95,8 @@ static void own(const scene *s)
 	for (size_t i = 0; i < s->height * s->width; i++) s->depth[i] = 3, s->owner[i] = 0;
 	for (int i = 0; i < s->n; i++) {
 		const body *b = &s->bodies[i];
-		double y0 = fmax(0, floor(b->y - b->far)), y1 = fmin(h, ceil(b->y + b->far) + 1), x0 = fmax(0, floor(b->x - b->far)), x1 = fmin(w, ceil(b->x + b->far) + 1);
+		double y0 = fmax(0, floor(b->y - b->far)), y1 = fmin(h, ceil(b->y + b->far) + 1), x0 = fmax(0, floor(b->x - b->far)),
+			x1 = fmin(w, ceil(b->x + b->far) + 1);
 		for (double y = y0; y < y1; y++)
 			for (double x = x0; x < x1; x++) {
 				size_t at = (size_t)y * s->width + (size_t)x;
@@ -118,8 +120,10 @@ void scene_fill(scene *s, int family)
 {
 	c5_random *r = s->random;
 	const struct family *f = &families[family >= 0 ? family : (int)c5_random_below(r, N_FAMILIES)];
-	double d = s->diameter, h = (double)s->height, w = (double)s->width, aspect = c5_random_range(r, f->aspect0, f->aspect1), wild = c5_random_range(r, 0.2, 1.6);
-	double sizes = c5_random_range(r, 0.03, 0.3), levels = c5_random_range(r, 0.05, 0.6), rounded = c5_random_uniform(r) < 0.35 ? c5_random_range(r, 0.05, 0.6) : 0.02;
+	double d = s->diameter, h = (double)s->height, w = (double)s->width, aspect = c5_random_range(r, f->aspect0, f->aspect1),
+		wild = c5_random_range(r, 0.2, 1.6);
+	double sizes = c5_random_range(r, 0.03, 0.3), levels = c5_random_range(r, 0.05, 0.6),
+		rounded = c5_random_uniform(r) < 0.35 ? c5_random_range(r, 0.05, 0.6) : 0.02;
 	double cover = 0.04 * exp(c5_random_uniform(r) * log(25)), nucleus = c5_random_range(r, 0.25, 0.6);
 	crowd c = { .touch = c5_random_range(r, 0.35, 1.05), .margin = 0.7 * d, .spread = d * c5_random_range(r, 0.7, 3) };
 	c.clusters = c5_random_uniform(r) < 0.3 ? 1 + (int)c5_random_below(r, 4) : 0;
@@ -127,7 +131,8 @@ void scene_fill(scene *s, int family)
 	double want = cover * (h + 2 * c.margin) * (w + 2 * c.margin) / (PI * 0.25 * d * d);
 	int most = want < 1 ? 1 : want > SCENE_BODIES ? SCENE_BODIES : (int)want;
 	s->n = 0;
-	s->bend = c5_random_uniform(r) < 0.6 ? d * c5_random_range(r, 0, family >= 0 ? 0.05 : 0.22) : 0, s->bend_grain = d * c5_random_range(r, 0.2, 0.7), s->bend_key = c5_random_u32(r);
+	s->bend = c5_random_uniform(r) < 0.6 ? d * c5_random_range(r, 0, family >= 0 ? 0.05 : 0.22) : 0, s->bend_grain = d * c5_random_range(r, 0.2, 0.7),
+		s->bend_key = c5_random_u32(r);
 	for (int i = 0; i < most; i++) {
 		body b = { 0 };
 		double own_aspect = fmax(1, 1 + (aspect - 1) * exp(0.25 * c5_random_normal(r)));
@@ -161,7 +166,8 @@ double scene_noise(uint32_t key, double y, double x, double grain)
 	double sy = y / grain + 1000, sx = x / grain + 1000, fy = floor(sy), fx = floor(sx), ty = sy - fy, tx = sx - fx;
 	int64_t iy = (int64_t)fy, ix = (int64_t)fx;
 	ty = ty * ty * (3 - 2 * ty), tx = tx * tx * (3 - 2 * tx);
-	double top = lattice(key, iy, ix) * (1 - tx) + lattice(key, iy, ix + 1) * tx, low = lattice(key, iy + 1, ix) * (1 - tx) + lattice(key, iy + 1, ix + 1) * tx;
+	double top = lattice(key, iy, ix) * (1 - tx) + lattice(key, iy, ix + 1) * tx,
+		low = lattice(key, iy + 1, ix) * (1 - tx) + lattice(key, iy + 1, ix + 1) * tx;
 	return top * (1 - ty) + low * ty;
 }
 
@@ -182,7 +188,8 @@ void scene_fibres(scene *s, float *plane, int n, double thickness, double streng
 	c5_random *r = s->random;
 	double h = (double)s->height, w = (double)s->width, step = fmax(0.7, thickness);
 	for (int k = 0; k < n; k++) {
-		double y = c5_random_range(r, 0, h), x = c5_random_range(r, 0, w), angle = c5_random_range(r, 0, 2 * PI), bend = 0.012 * c5_random_normal(r), power = strength * exp(0.5 * c5_random_normal(r));
+		double y = c5_random_range(r, 0, h), x = c5_random_range(r, 0, w), angle = c5_random_range(r, 0, 2 * PI), bend = 0.012 * c5_random_normal(r),
+			power = strength * exp(0.5 * c5_random_normal(r));
 		double length = c5_random_range(r, 0.5, 3) * (h + w), width = thickness * exp(0.3 * c5_random_normal(r));
 		y -= sin(angle) * 0.5 * length, x -= cos(angle) * 0.5 * length;
 		for (double at = 0; at < length; at += step) {

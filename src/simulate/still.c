@@ -1,5 +1,5 @@
-/* still.c – light on a scene, and the camera; see still.h. All lengths are shares of the objects' diameter where they belong to cells, and px where they
- * belong to lens and camera. */
+/* still.c – light on a scene, and the camera; see still.h. All lengths are shares of the objects' diameter where they belong to cells, and px where
+ * they belong to lens and camera. */
 #include "simulate/still.h"
 
 #include <math.h>
@@ -64,7 +64,8 @@ static void fill(still *t, const stuff *m)
 				value = m->dome * sqrt(1 - f * f) * (1 + b->round) + m->flat * soft;
 				if (q < 1) value += m->nucleus * (m->nucleus > 0 ? sqrt(1 - q) : 1 - q * q);
 				if (m->texture > 0)
-					value *= 1 + m->texture * (0.6 * scene_noise(fine, (double)y, (double)x, m->grain * t->d) + 0.6 * scene_noise(coarse, (double)y, (double)x, 2.7 * m->grain * t->d));
+					value *= 1 + m->texture * (0.6 * scene_noise(fine, (double)y, (double)x, m->grain * t->d) + 0.6 * scene_noise(coarse, (double)y, (double)x,
+						2.7 * m->grain * t->d));
 				value *= m->levels > 0 ? pow(b->level, m->levels) : 1;
 			}
 			if (m->rim != 0 && f < 2) value += m->rim * exp(-0.5 * (f - 1) * (f - 1) / (m->rim_width * m->rim_width));
@@ -72,11 +73,13 @@ static void fill(still *t, const stuff *m)
 		}
 }
 
-/* Transmitted light sees how much matter there is; the same matter for all three ways to make it visible. Spread cells are flat, and all one sees is their inside. */
+/* Transmitted light sees how much matter there is; the same matter for all three ways to make it visible. Spread cells are flat, and all one sees is
+ * their inside. */
 static void matter(still *t, double spread)
 {
 	double low = chance(t, spread) ? 0.25 : 1;
-	stuff m = { .dome = low * among(t, 0.2, 1), .flat = low * among(t, 0, 0.6), .nucleus = chance(t, 0.6) ? among(t, -0.25, 0.4) : 0, .levels = among(t, 0, 0.6) };
+	stuff m = { .dome = low * among(t, 0.2, 1), .flat = low * among(t, 0, 0.6), .nucleus = chance(t, 0.6) ? among(t, -0.25, 0.4) : 0,
+		.levels = among(t, 0, 0.6) };
 	m.texture = chance(t, 0.85) ? among(t, 0.05, 0.6) / low : 0, m.grain = among_log(t, 0.025, 0.2);
 	if (chance(t, 0.2)) m.rim = among(t, 0.1, 0.5), m.rim_width = among(t, 0.04, 0.12);
 	fill(t, &m);
@@ -86,9 +89,11 @@ static void matter(still *t, double spread)
 	for (int k = 0; k < kinds; k++) { /* granules, drops, vacuoles; few and large, or many and small */
 		int most = t->d < 14 ? 6 : t->d < 30 ? 20 : 80;
 		double outer = among(t, 0.6, 1.0), inner = chance(t, 0.4) ? 0.7 * outer : 0.1, size = fmax(0.45, among_log(t, 0.01, 0.06) * t->d);
-		scene_spots(&t->s, t->form, 1 + (int)c5_random_below(&t->random, (uint64_t)most), size, among_log(t, 0.05, 0.8), chance(t, 0.5) ? 0 : among(t, 0, 0.8), inner, outer);
+		scene_spots(&t->s, t->form, 1 + (int)c5_random_below(&t->random, (uint64_t)most), size, among_log(t, 0.05, 0.8),
+			chance(t, 0.5) ? 0 : among(t, 0, 0.8), inner, outer);
 	}
-	if (chance(t, 0.15)) scene_fibres(&t->s, t->form, 1 + (int)c5_random_below(&t->random, 8), fmax(0.6, among(t, 0.01, 0.06) * t->d), among(t, 0.1, 0.4));
+	if (chance(t, 0.15))
+		scene_fibres(&t->s, t->form, 1 + (int)c5_random_below(&t->random, 8), fmax(0.6, among(t, 0.01, 0.06) * t->d), among(t, 0.1, 0.4));
 }
 
 /* Dirt and cell rests. */
@@ -108,7 +113,8 @@ static int some_dirt(still *t) { return chance(t, 0.4) ? 1 + (int)c5_random_belo
 
 static double optics(still *t) { return among_log(t, 0.5, fmax(0.8, fmin(3, 0.09 * t->d + 0.5))); }
 
-/* How late light is behind one cell's height of matter: less where cells are few px wide, since steps of more than half a wave from one px to the next would be noise. */
+/* How late light is behind one cell's height of matter: less where cells are few px wide, since steps of more than half a wave from one px to the
+ * next would be noise. */
 static void weigh(still *t, double least, double most, double slope)
 {
 	double late = among_log(t, least, fmin(most, 0.5 + slope * t->d));
@@ -139,7 +145,8 @@ static void dust(still *t, float *out)
 
 static void phase(still *t, float *out)
 {
-	pupil p = { .ring = among(t, 0.25, 0.8), .ring_sign = chance(t, 0.12) ? 1 : -1, .halo = fmax(1, among_log(t, 0.1, 0.8) * t->d), .fall = among(t, 0.6, 1.6) };
+	pupil p = { .ring = among(t, 0.25, 0.8), .ring_sign = chance(t, 0.12) ? 1 : -1, .halo = fmax(1, among_log(t, 0.1, 0.8) * t->d),
+		.fall = among(t, 0.6, 1.6) };
 	if (p.halo > HALO_MOST) p.halo = HALO_MOST;
 	if (chance(t, 0.5)) p.fringe = among_log(t, 0.4, fmin(4, 0.6 + 0.08 * t->d)) * (chance(t, 0.5) ? 1 : -1);
 	matter(t, 0.15);
@@ -170,21 +177,27 @@ static void tissue(still *t)
 	for (size_t y = 0; y < t->s.height; y++)
 		for (size_t x = 0; x < t->s.width; x++) {
 			double at = scene_noise(t->key * 7 + 3, (double)y, (double)x, grain) - soft;
-			t->form[y * t->s.width + x] += (float)(at > 0 ? power * (0.4 + at) * (1 + 0.3 * scene_noise(t->key * 7 + 4, (double)y, (double)x, 0.15 * t->d)) : 0);
+			t->form[y * t->s.width + x] += (float)(at > 0 ? power * (0.4 + at) * (1 + 0.3 * scene_noise(t->key * 7 + 4, (double)y, (double)x, 0.15 * t->d))
+				: 0);
 		}
-	if (chance(t, 0.4)) scene_fibres(&t->s, t->form, 4 + (int)c5_random_below(&t->random, 40), fmax(0.6, among(t, 0.02, 0.1) * t->d), among(t, 0.05, 0.5));
+	if (chance(t, 0.4))
+		scene_fibres(&t->s, t->form, 4 + (int)c5_random_below(&t->random, 40), fmax(0.6, among(t, 0.02, 0.1) * t->d), among(t, 0.05, 0.5));
 }
 
 /* Stained cells of a smear: bodies are pale, their nuclei dark; they lie over one another. */
 static void smear(still *t)
 {
-	stuff m = { .flat = among(t, 0.1, 0.6), .nucleus = among(t, 0.2, 1.2), .texture = among(t, 0.05, 0.5), .grain = among_log(t, 0.04, 0.3), .levels = among(t, 0.2, 1.2) };
+	stuff m = { .flat = among(t, 0.1, 0.6), .nucleus = among(t, 0.2, 1.2), .texture = among(t, 0.05, 0.5), .grain = among_log(t, 0.04, 0.3),
+		.levels = among(t, 0.2, 1.2) };
 	double power = among(t, 0, 0.3), grain = among(t, 1, 4) * t->d;
 	if (chance(t, 0.4)) m.rim = among(t, 0.02, 0.2), m.rim_width = among(t, 0.03, 0.1);
 	fill(t, &m);
 	for (size_t y = 0; y < t->s.height; y++)
-		for (size_t x = 0; x < t->s.width; x++) t->form[y * t->s.width + x] += (float)(power * fmax(0, scene_noise(t->key * 7 + 3, (double)y, (double)x, grain)));
-	if (chance(t, 0.5)) scene_spots(&t->s, t->form, 1 + (int)c5_random_below(&t->random, t->d < 20 ? 6 : 30), fmax(0.5, among_log(t, 0.02, 0.08) * t->d), among(t, 0.1, 0.6), 0.2, 0, 0.9);
+		for (size_t x = 0; x < t->s.width; x++)
+			t->form[y * t->s.width + x] += (float)(power * fmax(0, scene_noise(t->key * 7 + 3, (double)y, (double)x, grain)));
+	if (chance(t, 0.5))
+		scene_spots(&t->s, t->form, 1 + (int)c5_random_below(&t->random, t->d < 20 ? 6 : 30), fmax(0.5, among_log(t, 0.02, 0.08) * t->d),
+			among(t, 0.1, 0.6), 0.2, 0, 0.9);
 }
 
 static void brightfield(still *t, float *out)
@@ -217,22 +230,28 @@ static void glow(still *t, float *out)
 
 static void nuclei(still *t, float *out)
 {
-	stuff m = { .dome = among(t, 0, 1), .flat = among(t, 0.2, 1), .texture = chance(t, 0.8) ? among(t, 0.02, 0.5) : 0, .grain = among_log(t, 0.08, 0.4), .levels = among(t, 0.2, 1.6) };
+	stuff m = { .dome = among(t, 0, 1), .flat = among(t, 0.2, 1), .texture = chance(t, 0.8) ? among(t, 0.02, 0.5) : 0, .grain = among_log(t, 0.08, 0.4),
+		.levels = among(t, 0.2, 1.6) };
 	fill(t, &m);
-	if (chance(t, 0.4)) scene_spots(&t->s, t->form, 1 + (int)c5_random_below(&t->random, 6), fmax(0.5, among(t, 0.04, 0.11) * t->d), among(t, 0.1, 1.6), among(t, 0, 0.7), 0, 0.8);
+	if (chance(t, 0.4))
+		scene_spots(&t->s, t->form, 1 + (int)c5_random_below(&t->random, 6), fmax(0.5, among(t, 0.04, 0.11) * t->d), among(t, 0.1, 1.6), among(t, 0, 0.7),
+			0, 0.8);
 	glow(t, out);
 }
 
 static void structure(still *t, float *out)
 {
 	int kind = (int)c5_random_below(&t->random, 5); /* bodies, membranes, spots, fibres in cells, fibres alone with cell bodies */
-	stuff m = { .dome = among(t, 0.1, 0.8), .flat = among(t, 0.05, 0.5), .nucleus = -among(t, 0.1, 0.7), .texture = among(t, 0.2, 0.9), .grain = among_log(t, 0.03, 0.15), .levels = among(t, 0.2, 1) };
+	stuff m = { .dome = among(t, 0.1, 0.8), .flat = among(t, 0.05, 0.5), .nucleus = -among(t, 0.1, 0.7), .texture = among(t, 0.2, 0.9),
+		.grain = among_log(t, 0.03, 0.15), .levels = among(t, 0.2, 1) };
 	if (kind == 1) m.rim = among(t, 0.5, 1.5), m.rim_width = among(t, 0.03, 0.1), m.dome *= 0.4, m.flat *= 0.4;
 	if (kind == 4) m.nucleus = 0;
 	fill(t, &m);
 	if (kind >= 3)
 		for (size_t i = 0; i < t->n; i++) t->form[i] *= kind == 4 && t->s.owner[i] > 2 ? 0.02f : 0.6f;
-	if (kind == 2) scene_spots(&t->s, t->form, 5 + (int)c5_random_below(&t->random, t->d < 14 ? 5 : 40), fmax(0.5, among_log(t, 0.015, 0.06) * t->d), among(t, 0.3, 1.5), 0, 0.1, 0.95);
+	if (kind == 2)
+		scene_spots(&t->s, t->form, 5 + (int)c5_random_below(&t->random, t->d < 14 ? 5 : 40), fmax(0.5, among_log(t, 0.015, 0.06) * t->d),
+			among(t, 0.3, 1.5), 0, 0.1, 0.95);
 	if (kind >= 3) {
 		int n = 3 + (int)c5_random_below(&t->random, kind == 4 ? 30 : 60);
 		scene_fibres(&t->s, t->form, n, fmax(0.6, among_log(t, 0.012, 0.07) * t->d), among(t, 0.3, 1.5));
@@ -257,7 +276,8 @@ static void expose(still *t, float *image, bool dark)
 {
 	double mean, sd = deviation(image, t->n, &mean), noise = among_log(t, 0.01, dark ? 0.3 : 0.6), grain = chance(t, 0.4) ? among(t, 0.4, 1.1) : 0;
 	double tilt_y = among(t, -1, 1), tilt_x = among(t, -1, 1), bow = among(t, -1, 1), shade = chance(t, 0.6) ? among_log(t, 0.02, dark ? 0.4 : 1) : 0;
-	double cloud = chance(t, 0.5) ? among_log(t, 0.02, dark ? 0.1 : 0.3) : 0, patch = among_log(t, 4, 60), shot = dark ? among(t, 0, 0.3) : 0, gamma = dark && chance(t, 0.5) ? among_log(t, 0.5, 1.4) : 1;
+	double cloud = chance(t, 0.5) ? among_log(t, 0.02, dark ? 0.1 : 0.3) : 0, patch = among_log(t, 4, 60), shot = dark ? among(t, 0, 0.3) : 0,
+		gamma = dark && chance(t, 0.5) ? among_log(t, 0.5, 1.4) : 1;
 	double top = 0;
 	if (sd < 1e-6) sd = 1;
 	for (size_t i = 0; i < t->n; i++) top = fmax(top, (double)image[i]);
@@ -272,8 +292,10 @@ static void expose(still *t, float *image, bool dark)
 	for (size_t y = 0; y < t->s.height; y++)
 		for (size_t x = 0; x < t->s.width; x++) {
 			size_t i = y * t->s.width + x;
-			double v = 2 * (double)y / (double)t->s.height - 1, u = 2 * (double)x / (double)t->s.width - 1, light = shade * (tilt_y * v + tilt_x * u + bow * (u * u + v * v));
-			double value = (double)image[i] * (1 + 0.3 * light * dark) + sd * (dark ? 0.15 : 1) * light + cloud * sd * scene_noise(t->key * 7 + 5, (double)y, (double)x, patch);
+			double v = 2 * (double)y / (double)t->s.height - 1, u = 2 * (double)x / (double)t->s.width - 1,
+				light = shade * (tilt_y * v + tilt_x * u + bow * (u * u + v * v));
+			double value = (double)image[i] * (1 + 0.3 * light * dark) + sd * (dark ? 0.15 : 1) * light + cloud * sd * scene_noise(t->key * 7 + 5, (double)y,
+				(double)x, patch);
 			double photons = shot > 0 && value > 0 ? shot * sqrt(value * sd) : 0;
 			value += (noise * sd + photons) * (double)t->blurred[i];
 			if (clip > 0) value = fmax(mean - clip * sd, fmin(mean + clip * sd, value));

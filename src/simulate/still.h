@@ -1,9 +1,9 @@
-/* still.h – single pictures of cells of a known size, in every manner of light, of as many looks as can be: to teach what kind of image one has and how
- * large what it shows is. Where simulate.h draws one experiment in all its particulars, this draws a different one each time: shape, crowding, texture,
- * optics, illumination and camera are all drawn anew from (seed, item), and depend on nothing else.
+/* still.h – single pictures of cells of a known size, in every manner of light, of as many looks as can be: to teach what kind of image one has and
+ * how large what it shows is. Where simulate.h draws one experiment in all its particulars, this draws a different one each time: shape, crowding,
+ * texture, optics, illumination and camera are all drawn anew from (seed, item), and depend on nothing else.
  *
- * Transmitted light goes through a thin object that holds it up and absorbs some, and through the pupil of the microscope (light.h): in and out of focus, by the ring
- * of phase contrast, or by the two shifted pictures of DIC. Fluorescence is what cells hold of a dye, blurred. */
+ * Transmitted light goes through a thin object that holds it up and absorbs some, and through the pupil of the microscope (light.h): in and out of
+ * focus, by the ring of phase contrast, or by the two shifted pictures of DIC. Fluorescence is what cells hold of a dye, blurred. */
 #ifndef C5_SIMULATE_STILL_H
 #define C5_SIMULATE_STILL_H
 

@@ -61,7 +61,8 @@ static int by_frame(const void *a, const void *b)
 }
 
 /* The same draws for every frame, so that frames can be compared. drawn: (resamples), times: (fields). */
-static void interval(double *low, double *high, int figure, const c5_forecast_row *rows, size_t n, uint32_t fields, uint64_t seed, int64_t resamples, double *drawn, uint32_t *times)
+static void interval(double *low, double *high, int figure, const c5_forecast_row *rows, size_t n, uint32_t fields, uint64_t seed, int64_t resamples,
+	double *drawn, uint32_t *times)
 {
 	size_t known = 0;
 	*low = *high = NAN;
@@ -98,7 +99,8 @@ int c5_forecast_sum(c5_forecast_frame **out, size_t *n, const c5_forecast_row *g
 		for (k = i; k < n_rows && rows[k].frame == rows[i].frame; k++) {}
 		c5_forecast_frame *to = &(*out)[(*n)++];
 		figures_of(f, rows + i, k - i, NULL);
-		*to = (c5_forecast_frame){ .frame = rows[i].frame, .fields = (uint32_t)(k - i), .time_s = rows[i].time_s, .pearson = f[PEARSON], .mae = f[MAE], .guess_mae = f[GUESS], .auc = f[AUC] };
+		*to = (c5_forecast_frame){ .frame = rows[i].frame, .fields = (uint32_t)(k - i), .time_s = rows[i].time_s, .pearson = f[PEARSON], .mae = f[MAE],
+			.guess_mae = f[GUESS], .auc = f[AUC] };
 		interval(&to->pearson_low, &to->pearson_high, PEARSON, rows + i, k - i, fields, seed, resamples, drawn, times);
 		interval(&to->mae_low, &to->mae_high, MAE, rows + i, k - i, fields, seed, resamples, drawn, times);
 		interval(&to->auc_low, &to->auc_high, AUC, rows + i, k - i, fields, seed, resamples, drawn, times);
@@ -171,7 +173,10 @@ static double at(const c5_forecast_frame *f, size_t member)
 }
 
 /* Times are told in hours, or frames where the interval is not known. */
-static double x_of(const c5_forecast_frame *frames, size_t n, size_t i) { return frames[n - 1].time_s > 0 ? frames[i].time_s / 3600 : (double)frames[i].frame; }
+static double x_of(const c5_forecast_frame *frames, size_t n, size_t i)
+{
+	return frames[n - 1].time_s > 0 ? frames[i].time_s / 3600 : (double)frames[i].frame;
+}
 
 static double clamped(const c5_svg_plot *p, double v) { return c5_svg_y(p, v < p->up.lo ? p->up.lo : v > p->up.hi ? p->up.hi : v); }
 
@@ -200,13 +205,15 @@ static void draw_course(c5_buf *to, const c5_svg_plot *p, const c5_forecast_fram
 		c5_text_addf(to, "%s%.2f %.2f", letter, c5_svg_x(p, x_of(frames, n, i)), clamped(p, v));
 		letter = "L";
 	}
-	c5_text_addf(to, "\"/>\n<path stroke=\"%s\" stroke-width=\"2\"%s d=\"M%.2f %.2fh18\"/>\n", colour, c->low ? "" : " stroke-dasharray=\"5 4\"", key_x, key_y - 4);
+	c5_text_addf(to, "\"/>\n<path stroke=\"%s\" stroke-width=\"2\"%s d=\"M%.2f %.2fh18\"/>\n", colour, c->low ? "" : " stroke-dasharray=\"5 4\"", key_x,
+		key_y - 4);
 	c5_svg_text(to, key_x + 24, key_y, "start", "a", c->name);
 }
 
 int c5_forecast_plot(c5_buf *to, const c5_forecast_frame *frames, size_t n, double least, const char *marker)
 {
-	static const course left[] = { { F(pearson), F(pearson_low), F(pearson_high), "efficiency of fields: Pearson's r", 0 }, { F(auc), F(auc_low), F(auc_high), "blocks: area under the ROC curve", 4 } };
+	static const course left[] = { { F(pearson), F(pearson_low), F(pearson_high), "efficiency of fields: Pearson's r", 0 },
+		{ F(auc), F(auc_low), F(auc_high), "blocks: area under the ROC curve", 4 } };
 	static const course right[] = { { F(mae), F(mae_low), F(mae_high), "forecast", 0 }, { F(guess_mae), 0, 0, "without a look: the others' mean", 1 } };
 	char title[160], known[96];
 	double most = 0.01;
@@ -218,7 +225,8 @@ int c5_forecast_plot(c5_buf *to, const c5_forecast_frame *frames, size_t n, doub
 		if (frames[i].mae_high > most) most = frames[i].mae_high;
 		if (frames[i].guess_mae > most) most = frames[i].guess_mae;
 	}
-	const c5_svg_plot a = { 70, 84, 380, 300, c5_svg_linear(x0, x1), c5_svg_linear(0, 1) }, b = { 540, 84, 320, 300, c5_svg_linear(x0, x1), c5_svg_linear(0, 1.08 * most) };
+	const c5_svg_plot a = { 70, 84, 380, 300, c5_svg_linear(x0, x1), c5_svg_linear(0, 1) },
+		b = { 540, 84, 320, 300, c5_svg_linear(x0, x1), c5_svg_linear(0, 1.08 * most) };
 	snprintf(title, sizeof title, "Last frame's efficiency of %.60s, foretold from earlier frames", marker);
 	c5_svg_begin(to, 890, 440, title);
 	c5_svg_axes(to, &a, unit, "agreement over fields");

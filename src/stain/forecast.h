@@ -1,5 +1,5 @@
-/* forecast.h – how early an outcome is known: the efficiency of the last frame, foretold from each earlier frame, field by field. What was foretold is
- * judged here; who trains and foretells is pipeline/step_forecast.c. */
+/* forecast.h – how early an outcome is known: the efficiency of the last frame, foretold from each earlier frame, field by field. What was foretold
+ * is judged here; who trains and foretells is pipeline/step_forecast.c. */
 #ifndef C5_STAIN_FORECAST_H
 #define C5_STAIN_FORECAST_H
 
@@ -30,8 +30,8 @@ typedef struct c5_forecast_frame {
 } c5_forecast_frame;
 extern const c5_record_field c5_forecast_frame_fields[];
 
-/* The line that turns a network's log odds into calibrated ones, line[0] + line[1] x, by maximum likelihood over n blocks (Platt 1999), held to (0, 1) by a
- * weak prior, so that blocks of one kind alone give an answer, too. */
+/* The line that turns a network's log odds into calibrated ones, line[0] + line[1] x, by maximum likelihood over n blocks (Platt 1999), held to (0,
+ * 1) by a weak prior, so that blocks of one kind alone give an answer, too. */
 void c5_forecast_calibrate(double line[2], const float *probability, const bool *truth, size_t n);
 double c5_forecast_calibrated(const double line[2], double probability);
 

@@ -27,7 +27,8 @@ static int filters_of(double width, int level)
 /* A convolution that takes `less` px off each side, or none, with its norm. */
 static void conv(c5_buf *b, const char *name, int level, int i, int filters, int less)
 {
-	put(b, "  - { name: %s%d_conv%d, conv: { filters: %d, kernel: %d, padding: %s, bias: false } }\n", name, level, i, filters, less ? 1 + 2 * less : 3, less ? "valid" : "same");
+	put(b, "  - { name: %s%d_conv%d, conv: { filters: %d, kernel: %d, padding: %s, bias: false } }\n", name, level, i, filters, less ? 1 + 2 * less : 3,
+		less ? "valid" : "same");
 	put(b, "  - { name: %s%d_norm%d, batch_norm: { activation: relu } }\n", name, level, i);
 }
 
@@ -44,7 +45,8 @@ static int parse(c5_model **out, c5_buf *b, const char *name)
 	return err;
 }
 
-/* What the last two convolutions take off each side, so that the block's own part is left: 2 at most each, for larger kernels cost more than they bring. */
+/* What the last two convolutions take off each side, so that the block's own part is left: 2 at most each, for larger kernels cost more than they
+ * bring. */
 static void trim(int less[2], int block, int window, int levels)
 {
 	const int step = 1 << (levels - 1), side = window / step, own = (block + step - 1) / step;

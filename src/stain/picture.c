@@ -74,15 +74,18 @@ static void write_captions(c5_picture *p, size_t panels, size_t wide, const c5_s
 	}
 }
 
-int c5_stain_picture(c5_picture *out, const float *frame, const float *map, double map_low, double map_high, const float *level, size_t height, size_t width, const c5_stain_caption *said)
+int c5_stain_picture(c5_picture *out, const float *frame, const float *map, double map_low, double map_high, const float *level, size_t height,
+	size_t width, const c5_stain_caption *said)
 {
-	const size_t zoom = width < WIDE ? (WIDE + width - 1) / width : 1, tall = height * zoom, one = width * zoom, panels = level ? 3 : 2, wide = panels * one + (panels - 1) * LINE, n = height * width;
+	const size_t zoom = width < WIDE ? (WIDE + width - 1) / width : 1, tall = height * zoom, one = width * zoom, panels = level ? 3 : 2,
+		wide = panels * one + (panels - 1) * LINE, n = height * width;
 	double low, high, level_low = 0, level_high = 1;
 	void *scratch = NULL;
 	int err;
 	memset(out, 0, sizeof *out);
 	if ((err = c5_alloc_aligned(&scratch, C5_THRESHOLD_BYTES, 1)) < 0 || (err = c5_alloc(&out->rgb, (tall + STRIP) * wide, 3)) < 0) goto done;
-	if ((err = contrast(frame, n, 0.5, scratch, &low, &high)) < 0 || (level && (err = contrast(level, n, 50, scratch, &level_low, &level_high)) < 0)) goto done;
+	if ((err = contrast(frame, n, 0.5, scratch, &low, &high)) < 0 || (level && (err = contrast(level, n, 50, scratch, &level_low, &level_high)) < 0))
+		goto done;
 	memset(out->rgb, 255, (tall + STRIP) * wide * 3);
 	out->height = tall + STRIP, out->width = wide;
 	for (size_t y = 0; y < tall; y++)

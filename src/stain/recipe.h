@@ -57,9 +57,10 @@ static inline int c5_recipe_inputs(const c5_recipe *r) { return r->channels * r-
 void c5_recipe_add_yaml(c5_buf *b, int indent, const c5_recipe *r);
 int c5_recipe_parse(c5_recipe *r, const char *name, const char *text, size_t size);
 
-/* The networks: blocks (channels, W, W), W = block + 2 context, to one probability a marker; patches (channels, H, W) to one map a marker, a probability
- * for masks. What is around a block is seen, but the answer is the mean over the block alone: the last convolutions keep to the inside until as much is left as
- * the block covers. `width` scales the filters (1: 32 at the first level). Heights and widths of dense models must be multiples of 1 << depth. */
+/* The networks: blocks (channels, W, W), W = block + 2 context, to one probability a marker; patches (channels, H, W) to one map a marker, a
+ * probability for masks. What is around a block is seen, but the answer is the mean over the block alone: the last convolutions keep to the inside
+ * until as much is left as the block covers. `width` scales the filters (1: 32 at the first level). Heights and widths of dense models must be
+ * multiples of 1 << depth. */
 int c5_stain_block_net(c5_model **out, int channels, int block, int context, int markers, double width);
 int c5_stain_dense_net(c5_model **out, int channels, int height, int width_px, int markers, bool mask, int depth, double width);
 

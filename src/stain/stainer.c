@@ -83,10 +83,12 @@ static int check_model(const c5_stainer *s)
 	const c5_layer *in = &s->model->layers[0], *out = &s->model->layers[s->model->outputs[0]];
 	const c5_recipe *r = &s->recipe;
 	int window = r->block + 2 * r->context;
-	bool ok = in->kind == C5_LAYER_INPUT && in->rank == 3 && in->shape[0] == c5_recipe_inputs(r) && s->model->n_outputs == 1 && out->shape[0] == r->markers;
+	bool ok = in->kind == C5_LAYER_INPUT && in->rank == 3 && in->shape[0] == c5_recipe_inputs(r) && s->model->n_outputs == 1 &&
+		out->shape[0] == r->markers;
 	if (!r->dense) ok = ok && in->shape[1] == window && in->shape[2] == window && out->rank == 1;
 	else ok = ok && out->rank == 3 && out->shape[1] == in->shape[1] && out->shape[2] == in->shape[2];
-	return ok ? C5_OK : c5_fail(C5_EINPUT, "model %s does not fit its stain recipe: %d planes and %d markers are expected", s->model->name, c5_recipe_inputs(r), r->markers);
+	return ok ? C5_OK : c5_fail(C5_EINPUT, "model %s does not fit its stain recipe: %d planes and %d markers are expected", s->model->name,
+		c5_recipe_inputs(r), r->markers);
 }
 
 size_t c5_stainer_side(size_t n, double rescale)
@@ -97,7 +99,8 @@ size_t c5_stainer_side(size_t n, double rescale)
 
 static int plan_rescaling(c5_stainer *s)
 {
-	size_t there = c5_image_resize_bytes(s->height, s->width, s->frame[0], s->frame[1]), back = c5_image_resize_bytes(s->frame[0], s->frame[1], s->height, s->width);
+	size_t there = c5_image_resize_bytes(s->height, s->width, s->frame[0], s->frame[1]),
+		back = c5_image_resize_bytes(s->frame[0], s->frame[1], s->height, s->width);
 	int err;
 	if (s->frame[0] == s->height && s->frame[1] == s->width) return C5_OK;
 	if ((err = c5_alloc_aligned(&s->scaled_in, (size_t)c5_recipe_inputs(&s->recipe) * s->height * s->width, sizeof(float))) < 0) return err;
@@ -105,7 +108,8 @@ static int plan_rescaling(c5_stainer *s)
 	return c5_alloc_aligned(&s->resizing, there > back ? there : back, 1);
 }
 
-int c5_stainer_open(c5_stainer **out, c5_device *device, const c5_model *m, const c5_weights *w, const c5_recipe *r, size_t height, size_t width, const c5_stainer_how *how)
+int c5_stainer_open(c5_stainer **out, c5_device *device, const c5_model *m, const c5_weights *w, const c5_recipe *r, size_t height, size_t width,
+	const c5_stainer_how *how)
 {
 	c5_stainer *s;
 	int err = c5_alloc(&s, 1, sizeof *s);
@@ -113,9 +117,11 @@ int c5_stainer_open(c5_stainer **out, c5_device *device, const c5_model *m, cons
 	s->recipe = *r, s->frame[0] = height, s->frame[1] = width;
 	s->height = c5_stainer_side(height, how->rescale), s->width = c5_stainer_side(width, how->rescale);
 	if ((err = plan_rescaling(s)) < 0) goto fail;
-	if ((err = c5_model_copy(&s->model, m)) < 0 || (err = check_model(s)) < 0 || (err = r->dense ? plan_dense(s, how) : plan_blocks(s, how)) < 0) goto fail;
+	if ((err = c5_model_copy(&s->model, m)) < 0 || (err = check_model(s)) < 0 || (err = r->dense ? plan_dense(s, how) : plan_blocks(s, how)) < 0)
+		goto fail;
 	s->in_count = count_of(&s->model->layers[0]), s->out_count = count_of(&s->model->layers[s->model->outputs[0]]);
-	if ((err = c5_alloc_aligned(&s->in, (size_t)s->batch * s->in_count, sizeof(float))) < 0 || (err = c5_alloc_aligned(&s->out, (size_t)s->batch * s->out_count, sizeof(float))) < 0) goto fail;
+	if ((err = c5_alloc_aligned(&s->in, (size_t)s->batch * s->in_count, sizeof(float))) < 0 ||
+	    (err = c5_alloc_aligned(&s->out, (size_t)s->batch * s->out_count, sizeof(float))) < 0) goto fail;
 	s->mirrored = r->dense && how->mirrored;
 	if (s->mirrored && (err = c5_alloc_aligned(&s->sum, (size_t)s->batch * s->out_count, sizeof(float))) < 0) goto fail;
 	c5_net_how net = { .batch = s->batch, .precision = how->precision };
@@ -171,7 +177,8 @@ static int by_blocks(c5_stainer *s, const float *input, float *maps, float *bloc
 			size_t y, x;
 			c5_blocks_at(&s->grid, first + i, &y, &x);
 			for (int c = 0; c < c5_recipe_inputs(r); c++)
-				c5_field_cut(s->in + i * s->in_count + (size_t)c * area, input + (size_t)c * pixels, s->height, s->width, (ptrdiff_t)y - r->context, (ptrdiff_t)x - r->context, window, 0);
+				c5_field_cut(s->in + i * s->in_count + (size_t)c * area, input + (size_t)c * pixels, s->height, s->width, (ptrdiff_t)y - r->context,
+					(ptrdiff_t)x - r->context, window, 0);
 		}
 		int err = pass(s, (int)items);
 		if (err < 0) return err;
@@ -203,7 +210,8 @@ static void mirror(float *planes, size_t n, const size_t size[2], unsigned how)
 	}
 }
 
-/* One pass, or the mean of four. Tiles and their edges lie on the grid of the network's steps from either side, so that mirrored tiles have no seams either. */
+/* One pass, or the mean of four. Tiles and their edges lie on the grid of the network's steps from either side, so that mirrored tiles have no seams
+ * either. */
 static int pass_tiles(c5_stainer *s, size_t items)
 {
 	const size_t in = items * (size_t)c5_recipe_inputs(&s->recipe), out = items * (size_t)s->recipe.markers, n = items * s->out_count;
@@ -228,7 +236,8 @@ static int by_tiles(c5_stainer *s, const float *input, float *maps)
 	for (size_t first = 0; first < n; first += (size_t)s->batch) {
 		size_t items = n - first < (size_t)s->batch ? n - first : (size_t)s->batch;
 		for (size_t i = 0; i < items; i++)
-			for (int c = 0; c < c5_recipe_inputs(r); c++) c5_tiles_cut(&s->tiling, first + i, input + (size_t)c * pixels, s->in + i * s->in_count + (size_t)c * area);
+			for (int c = 0; c < c5_recipe_inputs(r); c++)
+				c5_tiles_cut(&s->tiling, first + i, input + (size_t)c * pixels, s->in + i * s->in_count + (size_t)c * area);
 		int err = pass_tiles(s, items);
 		if (err < 0) return err;
 		for (size_t i = 0; i < items; i++)
