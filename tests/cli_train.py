@@ -143,6 +143,13 @@ def transfer():
     r = works("train", "mobile.h5", "--from", ships, "--size", 32, "--epochs", 1, "--per-class", 4, "--batch", 8, "--name", "cells", "--validation", 0)
     check("layers taken from" in r.err and "1 begins anew" in r.err, f"transfer from a model that ships: {r}")
     check(weights("mobile.h5", "cells", first_layer("mobile.h5", "cells")).shape[1] == 1, "one channel")
+    # its layers as they are, and logistic regression on the means of their maps
+    r = works("train", "mobile.h5", "--from", ships, "--size", 32, "--epochs", 2, "--features", "Conv2d_[1-9]_pointwise", "--optimizer", "logistic", "--name", "head")
+    check("720 features" in r.err and "draws: fitted in" in r.err, f"a head by itself: {r}")
+    with h5py.File("mobile.h5") as f:
+        check(len(f["models/head/latest/history"]) == 1 and f["models/head/latest/history"]["auc"][0] > 0.5, "its history")
+    refused(2, "begin with a trained model", "cells.h5", *QUICK, "--optimizer", "logistic")
+    refused(3, "has no such layer", "cells.h5", *QUICK, "--from", "base.h5:tiny", "--features", "x*")
     refused(3, "has no such layer", "cells.h5", *QUICK, "--from", "base.h5:tiny", "--freeze", "c9")
     refused(2, "--from", "cells.h5", *QUICK, "--freeze", "c1")
     refused(2, "GLOB=FACTOR", "cells.h5", *QUICK, "--layer-rates", "c1")

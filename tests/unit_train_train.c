@@ -330,6 +330,39 @@ static void more_ranks_than_parts_are_refused(void **state)
 	c5_train_state_free(&s);
 }
 
+static void the_last_layer_by_itself(void **state)
+{
+	(void)state;
+	c5_train_state s;
+	set_text(&params.optimizer, "logistic");
+	begin(&s);
+	c5_weights *before;
+	int logits = c5_model_find(model, "logits"), d1 = c5_model_find(model, "d1");
+	assert_int_equal(c5_weights_copy(&before, s.weights), C5_OK);
+	assert_int_equal(train(&s, NULL), C5_OK);
+	assert_true(s.finished && s.epoch == 1 && s.best_epoch == 1 && s.best_weights && s.history[0].figures[0] > 0.8);
+	assert_memory_equal(c5_weights_of(before, d1, 0), c5_weights_of(s.weights, d1, 0), model->layers[d1].params[0].count * sizeof(float));
+	assert_memory_not_equal(c5_weights_of(before, logits, 0), c5_weights_of(s.weights, logits, 0), model->layers[logits].params[0].count * sizeof(float));
+	/* no steps of gradients on the same layer come lower */
+	double best = s.history[0].loss;
+	c5_train_state_free(&s);
+	set_text(&params.optimizer, "adamw");
+	begin(&s);
+	memcpy(s.weights->data, before->data, before->count * sizeof(float));
+	const c5_train_job job = { .model = model, .feed = &feed, .losses = &loss, .n_losses = 1, .params = &params, .together = &together, .device = device, .freeze_upto = d1 + 1 };
+	assert_int_equal(c5_train(&job, &s), C5_OK);
+	assert_true(s.history[7].loss > best);
+	c5_weights_free(before);
+	c5_train_state_free(&s);
+	/* it is for classes */
+	set_text(&params.optimizer, "logistic");
+	loss.kind = C5_LOSS_MSE;
+	begin(&s);
+	assert_int_equal(train(&s, NULL), C5_EUSAGE);
+	loss.kind = C5_LOSS_CROSS_ENTROPY;
+	c5_train_state_free(&s);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 #ifdef C5_EMULATED
@@ -401,7 +434,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(it_learns), TEST(it_stops_when_nothing_gets_better), TEST(a_plateau_lowers_the_rate), TEST(the_figure_watched_chooses_the_epoch),
 		TEST(an_interruption_leaves_no_trace), TEST(a_loss_that_is_no_number_names_its_batch), TEST(a_gradient_that_explodes_is_told), TEST(answers_that_are_no_numbers_end_it),
-		TEST(losses_of_outputs_are_their_formulas), TEST(more_ranks_than_parts_are_refused),
+		TEST(losses_of_outputs_are_their_formulas), TEST(more_ranks_than_parts_are_refused), TEST(the_last_layer_by_itself),
 #ifdef C5_EMULATED
 		TEST(a_full_device_halves_the_batch), TEST(a_gradient_that_stays_is_the_same),
 #endif

@@ -173,9 +173,44 @@ static void nothing_in_common_is_refused(void **state)
 	c5_model_free(m);
 }
 
+static void a_head_over_several_layers(void **state)
+{
+	(void)state;
+	c5_model *m = model(tiny), *n;
+	float x[3 * 16 * 16], prob[2], sum = 0;
+	int taken, left;
+	assert_int_equal(c5_model_features(&n, m, "c?,n1", 2), C5_OK);
+	int join = c5_model_find(n, "features1.1"), head = c5_model_find(n, "head");
+	assert_true(join > 0 && n->layers[join].shape[0] == 4 + 4 + 5 && head > 0 && c5_model_classes(n) == 2);
+	assert_true(c5_model_find(n, "logits") < 0 && c5_model_find(n, "mean.n1") > 0); /* what was behind is gone */
+	c5_weights *from = weights(m, 1), *w = weights(n, 2);
+	assert_int_equal(c5_transfer(w, n, from, m, &taken, &left), C5_OK);
+	assert_true(taken == 3 && left == 1);
+	for (int i = 0; i < 3 * 16 * 16; i++) x[i] = (float)cos(i * 0.3);
+	answer(prob, n, w, (const float *const[]){ x }, 1);
+	for (int k = 0; k < 2; k++) sum += prob[k];
+	assert_true(fabsf(sum - 1) < 1e-5f);
+	c5_weights_free(from);
+	c5_weights_free(w);
+	c5_model_free(n);
+	/* one layer needs no joining, many are joined in rounds */
+	assert_int_equal(c5_model_features(&n, m, "c1", 3), C5_OK);
+	assert_true(c5_model_find(n, "features1.1") < 0 && c5_model_find(n, "c2") < 0);
+	c5_model_free(n);
+	c5_model_free(m);
+	assert_int_equal(c5_model_named(&m, "mobilenet_v1", 1, 64, 64, 5, 0.25), C5_OK);
+	assert_int_equal(c5_model_features(&n, m, "*_pw*", 5), C5_OK);
+	assert_true(c5_model_find(n, "features2.1") > 0 && c5_model_classes(n) == 5);
+	c5_model_free(n);
+	assert_int_equal(c5_model_features(&n, m, "nowhere", 5), C5_ENOTFOUND);
+	assert_non_null(strstr(c5_error_last(), "has no such layer; it has conv"));
+	c5_model_free(m);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_head_over_several_layers),
 		cmocka_unit_test(classifiers_are_known), cmocka_unit_test(another_head_and_size_keep_the_rest), cmocka_unit_test(branches_share_the_old_numbers),
 		cmocka_unit_test(freezing_reaches_all_branches), cmocka_unit_test(nothing_in_common_is_refused),
 	};

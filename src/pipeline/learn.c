@@ -123,6 +123,16 @@ static int base_model(c5_learn *l, int channels, c5_model **out)
 	return err;
 }
 
+/* Another head instead of the network's own. */
+static int take_features(c5_learn *l)
+{
+	c5_model *whole = l->model;
+	l->model = NULL;
+	int err = c5_model_features(&l->model, whole, l->set->learn.features, l->data->n_classes);
+	c5_model_free(whole);
+	return err;
+}
+
 static int make_model(c5_learn *l)
 {
 	const c5_learn_params *p = &l->set->learn;
@@ -140,6 +150,7 @@ static int make_model(c5_learn *l)
 		else err = c5_model_fuse(&l->model, base, l->prepare.channels);
 		c5_model_free(base);
 	} else l->model = base;
+	if (err == C5_OK && p->features) err = take_features(l);
 	if (err == C5_OK && c5_model_classes(l->model) != l->data->n_classes)
 		err = c5_fail(C5_EINPUT, "%s: is no classifier of %d classes: its output must be a softmax over them", l->model->name, l->data->n_classes);
 	return err;
@@ -187,6 +198,8 @@ static int choose_layers(c5_learn *l)
 		if (l->freeze_upto < 0) return c5_fail(C5_ENOTFOUND, "--freeze %s: %s has no such layer; `cyto5 model` lists them", p->freeze, l->model->name);
 		if (!l->from) return c5_fail(C5_EUSAGE, "--freeze %s: nothing is there to be kept; begin with a trained model, --from FILE.h5:NAME", p->freeze);
 	}
+	if (strcmp(l->set->train.optimizer, "logistic") == 0 && !l->from)
+		return c5_fail(C5_EUSAGE, "--optimizer logistic fits the last layer alone, and nothing before it has learnt yet; begin with a trained model, --from FILE.h5:NAME");
 	if (!p->layer_rates) return C5_OK;
 	if ((err = c5_alloc(&l->layer_rate, (size_t)l->model->n_layers, sizeof *l->layer_rate)) < 0) return err;
 	for (int i = 0; i < l->model->n_layers; i++) l->layer_rate[i] = 1;

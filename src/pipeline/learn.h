@@ -18,7 +18,7 @@ typedef struct c5_learn_params {
 	char *split;                /* group | crop */
 	bool force_leak;
 	/* what sees */
-	char *model, *from, *fusion, *freeze, *layer_rates, *channels;
+	char *model, *from, *fusion, *features, *freeze, *layer_rates, *channels;
 	double width;
 	int64_t size;
 	bool resize;

@@ -4,6 +4,8 @@
 		"network: sesmo, lenet, resnet18, resnet34, mobilenet_v1, mobilenet_v2, or a description; default sesmo, or that of --from" },
 	{ "width", C5_OPT_REAL, F(width), "0", 0, 16, NULL, NULL, "filters of a mobilenet, as a multiple; 0: 1" },
 	{ "from", C5_OPT_TEXT, F(from), NULL, 0, 0, NULL, "FILE.h5:NAME", "begin with the weights of a trained model; layers that do not fit begin anew" },
+	{ "features", C5_OPT_TEXT, F(features), NULL, 0, 0, NULL, "LAYERS",
+		"a new head over the means of the maps of these layers (names or globs, by commas), what is behind them goes; with --optimizer logistic" },
 	{ "freeze", C5_OPT_TEXT, F(freeze), NULL, 0, 0, NULL, "LAYER", "layers up to this one stay as they are" },
 	{ "layer-rates", C5_OPT_TEXT, F(layer_rates), NULL, 0, 0, NULL, "GLOB=X,...", "learning rate of layers of these names, as a multiple" },
 	{ "channels", C5_OPT_TEXT, F(channels), NULL, 0, 0, NULL, "A,B", "channels of the crops to look at; default all" },

@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "base/random.h"
 #include "base/signal.h"
+#include "train/head.h"
 #include "train/loop.h"
 
 #define ORDER_KEY UINT64_C(0x6f72646572) /* keeps the draws of orders apart from others of the same seed */
@@ -396,6 +397,7 @@ static int keep_last_good(c5_loop *l, int err)
 int c5_train(const c5_train_job *job, c5_train_state *s)
 {
 	c5_loop l = { .job = job, .s = s, .t = job->together };
+	if (c5_train_head_wanted(job->params)) return s->finished ? C5_OK : c5_train_head(job, s);
 	int err = read_params(&l);
 	if (err == C5_OK) err = begin(&l);
 	err = job->together->agree(job->together, err);

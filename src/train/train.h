@@ -20,7 +20,7 @@
 
 typedef struct c5_train_params {
 	int64_t epochs, batch, micro;       /* micro-batches a batch */
-	char *optimizer;                    /* sgd | adam | adamw */
+	char *optimizer;                    /* sgd | adam | adamw | logistic: the last layer alone (head.h) */
 	double rate, momentum, decay, clip;
 	bool nesterov;
 	char *schedule;                     /* schedule.h */

@@ -1,7 +1,9 @@
 /* transfer.c – see transfer.h. */
 #include "train/transfer.h"
 
+#include <fnmatch.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -110,6 +112,89 @@ int c5_model_upto(const c5_model *m, const char *name)
 	for (int i = 0; i < m->n_layers; i++)
 		if (strcmp(m->layers[i].name, name) == 0 || strcmp(plain_name(m->layers[i].name), name) == 0) upto = i + 1;
 	return upto;
+}
+
+/* ---- a head over several layers ---- */
+
+static bool named(const char *globs, const char *name)
+{
+	char one[128];
+	for (; *globs; globs += strspn(globs, ",")) {
+		size_t n = strcspn(globs, ",");
+		snprintf(one, sizeof one, "%.*s", (int)n, globs);
+		globs += n;
+		if (fnmatch(one, name, 0) == 0 || fnmatch(one, plain_name(name), 0) == 0) return true;
+	}
+	return false;
+}
+
+/* Appends a layer of one or several inputs; its index. */
+static int append(c5_model *n, c5_layer l, const int *inputs, int n_inputs, const char *prefix, const char *name)
+{
+	l.n_inputs = n_inputs;
+	memcpy(l.inputs, inputs, (size_t)n_inputs * sizeof *inputs);
+	if (snprintf(l.name, sizeof l.name, "%s%s", prefix, name) >= (int)sizeof l.name) return c5_fail(C5_EINPUT, "layer %s: its name is too long for a head", name);
+	return c5_model_add(n, &l);
+}
+
+/* Joins `count` layers, as many at a time as a layer takes; the index of the one that has all. */
+static int join(c5_model *n, int *at, int count)
+{
+	for (int round = 1; count > 1; round++) {
+		int left = 0;
+		for (int i = 0; i < count; i += C5_LAYER_INPUTS_MAX) {
+			int some = count - i < C5_LAYER_INPUTS_MAX ? count - i : C5_LAYER_INPUTS_MAX;
+			char name[32];
+			snprintf(name, sizeof name, "%d.%d", round, left + 1);
+			int joined = some > 1 ? append(n, (c5_layer){ .kind = C5_LAYER_CONCAT }, at + i, some, "features", name) : at[i];
+			if (joined < 0) return joined;
+			at[left++] = joined;
+		}
+		count = left;
+	}
+	return at[0];
+}
+
+static int no_such(const c5_model *m, const char *globs)
+{
+	char list[400] = "";
+	for (int i = 0; i < m->n_layers; i++)
+		if (m->layers[i].rank == 3 && m->layers[i].n_params && strlen(list) + strlen(m->layers[i].name) + 8 < sizeof list)
+			snprintf(list + strlen(list), sizeof list - strlen(list), "%s%s", *list ? ", " : "", m->layers[i].name);
+	return c5_fail(C5_ENOTFOUND, "--features %s: %s has no such layer; it has %s ...", globs, m->name, list);
+}
+
+int c5_model_features(c5_model **out, const c5_model *m, const char *globs, int classes)
+{
+	int *at = NULL, count = 0, last = -1, err;
+	c5_model *n = NULL;
+	for (int i = 0; i < m->n_layers; i++)
+		if (m->layers[i].kind != C5_LAYER_INPUT && named(globs, m->layers[i].name)) last = i;
+	if (last < 0) return no_such(m, globs);
+	if ((err = c5_alloc(&at, (size_t)m->n_layers, sizeof *at)) < 0 || (err = c5_model_new(&n, m->name)) < 0) goto done;
+	for (int i = 0; i <= last && err >= 0; i++) {
+		c5_layer l = m->layers[i];
+		err = c5_model_add(n, &l);
+	}
+	for (int i = 0; i <= last && err >= 0; i++) {
+		const c5_layer *l = &m->layers[i];
+		if (l->kind == C5_LAYER_INPUT || !named(globs, l->name)) continue;
+		if (l->rank != 3) err = c5_fail(C5_EINPUT, "--features: layer %s of %s has no maps whose means could be taken", l->name, m->name);
+		else if ((err = append(n, (c5_layer){ .kind = C5_LAYER_GLOBAL_POOL }, &i, 1, "mean.", l->name)) >= 0) at[count++] = err;
+	}
+	if (err >= 0) err = join(n, at, count);
+	if (err >= 0) err = append(n, (c5_layer){ .kind = C5_LAYER_DENSE, .filters = classes, .bias = true }, (int[]){ err }, 1, "", "head");
+	if (err >= 0) err = append(n, (c5_layer){ .kind = C5_LAYER_SOFTMAX }, (int[]){ err }, 1, "", "probability");
+	if (err >= 0) {
+		n->n_outputs = 1;
+		n->outputs[0] = err;
+		err = c5_model_check(n);
+	}
+done:
+	free(at);
+	if (err < 0) c5_model_free(n);
+	else *out = n;
+	return err < 0 ? err : C5_OK;
 }
 
 /* ---- numbers ---- */

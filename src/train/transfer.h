@@ -16,6 +16,10 @@ int c5_model_adapt(c5_model **out, const c5_model *m, int channels, int height, 
  * last layer over all of them. Layers of branch b are called "bB.NAME", the shared ones as they were; inputs follow the order of the branches. */
 int c5_model_fuse(c5_model **out, const c5_model *m, int branches);
 
+/* A new head over what several layers see: the means of the maps of all layers that `globs` name (by commas; a branch's without its "bB."), joined, and a
+ * dense layer "head" with a softmax over them. Layers behind the last of them go. C5_ENOTFOUND names layers there are; C5_EINPUT when one has no maps. */
+int c5_model_features(c5_model **out, const c5_model *m, const char *globs, int classes);
+
 /* Index before which all layers lie that `name` names (in all branches) or that come before it: for freezing up to and including it. -1: not there. */
 int c5_model_upto(const c5_model *m, const char *name);
 
