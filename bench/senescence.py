@@ -1,13 +1,15 @@
 #!/usr/bin/python3
 """senescence.py – classifiers against the truth, from images to figures, by the commands a user would type.
 
-    bench/senescence.py plates [K [EPOCHS]]  simulated senescent and control cells: trained on 4 plates, judged on 2 with other light, blur and density
-    bench/senescence.py modalities           three simulated modalities, 100 labelled cells a class: each alone, fused early and late, and all together
-    bench/senescence.py hek [DIR] [SEEDS]    real cells of two lines, few labels: 5 folds by field, transfer, augmentation, ensemble
+    bench/senescence.py plates [K [EPOCHS [SEED]]]  simulated senescent and control cells: trained on 4 plates, judged on 2 with other light, blur and density
+    bench/senescence.py modalities                  three simulated modalities, 100 labelled cells a class: each alone, fused early and late, and all together
+    bench/senescence.py hek [DIR] [SEEDS]           real cells of two lines, few labels: 5 folds by field, transfer, ensemble
 
-DIR has a folder of single-cell images a class (default C5_CROPS), the field's number in their names. C5_THREADS: of the trainings (1)."""
+SEED numbers other plates and another training. SEEDS ("1", "1-5"): as many ways to deal fields to folds; the figures are means over them. DIR has a folder of single-cell images a class (default C5_CROPS), the field's number in their names. C5_THREADS: of the trainings (1)."""
+import csv
 import json
 import os
+import random
 import sys
 
 from benchlib import CYTO5, ROOT, Scratch, end, run, tell
@@ -39,23 +41,36 @@ def plate_container(path, crop, *words):
     cyto5("crop", path, "--size", crop)
 
 
-def plates(folder, members, epochs, views):
+def perfect_error(folder, bins=15, times=200):
+    """What the calibration error would be on average if the probabilities were true: labels drawn anew from them."""
+    with open(f"{folder}/predictions.csv", encoding="utf-8") as f:
+        scores = [float(row["calibrated"]) for row in csv.DictReader(f)]
+    draw, total = random.Random(1), 0.0
+    for _ in range(times):
+        gap = [0.0] * bins
+        for p in scores:
+            gap[min(bins - 1, int(p * bins))] += (draw.random() < p) - p
+        total += sum(abs(g) for g in gap) / len(scores)
+    return total / times
+
+
+def plates(folder, members, epochs, views, seed):
     learn, held, test = (f"{folder}/{n}.h5" for n in ("learn", "held", "test"))
     # Plates differ in light (to +-40 %), blur (-30 to +80 %), shading and density (to +-50 %): four to learn from, two to fit the temperature to, two to be judged by.
     for path, number, fields in ((learn, 4, 16), (held, 2, 8), (test, 2, 16)):
-        plate_container(path, 50, "--plates", number, "--plate-spread", 1, "--fields", fields, "--seed", 1 + (learn, held, test).index(path))
+        plate_container(path, 50, "--plates", number, "--plate-spread", 1, "--fields", fields, "--seed", 3 * seed - 2 + (learn, held, test).index(path))
     _, trained = cyto5("train", learn, "--label", "condition", "--model", "sesmo", "--augment", "strong", "--scaling", "crop", "--epochs", epochs, "--batch", 32, "--members", members, "--group", "plate",
-                       "--validation", 0, "--watch", "last", "--averaging", 0.99, "--name", "sen")
+                       "--validation", 0, "--watch", "last", "--averaging", 0.99, "--name", "sen", "--seed", seed)
     raw = validate(f"{learn}:sen*@4", test, "--views", views)
     held_back = validate(f"{learn}:sen*", held, "--views", views, "--calibrate")
     stored = validate(f"{learn}:sen*", test, "--views", views)
-    crossed = validate(f"{learn}:sen*@4", test, "--views", views, "--calibrate", "--group", "position")["calibration"]
+    crossed = validate(f"{learn}:sen*@4", test, "--views", views, "--calibrate", "--group", "position", "--out", f"{folder}/crossed")["calibration"]
     told = {p["plate"]: p["figures"]["ROC_AUC"] for p in raw["plates"]}
     tell("senescence", f"new plates, sesmo, {members} of {epochs} epochs, ROC AUC of cells (true masks)", raw["figures"]["ROC_AUC"], 0.98, unit="", crops=raw["crops"], **interval(raw, "ROC_AUC"), **told)
     tell("senescence", "new plates, ECE with the temperature of two further plates", stored["figures"]["ECE"], None, unit="", before=raw["figures"]["ECE"],
          temperature=held_back["calibration"]["temperature"])
     tell("senescence", "new plates, ECE with temperatures fitted to other positions of them", crossed["figures"]["ECE"], 0.03, atleast=False, unit="", before=raw["figures"]["ECE"],
-         temperature=crossed["temperature"])
+         of_true_probabilities=perfect_error(f"{folder}/crossed"), temperature=crossed["temperature"])
     print(f"trained in {trained:.0f} s; accuracy {raw['figures']['accuracy']:.4f}, Brier {raw['figures']['Brier']:.4f}")
 
 
@@ -92,28 +107,48 @@ def modalities(folder):
 # ---- real cells, few labels ----
 
 BACKBONE = os.path.join(ROOT, "models", "mobilenet_v1_0.25_128.h5") + ":mobilenet_v1_0.25_128"
+SIZES = (128, 160, 192) # what a pixel of each layer sees, in three sizes: an ensemble, so that none has to be chosen
+
+
+def spread(values):
+    m = sum(values) / len(values)
+    return m, (sum((v - m) ** 2 for v in values) / max(1, len(values) - 1)) ** 0.5
 
 
 def hek(folder, source, seeds):
-    for seed in range(1, seeds + 1):
+    pooled, each, spent = [], {size: [] for size in SIZES}, 0
+    for seed in seeds:
         path = f"{folder}/hek{seed}.h5"
         cyto5("import", "crops", path, source)
-        _, trained = cyto5("train", path, "--from", BACKBONE, "--size", 224, "--label", "condition", "--folds", 5, "--members", 3, "--seed", seed, "--name", "hek", "--watch", "last",
-                           "--epochs", 50, "--batch", 16, "--rate", 0.001, "--warm-up", 3, "--clip", 1, "--freeze", "Conv2d_5_pointwise", "--layer-rates", "Conv2d_*=0.3",
-                           "--averaging", 0.98)
-        v = validate("hek-fold*", path, "--kept-back", "--resize", "--views", 8)
-        folds = [validate(f"hek-fold{k}-*", path, "--kept-back", "--resize", "--views", 8, "--resamples", 0)["figures"] for k in range(1, 6)]
-        for name, bar in (("accuracy", 0.90), ("ROC_AUC", 0.95)):
-            tell("senescence", f"HEK293A against HT1080, 5 folds by field, seed {seed}: {name}", v["figures"][name], bar, unit="", crops=v["crops"], **interval(v, name),
-                 folds=[round(f[name], 4) for f in folds])
-        print(f"trained in {trained:.0f} s")
+        for size in SIZES:
+            _, trained = cyto5("train", path, "--from", BACKBONE, "--size", size, "--features", "Conv2d_*_pointwise", "--optimizer", "logistic", "--scaling", "range", "--augment", "none",
+                               "--flip", "--quarters", "--epochs", 16, "--label", "condition", "--folds", 5, "--seed", seed, "--name", f"hek{size}", "--watch", "last")
+            spent += trained
+            figures = validate(f"hek{size}-fold*", path, "--kept-back", "--resize", "--views", 8, "--resamples", 0)["figures"]
+            each[size].append((figures["accuracy"], figures["ROC_AUC"]))
+        pooled.append(validate("hek*-fold*", path, "--kept-back", "--resize", "--views", 8))
+        f = pooled[-1]["figures"]
+        print(f"seed {seed}: accuracy {f['accuracy']:.4f}, AUC {f['ROC_AUC']:.4f}", flush=True)
+    for size in SIZES:
+        print(f"{size} px alone: accuracy {spread([a for a, _ in each[size]])[0]:.4f}, AUC {spread([u for _, u in each[size]])[0]:.4f}")
+    for name, bar in (("accuracy", 0.90), ("ROC_AUC", 0.95)):
+        mean, sd = spread([v["figures"][name] for v in pooled])
+        low, high = (sum(interval(v, name)[k] for v in pooled) / len(pooled) for k in ("low", "high"))
+        tell("senescence", f"HEK293A against HT1080, 5 folds by field, mean of {len(pooled)} dealings: {name}", mean, bar, unit="", crops=pooled[0]["crops"], low=low, high=high, sd_of_dealings=sd,
+             seeds=list(seeds))
+    print(f"trained in {spent:.0f} s")
+
+
+def seeds_of(text):
+    first, _, last = text.partition("-")
+    return range(int(first), int(last or first) + 1)
 
 
 what = sys.argv[1] if len(sys.argv) > 1 else "plates"
 with Scratch("senescence") as scratch:
     if what == "plates":
-        members, epochs = (int(w) for w in (sys.argv[2:] + ["1", "25"][len(sys.argv[2:]):])[:2])
-        plates(scratch.path, members, epochs, 4 if members == 1 else 2)
+        members, epochs, seed = (int(w) for w in (sys.argv[2:] + ["1", "25", "1"][len(sys.argv[2:]):])[:3])
+        plates(scratch.path, members, epochs, 4 if members == 1 else 2, seed)
     elif what == "modalities":
         modalities(scratch.path)
     else:
@@ -121,5 +156,5 @@ with Scratch("senescence") as scratch:
         if what != "hek" or not source or not os.path.isdir(source):
             print(__doc__)
             sys.exit(77)
-        hek(scratch.path, source, int(sys.argv[3]) if len(sys.argv) > 3 else 1)
+        hek(scratch.path, source, seeds_of(sys.argv[3] if len(sys.argv) > 3 else "1"))
 end()

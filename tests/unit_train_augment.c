@@ -158,6 +158,32 @@ static void crops_are_mirrored_with_even_chance(void **state)
 	for (int way = 0; way < 4; way++) assert_true(abs(seen[way] - DRAWS / 4) < 5 * sqrt(DRAWS / 4));
 }
 
+/* A square crop turned by quarters and mirrored has one of eight orders of the same pixels, each as often. */
+static void quarters_move_pixels_and_change_none(void **state)
+{
+	(void)state;
+	enum { S = 5 };
+	const c5_augment a = { .flip = true, .quarters = true };
+	float in[S * S], out[S * S], scratch[S * S];
+	int seen[8] = { 0 };
+	for (int i = 0; i < S * S; i++) in[i] = (float)(i * i + 1);
+	for (uint64_t d = 0; d < DRAWS; d++) {
+		bool found = false;
+		memcpy(out, in, sizeof in);
+		c5_augment_shape(&a, 2, d, out, 1, S, S, scratch);
+		for (int way = 0; way < 8 && !found; way++) {
+			found = true;
+			for (int i = 0; i < S * S && found; i++) {
+				int y = way & 1 ? S - 1 - i / S : i / S, x = way & 2 ? S - 1 - i % S : i % S;
+				found = out[i] == in[way & 4 ? x * S + y : y * S + x];
+			}
+			seen[way] += found;
+		}
+		assert_true(found);
+	}
+	for (int way = 0; way < 8; way++) assert_true(abs(seen[way] - DRAWS / 8) < 5 * sqrt(DRAWS / 8));
+}
+
 static void shifts_scales_and_shears_stay_in_their_bounds(void **state)
 {
 	(void)state;
@@ -410,7 +436,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(zero_strength_changes_nothing), cmocka_unit_test(presets_are_known), cmocka_unit_test(any_angle_is_alike_likely),
 		cmocka_unit_test(a_quarter_turn_moves_whole_pixels), cmocka_unit_test(places_between_pixels_are_interpolated),
-		cmocka_unit_test(crops_are_mirrored_with_even_chance), cmocka_unit_test(shifts_scales_and_shears_stay_in_their_bounds),
+		cmocka_unit_test(crops_are_mirrored_with_even_chance), cmocka_unit_test(quarters_move_pixels_and_change_none), cmocka_unit_test(shifts_scales_and_shears_stay_in_their_bounds),
 		cmocka_unit_test(all_channels_move_together), cmocka_unit_test(light_is_an_affine_map_of_each_channel), cmocka_unit_test(shading_is_a_ramp),
 		cmocka_unit_test(blur_is_a_gaussian_of_up_to_the_strength), cmocka_unit_test(noise_is_normal), cmocka_unit_test(half_of_the_crops_lose_a_square),
 		cmocka_unit_test(channels_are_dropped_but_never_all), cmocka_unit_test(shares_follow_the_beta_distribution),

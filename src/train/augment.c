@@ -39,7 +39,7 @@ int c5_augment_preset(c5_augment *a, const char *name)
 
 /* ---- shape ---- */
 
-static bool bends(const c5_augment *a) { return a->rotate > 0 || a->shift > 0 || a->flip || a->scale > 0 || a->shear > 0; }
+static bool bends(const c5_augment *a) { return a->rotate > 0 || a->shift > 0 || a->flip || a->scale > 0 || a->shear > 0 || a->quarters; }
 
 void c5_augment_map(double m[6], const c5_augment *a, c5_random *r, int height, int width)
 {
@@ -48,7 +48,12 @@ void c5_augment_map(double m[6], const c5_augment *a, c5_random *r, int height, 
 	double dy = c5_random_range(r, -1, 1) * a->shift * height, dx = c5_random_range(r, -1, 1) * a->shift * width;
 	uint32_t flips = c5_random_u32(r);
 	double fy = a->flip && (flips & 1) ? -1 : 1, fx = a->flip && (flips & 2) ? -1 : 1;
-	double c = cos(turn) / size, s = sin(turn) / size, my = 0.5 * (height - 1), mx = 0.5 * (width - 1);
+	double c = cos(turn) / size, s = sin(turn) / size;
+	for (uint32_t quarter = a->quarters ? flips >> 2 & 3 : 0; quarter > 0; quarter--) { /* exactly, as no cosine is */
+		double was = c;
+		c = -s, s = was;
+	}
+	double my = 0.5 * (height - 1), mx = 0.5 * (width - 1);
 	/* mirrored, then sheared along x, then turned and scaled, about the middle; then moved */
 	m[0] = fy * c, m[1] = fy * (c * shear - s);
 	m[3] = fx * s, m[4] = fx * (s * shear + c);

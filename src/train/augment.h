@@ -17,6 +17,7 @@ typedef struct c5_augment {
 	double rotate;      /* degrees either way; 180: any */
 	double shift;       /* share of the side, either way */
 	bool flip;          /* left-right and up-down, each with even chance */
+	bool quarters;      /* turned by 0, 90, 180 or 270 degrees, each with even chance; pixels of a square crop move and stay what they are */
 	double scale;       /* up to 1 + scale larger or smaller, log-uniform */
 	double shear;       /* degrees either way */
 	double brightness;  /* added: uniform in +- */

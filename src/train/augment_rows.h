@@ -3,6 +3,7 @@
 	{ "rotate", C5_OPT_REAL, F(rotate), "180", 0, 180, "deg", NULL, "turned up to this, either way" },
 	{ "shift", C5_OPT_REAL, F(shift), "0.1", 0, 1, NULL, NULL, "moved up to this share of the side" },
 	{ "flip", C5_OPT_BOOL, F(flip), "true", 0, 0, NULL, NULL, "mirrored left-right and up-down by chance" },
+	{ "quarters", C5_OPT_BOOL, F(quarters), "false", 0, 0, NULL, NULL, "turned by quarters by chance, which leaves every pixel as it is" },
 	{ "scale", C5_OPT_REAL, F(scale), "0.1", 0, 4, NULL, NULL, "up to 1 + this larger or smaller" },
 	{ "shear", C5_OPT_REAL, F(shear), "0", 0, 60, "deg", NULL, "sheared up to this" },
 	{ "brightness", C5_OPT_REAL, F(brightness), "0.1", 0, 10, NULL, NULL, "light added or taken, in units of the scaled crop" },
