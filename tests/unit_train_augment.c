@@ -164,13 +164,13 @@ static void quarters_move_pixels_and_change_none(void **state)
 	(void)state;
 	enum { S = 5 };
 	const c5_augment a = { .flip = true, .quarters = true };
-	float in[S * S], out[S * S], scratch[S * S];
+	float in[S * S], out[S * S], work[S * S];
 	int seen[8] = { 0 };
 	for (int i = 0; i < S * S; i++) in[i] = (float)(i * i + 1);
 	for (uint64_t d = 0; d < DRAWS; d++) {
 		bool found = false;
 		memcpy(out, in, sizeof in);
-		c5_augment_shape(&a, 2, d, out, 1, S, S, scratch);
+		c5_augment_shape(&a, 2, d, out, 1, S, S, work);
 		for (int way = 0; way < 8 && !found; way++) {
 			found = true;
 			for (int i = 0; i < S * S && found; i++) {
