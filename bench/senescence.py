@@ -5,7 +5,8 @@
     bench/senescence.py modalities                  three simulated modalities, 100 labelled cells a class: each alone, fused early and late, and all together
     bench/senescence.py hek [DIR] [SEEDS]           real cells of two lines, few labels: 5 folds by field, transfer, ensemble
 
-SEED numbers other plates and another training. SEEDS ("1", "1-5"): as many ways to deal fields to folds; the figures are means over them. DIR has a folder of single-cell images a class (default C5_CROPS), the field's number in their names. C5_THREADS: of the trainings (1)."""
+SEED numbers other plates and another training. SEEDS ("1", "1-5"): as many ways to deal fields to folds; the figures are means over them.
+DIR has a folder of single-cell images a class (default C5_CROPS), the field's number in their names. C5_THREADS: of the trainings (1)."""
 import csv
 import json
 import os

@@ -199,7 +199,8 @@ static int choose_layers(c5_learn *l)
 		if (!l->from) return c5_fail(C5_EUSAGE, "--freeze %s: nothing is there to be kept; begin with a trained model, --from FILE.h5:NAME", p->freeze);
 	}
 	if (strcmp(l->set->train.optimizer, "logistic") == 0 && !l->from)
-		return c5_fail(C5_EUSAGE, "--optimizer logistic fits the last layer alone, and nothing before it has learnt yet; begin with a trained model, --from FILE.h5:NAME");
+		return c5_fail(C5_EUSAGE, "--optimizer logistic fits the last layer alone, and nothing before it has learnt yet; "
+			"begin with a trained model, --from FILE.h5:NAME");
 	if (!p->layer_rates) return C5_OK;
 	if ((err = c5_alloc(&l->layer_rate, (size_t)l->model->n_layers, sizeof *l->layer_rate)) < 0) return err;
 	for (int i = 0; i < l->model->n_layers; i++) l->layer_rate[i] = 1;

@@ -37,7 +37,8 @@ static int find_layer(const c5_model *m)
 	if (at < 0 || m->layers[at].kind != C5_LAYER_SOFTMAX || m->layers[at].rank != 1) return -1;
 	for (at = m->layers[at].inputs[0]; m->layers[at].kind == C5_LAYER_FLATTEN || m->layers[at].kind == C5_LAYER_DROPOUT;) at = m->layers[at].inputs[0];
 	const c5_layer *l = &m->layers[at], *in = l->n_inputs ? &m->layers[l->inputs[0]] : NULL;
-	bool pixel = l->kind == C5_LAYER_CONV && l->groups <= 1 && in && in->rank == 3 && in->shape[1] == 1 && in->shape[2] == 1 && l->kernel[0] == 1 && l->kernel[1] == 1;
+	bool pixel = l->kind == C5_LAYER_CONV && l->groups <= 1 && in && in->rank == 3 && in->shape[1] == 1 && in->shape[2] == 1 &&
+		l->kernel[0] == 1 && l->kernel[1] == 1;
 	return (l->kind == C5_LAYER_DENSE || pixel) && l->bias && l->activation == C5_ACT_NONE ? at : -1;
 }
 
@@ -47,7 +48,8 @@ static int cut_model(head *h)
 	if (h->job->n_losses != 1 || h->job->losses[0].kind != C5_LOSS_CROSS_ENTROPY)
 		return c5_fail(C5_EUSAGE, "--optimizer logistic: its loss is the cross-entropy of classes; take another optimizer");
 	if ((h->at = find_layer(m)) < 0)
-		return c5_fail(C5_EUSAGE, "--optimizer logistic: %s does not end in a dense layer with biases and a softmax; give it such a head, --features LAYERS", m->name);
+		return c5_fail(C5_EUSAGE, "--optimizer logistic: %s does not end in a dense layer with biases and a softmax; "
+			"give it such a head, --features LAYERS", m->name);
 	int err = c5_model_copy(&h->before, m);
 	if (err < 0) return err;
 	h->before->n_layers = h->at; /* layers come in an order that computes */
@@ -118,11 +120,13 @@ static int see(head *h)
 		const c5_batch *b;
 		if ((err = c5_loader_take(loader, &b)) < 0 || (k + 1 < mine.hi && (err = ask(h, loader, (size_t)k + 1)) < 0)) break;
 		err = take(h, net, b, (size_t)k);
-		if (err == C5_OK && c5_stop_wanted()) err = c5_fail(C5_ESTOP, "stopped by %s; --resume begins this head anew", *c5_stop_reason() ? c5_stop_reason() : "a signal");
+		if (err == C5_OK && c5_stop_wanted()) err = c5_fail(C5_ESTOP, "stopped by %s; --resume begins this head anew",
+			*c5_stop_reason() ? c5_stop_reason() : "a signal");
 	}
 	c5_loader_close(loader);
 	c5_net_free(net);
-	if ((err = t->agree(t, err)) < 0 || (err = t->gather_floats(t, h->x, h->rows * h->d)) < 0 || (err = t->gather_floats(t, h->target, h->rows * h->classes)) < 0) return err;
+	if ((err = t->agree(t, err)) < 0 || (err = t->gather_floats(t, h->x, h->rows * h->d)) < 0 ||
+	    (err = t->gather_floats(t, h->target, h->rows * h->classes)) < 0) return err;
 	return t->gather_floats(t, h->weight, h->rows);
 }
 
@@ -155,7 +159,8 @@ static int tell(head *h, const c5_logistic_fit *fit, double spent)
 		free(l.outputs[i]);
 		free(l.targets[i]);
 	}
-	if (err < 0 || (err = c5_grow(&s->history, &s->cap_history, 1, sizeof e)) < 0 || (err = c5_weights_copy(&s->best_weights, s->weights)) < 0) return err;
+	if (err < 0 || (err = c5_grow(&s->history, &s->cap_history, 1, sizeof e)) < 0 ||
+	    (err = c5_weights_copy(&s->best_weights, s->weights)) < 0) return err;
 	s->history[0] = e;
 	s->epoch = s->best_epoch = 1;
 	s->best = isnan(e.validation_loss) ? e.loss : e.validation_loss;
@@ -187,7 +192,8 @@ int c5_train_head(const c5_train_job *job, c5_train_state *s)
 	const c5_logistic l = { h.x, h.target, h.weight, h.rows, h.d, h.classes, job->params->decay };
 	if ((err = c5_logistic_solve(c5_weights_of(s->weights, h.at, 0), c5_weights_of(s->weights, h.at, 1), &fit, &l)) < 0) goto done;
 	if (job->together->rank == 0)
-		c5_log(C5_LOG_INFO, "%zu features of %zu draws: fitted in %d steps, loss %.4f and %.4f for the size of the weights", h.d, h.rows, fit.steps, fit.loss, fit.penalty);
+		c5_log(C5_LOG_INFO, "%zu features of %zu draws: fitted in %d steps, loss %.4f and %.4f for the size of the weights",
+			h.d, h.rows, fit.steps, fit.loss, fit.penalty);
 	s->micro = job->params->micro;
 	err = tell(&h, &fit, c5_clock_s() - begun);
 done:

@@ -1,4 +1,5 @@
-/* logistic.h – multinomial logistic regression with a quadratic penalty, to the optimum: what a linear head learns from features that stay as they are.
+/* logistic.h – multinomial logistic regression with a quadratic penalty, to the optimum: what a linear head learns from features
+ * that stay as they are.
  *
  *     least over w, b:   sum_i weight_i H(target_i, softmax(w z_i + b)) / sum_i weight_i  +  decay / 2 |w|^2
  *
@@ -24,7 +25,8 @@ typedef struct c5_logistic_fit {
 	int steps;
 } c5_logistic_fit;
 
-/* w (classes, d) and b (classes) for the features as they are given, the scaling folded in. C5_EINPUT when a feature is no number, or no row has weight. */
+/* w (classes, d) and b (classes) for the features as they are given, the scaling folded in.
+ * C5_EINPUT when a feature is no number, or no row has weight. */
 int c5_logistic_solve(float *w, float *b, c5_logistic_fit *fit, const c5_logistic *l);
 
 #endif

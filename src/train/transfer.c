@@ -133,7 +133,8 @@ static int append(c5_model *n, c5_layer l, const int *inputs, int n_inputs, cons
 {
 	l.n_inputs = n_inputs;
 	memcpy(l.inputs, inputs, (size_t)n_inputs * sizeof *inputs);
-	if (snprintf(l.name, sizeof l.name, "%s%s", prefix, name) >= (int)sizeof l.name) return c5_fail(C5_EINPUT, "layer %s: its name is too long for a head", name);
+	if (snprintf(l.name, sizeof l.name, "%s%s", prefix, name) >= (int)sizeof l.name)
+		return c5_fail(C5_EINPUT, "layer %s: its name is too long for a head", name);
 	return c5_model_add(n, &l);
 }
 
