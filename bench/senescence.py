@@ -1,9 +1,9 @@
 #!/usr/bin/python3
 """senescence.py – classifiers against the truth, from images to figures, by the commands a user would type.
 
-    bench/senescence.py plates [K [EPOCHS [SEED]]]  simulated senescent and control cells: trained on 4 plates, judged on 2 with other light, blur and density
-    bench/senescence.py modalities                  three simulated modalities, 100 labelled cells a class: each alone, fused early and late, and all together
-    bench/senescence.py hek [DIR] [SEEDS]           real cells of two lines, few labels: 5 folds by field, transfer, ensemble
+    bench/senescence.py plates [K [EPOCHS [SEED]]]  simulated senescent and control cells: trained on 4 plates, judged on 2 with other light, blur and
+    density bench/senescence.py modalities                  three simulated modalities, 100 labelled cells a class: each alone, fused early and late,
+    and all together bench/senescence.py hek [DIR] [SEEDS]           real cells of two lines, few labels: 5 folds by field, transfer, ensemble
 
 SEED numbers other plates and another training. SEEDS ("1", "1-5"): as many ways to deal fields to folds; the figures are means over them.
 DIR has a folder of single-cell images a class (default C5_CROPS), the field's number in their names. C5_THREADS: of the trainings (1)."""
@@ -57,21 +57,25 @@ def perfect_error(folder, bins=15, times=200):
 
 def plates(folder, members, epochs, views, seed):
     learn, held, test = (f"{folder}/{n}.h5" for n in ("learn", "held", "test"))
-    # Plates differ in light (to +-40 %), blur (-30 to +80 %), shading and density (to +-50 %): four to learn from, two to fit the temperature to, two to be judged by.
+    # Plates differ in light (to +-40 %), blur (-30 to +80 %), shading and density (to +-50 %): four to learn from, two to fit the temperature to,
+    # two to be judged by.
     for path, number, fields in ((learn, 4, 16), (held, 2, 8), (test, 2, 16)):
-        plate_container(path, 50, "--plates", number, "--plate-spread", 1, "--fields", fields, "--seed", 3 * seed - 2 + (learn, held, test).index(path))
-    _, trained = cyto5("train", learn, "--label", "condition", "--model", "sesmo", "--augment", "strong", "--scaling", "crop", "--epochs", epochs, "--batch", 32, "--members", members, "--group", "plate",
-                       "--validation", 0, "--watch", "last", "--averaging", 0.99, "--name", "sen", "--seed", seed)
+        plate_container(path, 50, "--plates", number, "--plate-spread", 1, "--fields", fields, "--seed",
+                        3 * seed - 2 + (learn, held, test).index(path))
+    _, trained = cyto5("train", learn, "--label", "condition", "--model", "sesmo", "--augment", "strong", "--scaling", "crop", "--epochs", epochs,
+                       "--batch", 32, "--members", members, "--group", "plate", "--validation", 0, "--watch", "last", "--averaging", 0.99, "--name",
+                       "sen", "--seed", seed)
     raw = validate(f"{learn}:sen*@4", test, "--views", views)
     held_back = validate(f"{learn}:sen*", held, "--views", views, "--calibrate")
     stored = validate(f"{learn}:sen*", test, "--views", views)
     crossed = validate(f"{learn}:sen*@4", test, "--views", views, "--calibrate", "--group", "position", "--out", f"{folder}/crossed")["calibration"]
     told = {p["plate"]: p["figures"]["ROC_AUC"] for p in raw["plates"]}
-    tell("senescence", f"new plates, sesmo, {members} of {epochs} epochs, ROC AUC of cells (true masks)", raw["figures"]["ROC_AUC"], 0.98, unit="", crops=raw["crops"], **interval(raw, "ROC_AUC"), **told)
-    tell("senescence", "new plates, ECE with the temperature of two further plates", stored["figures"]["ECE"], None, unit="", before=raw["figures"]["ECE"],
-         temperature=held_back["calibration"]["temperature"])
-    tell("senescence", "new plates, ECE with temperatures fitted to other positions of them", crossed["figures"]["ECE"], 0.03, atleast=False, unit="", before=raw["figures"]["ECE"],
-         of_true_probabilities=perfect_error(f"{folder}/crossed"), temperature=crossed["temperature"])
+    tell("senescence", f"new plates, sesmo, {members} of {epochs} epochs, ROC AUC of cells (true masks)", raw["figures"]["ROC_AUC"], 0.98, unit="",
+         crops=raw["crops"], **interval(raw, "ROC_AUC"), **told)
+    tell("senescence", "new plates, ECE with the temperature of two further plates", stored["figures"]["ECE"], None, unit="",
+         before=raw["figures"]["ECE"], temperature=held_back["calibration"]["temperature"])
+    tell("senescence", "new plates, ECE with temperatures fitted to other positions of them", crossed["figures"]["ECE"], 0.03, atleast=False, unit="",
+         before=raw["figures"]["ECE"], of_true_probabilities=perfect_error(f"{folder}/crossed"), temperature=crossed["temperature"])
     print(f"trained in {trained:.0f} s; accuracy {raw['figures']['accuracy']:.4f}, Brier {raw['figures']['Brier']:.4f}")
 
 
@@ -85,8 +89,8 @@ def modalities(folder):
     sim = ["--channels", ",".join(KINDS), "--plates", 2, "--variation", 0.3, "--noise", 4]
     plate_container(learn, 64, *sim, "--fields", 6, "--seed", 1)
     plate_container(test, 64, *sim, "--fields", 12, "--seed", 2)
-    train = ["--label", "condition", "--per-class", 100, "--validation", 0, "--model", "lenet", "--size", 48, "--batch", 20, "--epochs", 60, "--watch", "last", "--averaging", 0.98,
-             "--members", 3]
+    train = ["--label", "condition", "--per-class", 100, "--validation", 0, "--model", "lenet", "--size", 48, "--batch", 20, "--epochs", 60,
+             "--watch", "last", "--averaging", 0.98, "--members", 3]
     ways = {k: ["--channels", k] for k in KINDS} | {"early": [], "late": ["--fusion", "late", "--drop-channel", 0.2]}
     figures = {}
     for name, words in ways.items():
@@ -95,9 +99,11 @@ def modalities(folder):
     every = validate(",".join(f"{learn}:{name}-*" for name in ways), test, "--resize", "--views", 8)
     best = max(figures[k]["accuracy"] for k in KINDS)
     for name, value in figures.items():
-        tell("senescence", f"three modalities, 100 cells a class: accuracy of {name if name in KINDS else name + ' fusion'}, 3 networks", value["accuracy"], None, unit="", ROC_AUC=value["ROC_AUC"])
+        tell("senescence", f"three modalities, 100 cells a class: accuracy of {name if name in KINDS else name + ' fusion'}, 3 networks",
+             value["accuracy"], None, unit="", ROC_AUC=value["ROC_AUC"])
     accuracy = every["figures"]["accuracy"]
-    tell("senescence", "three modalities, 100 cells a class: accuracy of the ensemble", accuracy, 0.95, unit="", crops=every["crops"], **interval(every, "accuracy"))
+    tell("senescence", "three modalities, 100 cells a class: accuracy of the ensemble", accuracy, 0.95, unit="", crops=every["crops"],
+         **interval(every, "accuracy"))
     tell("senescence", "three modalities: the ensemble over the best single modality, accuracy gained", accuracy - best, 0.0, unit="")
     # A modality is missing: the late one was trained to do without.
     cyto5("crop", test, "--size", 64, "--channels", "srs,tpef")
@@ -122,8 +128,9 @@ def hek(folder, source, seeds):
         path = f"{folder}/hek{seed}.h5"
         cyto5("import", "crops", path, source)
         for size in SIZES:
-            _, trained = cyto5("train", path, "--from", BACKBONE, "--size", size, "--features", "Conv2d_*_pointwise", "--optimizer", "logistic", "--scaling", "range", "--augment", "none",
-                               "--flip", "--quarters", "--epochs", 16, "--label", "condition", "--folds", 5, "--seed", seed, "--name", f"hek{size}", "--watch", "last")
+            _, trained = cyto5("train", path, "--from", BACKBONE, "--size", size, "--features", "Conv2d_*_pointwise", "--optimizer", "logistic",
+                               "--scaling", "range", "--augment", "none", "--flip", "--quarters", "--epochs", 16, "--label", "condition", "--folds",
+                               5, "--seed", seed, "--name", f"hek{size}", "--watch", "last")
             spent += trained
             figures = validate(f"hek{size}-fold*", path, "--kept-back", "--resize", "--views", 8, "--resamples", 0)["figures"]
             each[size].append((figures["accuracy"], figures["ROC_AUC"]))
@@ -135,8 +142,8 @@ def hek(folder, source, seeds):
     for name, bar in (("accuracy", 0.90), ("ROC_AUC", 0.95)):
         mean, sd = spread([v["figures"][name] for v in pooled])
         low, high = (sum(interval(v, name)[k] for v in pooled) / len(pooled) for k in ("low", "high"))
-        tell("senescence", f"HEK293A against HT1080, 5 folds by field, mean of {len(pooled)} dealings: {name}", mean, bar, unit="", crops=pooled[0]["crops"], low=low, high=high, sd_of_dealings=sd,
-             seeds=list(seeds))
+        tell("senescence", f"HEK293A against HT1080, 5 folds by field, mean of {len(pooled)} dealings: {name}", mean, bar, unit="",
+             crops=pooled[0]["crops"], low=low, high=high, sd_of_dealings=sd, seeds=list(seeds))
     print(f"trained in {spent:.0f} s")
 
 

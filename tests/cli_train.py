@@ -1,5 +1,5 @@
-"""cli_train.py – `cyto5 train` on crops of real cells and of simulated ones: settings from flags and files, splits and folds, members, what is kept with a
-model, transfer, what is refused and how; and `train` as a step of a pipeline, from recordings to scores."""
+"""cli_train.py – `cyto5 train` on crops of real cells and of simulated ones: settings from flags and files, splits and folds, members, what is kept
+with a model, transfer, what is refused and how; and `train` as a step of a pipeline, from recordings to scores."""
 import csv
 import hashlib
 import signal
@@ -18,7 +18,12 @@ layers:
   - { name: prob, softmax: {} }
 outputs: [prob]
 """
-SIM = "seed: 3\nsteps:\n  - simulate: {fields: 3, frames: 1, height: 160, width: 160, cells: 10, cycle: 0, conditions: \"control=0,senescent=1\"}\n  - objects\n  - crop: {size: 24}\n"
+SIM = """seed: 3
+steps:
+  - simulate: {fields: 3, frames: 1, height: 160, width: 160, cells: 10, cycle: 0, conditions: "control=0,senescent=1"}
+  - objects
+  - crop: {size: 24}
+"""
 QUICK = ("--model", "tiny.yml", "--resize", "--batch", 16, "--device", "cpu")
 
 
@@ -39,7 +44,8 @@ def weights(path, name="tiny", layer="c1"):
 def refused(code, says, *arguments, **how):
     r = run("train", *arguments, **how)
     said = " ".join(r.errors)
-    check(r.code == code and len(r.errors) == 1 and all(s in said for s in ([says] if isinstance(says, str) else says)), f"{arguments}: exit {code} and {says!r} expected: {r}")
+    check(r.code == code and len(r.errors) == 1 and all(s in said for s in ([says] if isinstance(says, str) else says)),
+          f"{arguments}: exit {code} and {says!r} expected: {r}")
     return r
 
 
@@ -49,8 +55,10 @@ def text(f, path):
 
 
 def flags_and_files():
-    trained("flags.h5", "--name", "m", "--label", "condition", "--epochs", 3, "--augment", "strong", "--noise", 0, "--mixup", 0.2, "--rate", 0.003, "--balance", "sample")
-    write("train.yml", "name: m\nmodel: tiny.yml\nresize: true\nbatch: 16\nlabel: condition\nepochs: 3\nnoise: 0 # beside the preset\naugment: strong\nmixup: 0.2\nrate: 0.003\nbalance: sample\n")
+    trained("flags.h5", "--name", "m", "--label", "condition", "--epochs", 3, "--augment", "strong", "--noise", 0, "--mixup", 0.2, "--rate", 0.003,
+            "--balance", "sample")
+    write("train.yml", "name: m\nmodel: tiny.yml\nresize: true\nbatch: 16\nlabel: condition\nepochs: 3\nnoise: 0 # beside the preset\naugment: "
+                       "strong\nmixup: 0.2\nrate: 0.003\nbalance: sample\n")
     shutil.copy("cells.h5", "file.h5")
     works("train", "file.h5", "--config", "train.yml", "--device", "cpu")
     same(models("flags.h5"), models("file.h5"), "flags and a file")
@@ -71,14 +79,16 @@ def flags_and_files():
 
 
 def what_is_kept():
-    r = trained("kept.h5", "--epochs", 4, "--watch", "auc", "--schedule", "step", "--every", 2, "--clip", 1, "--warm-up", 0.5, "--smoothing", 0.1, "--loss", "focal",
-                "--predictions", "p.tsv", "--validate", "293A_*3,HT1080_*0")
+    r = trained("kept.h5", "--epochs", 4, "--watch", "auc", "--schedule", "step", "--every", 2, "--clip", 1, "--warm-up", 0.5, "--smoothing", 0.1,
+                "--loss", "focal", "--predictions", "p.tsv", "--validate", "293A_*3,HT1080_*0")
     check("/models/tiny/r000002" in r.out and "accuracy" in r.out and "293A 32, HT1080 32" in r.err, f"what is said: {r} {r.out}")
     with h5py.File("kept.h5") as f:
         m = f["models/tiny/latest"]
         h = m["history"][:]
-        check(h.dtype.names == ("epoch", "rate", "loss", "validation_loss", "gradient_norm", "accuracy", "balanced_accuracy", "auc"), f"history has {h.dtype.names}")
-        check(list(h["epoch"]) == [1, 2, 3, 4] and np.isfinite(h["gradient_norm"]).all() and np.allclose(h["rate"], [1e-3, 1e-3, 1e-4, 1e-4], rtol=1e-6), f"history: {h}")
+        check(h.dtype.names == ("epoch", "rate", "loss", "validation_loss", "gradient_norm", "accuracy", "balanced_accuracy", "auc"),
+              f"history has {h.dtype.names}")
+        check(list(h["epoch"]) == [1, 2, 3, 4] and np.isfinite(h["gradient_norm"]).all() and np.allclose(h["rate"], [1e-3, 1e-3, 1e-4, 1e-4],
+                rtol=1e-6), f"history: {h}")
         metrics = {row["name"].decode(): row["value"] for row in m["metrics"][:]}
         best = int(metrics["best_epoch"])
         check(h["auc"].max() == h["auc"][best - 1] == metrics["auc"], f"best by auc: {h['auc']}, {metrics}")
@@ -86,7 +96,8 @@ def what_is_kept():
         data = m["data"][:]
         parts = {p: set(data["path"][data["part"] == p]) for p in (b"training", b"validation")}
         check(not parts[b"training"] & parts[b"validation"] and data["items"].sum() == 64, f"data: {parts}")
-        check(all((b"/293A_" in p and p.split(b"/")[2].endswith(b"3")) or (b"/HT1080_" in p and p.split(b"/")[2].endswith(b"0")) for p in parts[b"validation"]),
+        check(all((b"/293A_" in p and p.split(b"/")[2].endswith(b"3")) or (b"/HT1080_" in p and p.split(b"/")[2].endswith(b"0"))
+                  for p in parts[b"validation"]),
               f"kept back: {parts[b'validation']}")
         for row in data: # whole experiments: all crops of each, in their order
             sums = b"".join(hashlib.sha256(crop.tobytes()).digest() for crop in f[row["path"].decode()][()])
@@ -115,8 +126,10 @@ def folds_and_members():
         names = sorted(f["models"])
         check(names == [f"m-fold{k}-{j}" for k in (1, 2, 3) for j in (1, 2)], f"models {names}")
         kept = [set(row["path"] for row in f[f"models/m-fold{k}-1/latest/data"][:] if row["part"] == b"validation") for k in (1, 2, 3)]
-        check(not kept[0] & kept[1] and not kept[0] & kept[2] and not kept[1] & kept[2] and len(kept[0] | kept[1] | kept[2]) == 26, "every field is kept back once")
-        check([row["part"] for row in f["models/m-fold1-1/latest/data"][:]] == [row["part"] for row in f["models/m-fold1-2/latest/data"][:]], "members share the split")
+        check(not kept[0] & kept[1] and not kept[0] & kept[2] and not kept[1] & kept[2] and len(kept[0] | kept[1] | kept[2]) == 26,
+              "every field is kept back once")
+        check([row["part"] for row in f["models/m-fold1-1/latest/data"][:]] == [row["part"] for row in f["models/m-fold1-2/latest/data"][:]],
+              "members share the split")
     rows = list(csv.DictReader(open("p.tsv"), delimiter="\t"))
     check(len(rows) == 64 and len({(row["experiment"], row["crop"]) for row in rows}) == 64, f"{len(rows)} predictions of 64 crops")
     check("member 2" in r.out and "each by the fold that did not see it, mean of the members" in r.out and "[" in r.out, f"what is said: {r.out}")
@@ -128,23 +141,28 @@ def folds_and_members():
 def transfer():
     trained("base.h5", "--epochs", 2, "--validation", 0)
     with h5py.File("base.h5") as f:
-        check(set(f["models/tiny/latest/data"]["part"]) == {b"training"} and np.isnan(f["models/tiny/latest/history"]["validation_loss"]).all(), "nothing kept back")
+        check(set(f["models/tiny/latest/data"]["part"]) == {b"training"} and np.isnan(f["models/tiny/latest/history"]["validation_loss"]).all(),
+              "nothing kept back")
     r = trained("frozen.h5", "--from", "base.h5:tiny", "--freeze", "p1", "--epochs", 2, "--name", "n")
     check("4 layers taken" in r.err or "3 layers taken" in r.err, f"what is taken: {r}")
     before = {layer: weights("base.h5", layer=layer) for layer in ("c1", "c2", "logits")}
     after = {layer: weights("frozen.h5", "n", layer) for layer in before}
-    check((before["c1"] == after["c1"]).all() and (before["c2"] != after["c2"]).any() and (before["logits"] != after["logits"]).any(), "layers up to p1 stay")
+    check((before["c1"] == after["c1"]).all() and (before["c2"] != after["c2"]).any() and (before["logits"] != after["logits"]).any(),
+          "layers up to p1 stay")
     trained("rates.h5", "--from", "base.h5:tiny", "--layer-rates", "c?=0,logits=2", "--decay", 0, "--epochs", 1, "--name", "n")
     after = {layer: weights("rates.h5", "n", layer) for layer in before}
-    check((before["c1"] == after["c1"]).all() and (before["c2"] == after["c2"]).all() and (before["logits"] != after["logits"]).any(), "rates of layers")
+    check((before["c1"] == after["c1"]).all() and (before["c2"] == after["c2"]).all() and (before["logits"] != after["logits"]).any(),
+          "rates of layers")
     # a model that ships, learnt from colour: its head goes, its first layer is summed
     shutil.copy("cells.h5", "mobile.h5")
     ships = os.path.join(os.environ.get("C5_SOURCE", ".."), "models", "mobilenet_v1_0.25_128.h5") + ":mobilenet_v1_0.25_128"
-    r = works("train", "mobile.h5", "--from", ships, "--size", 32, "--epochs", 1, "--per-class", 4, "--batch", 8, "--name", "cells", "--validation", 0)
+    r = works("train", "mobile.h5", "--from", ships, "--size", 32, "--epochs", 1, "--per-class", 4, "--batch", 8, "--name", "cells", "--validation",
+              0)
     check("layers taken from" in r.err and "1 begins anew" in r.err, f"transfer from a model that ships: {r}")
     check(weights("mobile.h5", "cells", first_layer("mobile.h5", "cells")).shape[1] == 1, "one channel")
     # its layers as they are, and logistic regression on the means of their maps
-    r = works("train", "mobile.h5", "--from", ships, "--size", 32, "--epochs", 2, "--features", "Conv2d_[1-9]_pointwise", "--optimizer", "logistic", "--name", "head")
+    r = works("train", "mobile.h5", "--from", ships, "--size", 32, "--epochs", 2, "--features", "Conv2d_[1-9]_pointwise", "--optimizer", "logistic",
+              "--name", "head")
     check("720 features" in r.err and "draws: fitted in" in r.err, f"a head by itself: {r}")
     with h5py.File("mobile.h5") as f:
         check(len(f["models/head/latest/history"]) == 1 and f["models/head/latest/history"]["auc"][0] > 0.5, "its history")
@@ -183,7 +201,8 @@ def refusals():
     refused(2, "epochs", "cells.h5", *QUICK, "--epochs", 0)
     refused(3, "no class 293", "cells.h5", *QUICK, "--class-weights", "293=2")
     refused(2, "CLASS=FACTOR", "cells.h5", *QUICK, "--class-weights", "293A")
-    trained("heavy.h5", "--epochs", 4, "--rate", 0.02, "--class-weights", "HT1080=50", "--validation", 0, "--predictions", "h.tsv", "--folds", 2, "--fold", 1)
+    trained("heavy.h5", "--epochs", 4, "--rate", 0.02, "--class-weights", "HT1080=50", "--validation", 0, "--predictions", "h.tsv", "--folds", 2,
+            "--fold", 1)
     rows = list(csv.DictReader(open("h.tsv"), delimiter="\t"))
     check(np.mean([float(row["p_HT1080"]) for row in rows]) > 0.7, "a class that weighs more is called more often")
     refused(3, "nothing.h5", "nothing.h5", *QUICK)
@@ -214,12 +233,14 @@ def loss_goes_wrong():
     trained("nan.h5", "--epochs", 2)
     before = weights("nan.h5")
     r = run("train", "nan.h5", *QUICK, "--optimizer", "sgd", "--momentum", 0, "--rate", 4, "--decay", 1, "--schedule", "constant", "--epochs", 200)
-    check(r.code == 3 and len(r.errors) == 1 and "epoch" in r.errors[0] and "--rate" in r.errors[0] and "kept" in r.errors[0], f"loss without a number: {r}")
+    check(r.code == 3 and len(r.errors) == 1 and "epoch" in r.errors[0] and "--rate" in r.errors[0] and "kept" in r.errors[0],
+          f"loss without a number: {r}")
     with h5py.File("nan.h5") as f:
         check(f["runs/r000003"].attrs["state"] == b"failed", f"state {f['runs/r000003'].attrs['state']}")
         check(f["models/tiny"].get("latest", getlink=True).path == "r000002", "latest moved")
         kept = f["models/tiny/r000003"]
-        check(np.isfinite(kept["weights/c1/weights"][:]).all() and b"--rate" in kept.attrs["note"] and len(kept["history"]) >= 1, "the best epoch is kept, and why")
+        check(np.isfinite(kept["weights/c1/weights"][:]).all() and b"--rate" in kept.attrs["note"] and len(kept["history"]) >= 1,
+              "the best epoch is kept, and why")
     check((weights("nan.h5") == before).all(), "the model before")
     clean("nan.h5")
     r = works("train", "nan.h5", *QUICK, "--epochs", 1)
@@ -244,7 +265,8 @@ def resume():
 
 def modalities():
     """A branch a modality, products in bfloat16; trained with channels left out at times, it scores cells of which one is missing, else not."""
-    sim = ["--conditions", "control=0,senescent=1", "--fields", 3, "--frames", 1, "--height", 160, "--width", 160, "--cells", 10, "--cycle", 0, "--seed", 4]
+    sim = ["--conditions", "control=0,senescent=1", "--fields", 3, "--frames", 1, "--height", 160, "--width", 160, "--cells", 10, "--cycle", 0,
+           "--seed", 4]
     for path, channels in (("both.h5", "srs,tpef"), ("tpef.h5", "tpef")):
         works("simulate", path, *sim, "--channels", channels)
         works("objects", path)
@@ -254,7 +276,8 @@ def modalities():
     trained("free.h5", *late, "--drop-channel", 0.3, "--name", "late", source="both.h5")
     with h5py.File("free.h5") as f:
         m = f["models/late/latest"]
-        check([c["name"] for c in m["channels"][:]] == [b"srs", b"tpef"] and {"b1.c1", "b2.c1"} <= set(m["weights"]), f"branches: {list(m['weights'])}")
+        check([c["name"] for c in m["channels"][:]] == [b"srs", b"tpef"] and {"b1.c1", "b2.c1"} <= set(m["weights"]),
+              f"branches: {list(m['weights'])}")
         check(np.isfinite(m["history"]["loss"]).all(), f"loss in bfloat16: {m['history'][:]}")
     r = run("score", "tpef.h5", "--model", "strict.h5:late")
     check(r.code == 3 and len(r.errors) == 1 and "srs" in r.errors[0], f"a modality is missing: {r}")
@@ -279,10 +302,11 @@ def terminal():
         while part := os.read(master, 65536):
             seen += part
     except OSError:
-        pass # the other end was closed
+        pass  # the other end was closed
     os.close(master)
     p.wait(LIMIT)
-    check(p.returncode == 0 and b"\033[" in seen and b"A\r" in seen and b"o" in seen and b"x" in seen and b"epoch 3/3" in seen, f"exit {p.returncode}; the terminal shows {seen[-2000:]}")
+    check(p.returncode == 0 and b"\033[" in seen and b"A\r" in seen and b"o" in seen and b"x" in seen and b"epoch 3/3" in seen,
+          f"exit {p.returncode}; the terminal shows {seen[-2000:]}")
 
 
 def devices():
@@ -292,20 +316,23 @@ def devices():
     check(not any(name.startswith("cells.h5.") for name in os.listdir(".")), "a device that is not there leaves something behind")
 
 
-STEPS = SIM + """  - train: {name: sen, label: condition, model: tiny.yml, resize: true, epochs: 3, batch: 16, augment: published, shift: 0.1, members: 2, watch: accuracy}
-  - score: {model: "sen-*"}
-"""
+STEPS = SIM + ("  - train: {name: sen, label: condition, model: tiny.yml, resize: true, epochs: 3, batch: 16, augment: published, shift: 0.1, "
+               "members: 2, "
+               "watch: accuracy}\n  - score: {model: \"sen-*\"}\n")
 
 
 def steps():
     write("all.yml", STEPS)
     works("run", "all.yml", "run.h5")
     with h5py.File("run.h5") as f:
-        check(sorted(f["models"]) == ["sen-1", "sen-2"] and all(f["models"][m].get("latest", getlink=True).path == "r000001" for m in f["models"]), "models of a run")
+        check(sorted(f["models"]) == ["sen-1", "sen-2"] and all(f["models"][m].get("latest", getlink=True).path == "r000001" for m in f["models"]),
+              "models of a run")
         for e in f["experiments"].values():
-            check(e["scores/latest"].attrs["models"] == b"sen-1@r000001,sen-2@r000001" and len(e["scores/latest"]) == len(e["crops/latest/index"]), "scores of a run")
+            check(e["scores/latest"].attrs["models"] == b"sen-1@r000001,sen-2@r000001" and len(e["scores/latest"]) == len(e["crops/latest/index"]),
+                  "scores of a run")
         configuration = text(f, "runs/r000001/configuration")
-        check("shift: 0.1" in configuration and "rotate: 180" in configuration and "flip: true" in configuration, "the preset's settings are in the record")
+        check("shift: 0.1" in configuration and "rotate: 180" in configuration and "flip: true" in configuration,
+              "the preset's settings are in the record")
         settings = text(f, "models/sen-1/latest/settings")
     check("scale: 0\n" in settings and "shift: 0.1\n" in settings, f"settings of a model: {settings}")
     clean("run.h5")
@@ -321,7 +348,8 @@ def steps():
     r = works("run", "on.yml", "run.h5")
     check("again: other settings" in r.err, f"another setting: {r}")
     with h5py.File("run.h5") as f:
-        check("r000003" in f["models/sen-1"] and f["experiments/control_001/scores/latest"].attrs["models"] == b"sen-1@r000003,sen-2@r000003", "not scored anew")
+        check("r000003" in f["models/sen-1"] and f["experiments/control_001/scores/latest"].attrs["models"] == b"sen-1@r000003,sen-2@r000003",
+              "not scored anew")
     # killed in the midst of the training
     write("long.yml", STEPS.replace("epochs: 3", "epochs: 40, save-every: 0.0001"))
     works("run", "long.yml", "all.h5")
@@ -339,8 +367,9 @@ def steps():
         r = works("run", "long.yml", path, "--resume")
         same(content("all.h5"), content(path), "killed while it trains, and not")
     # what is refused before anything is written
-    for change, says in ((("name: sen, ", ""), "what is the model to be called"), (("sen-*", "sne-*"), "sne-*"), (("augment: published", "augment: wild"), "none, published"),
-                         (("epochs: 3", "epocs: 3"), "epochs"), (("members: 2", "from: none.h5:x"), "none.h5")):
+    for change, says in ((("name: sen, ", ""), "what is the model to be called"), (("sen-*", "sne-*"), "sne-*"),
+                         (("augment: published", "augment: wild"), "none, published"), (("epochs: 3", "epocs: 3"), "epochs"),
+                         (("members: 2", "from: none.h5:x"), "none.h5")):
         check(change[0] in STEPS, change[0])
         write("bad.yml", STEPS.replace(*change))
         r = run("run", "bad.yml", "bad.h5")
@@ -352,7 +381,8 @@ with Folder():
     write("tiny.yml", MODEL.replace("SIDE", "24"))
     write("sim.yml", SIM)
     works("run", "sim.yml", "sim.h5")
-    for part in (flags_and_files, what_is_kept, folds_and_members, transfer, refusals, two_label_sets, loss_goes_wrong, resume, modalities, terminal, devices, steps):
+    for part in (flags_and_files, what_is_kept, folds_and_members, transfer, refusals, two_label_sets, loss_goes_wrong, resume, modalities, terminal,
+                 devices, steps):
         since = time.time()
         part()
         print(f"{part.__name__}: {time.time() - since:.1f} s", flush=True)

@@ -1,16 +1,20 @@
 # house_layers.sh – the house rules a compiler does not check, read off the sources and the room list in CMakeLists.txt:
-# a room includes only itself and the rooms it USES; a library's header only where the room's LIBS name it; no file above 700 lines
-# (goldens are data); no note to self left behind; recordings of 12 MB at most. Prints every breach as FILE:LINE: what, and fails if there was one.
+# a room includes only itself and the rooms it USES; a library's header only where the room's LIBS name it; no file above 700 lines and no line
+# above 150 columns, a tab counting one (goldens are data); no note to self left behind; recordings of 12 MB at most. Prints every breach as
+# FILE:LINE: what, and fails if there was one.
 set -u
 cd "${C5_SOURCE:-$(dirname "$0")/..}" || exit 1
 /usr/bin/python3 - <<'END'
 import os, re, sys
 
-LONGEST = 700
+LONGEST, WIDEST = 700, 150
+CODE = (".c", ".h", ".cu", ".cuh", ".cpp", ".sh", ".py", ".sbatch")
 RECORDINGS = 12_000_000 # bytes of tests/data
 # A library's headers are at home in the rooms whose LIBS name it.
-HEADERS = {"hdf5": r"hdf5(_hl)?\.h|H5.*\.h", "mpi": r"mpi\.h", "nlopt": r"nlopt\.h", "lapack": r"lapacke?(_.*)?\.h|cblas.*\.h", "tiff": r"tiff(io|conf|vers)?\.h", "png": r"png(conf)?\.h", "jpeg": r"j(peglib|morecfg|config|error)\.h",
-           "xml": r"libxml/.*", "fft": r"kissfft/.*", "yaml": r"yaml\.h", "deflate": r"libdeflate\.h", "crypto": r"openssl/.*", "onednn": r"(oneapi/dnnl/)?dnnl.*\.h",
+HEADERS = {"hdf5": r"hdf5(_hl)?\.h|H5.*\.h", "mpi": r"mpi\.h", "nlopt": r"nlopt\.h", "lapack": r"lapacke?(_.*)?\.h|cblas.*\.h",
+           "tiff": r"tiff(io|conf|vers)?\.h", "png": r"png(conf)?\.h", "jpeg": r"j(peglib|morecfg|config|error)\.h",
+           "xml": r"libxml/.*", "fft": r"kissfft/.*", "yaml": r"yaml\.h", "deflate": r"libdeflate\.h", "crypto": r"openssl/.*",
+           "onednn": r"(oneapi/dnnl/)?dnnl.*\.h",
            "archive": r"archive(_entry)?\.h", "json": r"json-c/.*",
            "cuda": r"(cuda|cudnn|cublas|curand).*\.h"}
 rooms, folder_of, home_of = {}, {}, {library: [] for library in HEADERS}
@@ -39,7 +43,7 @@ def room(path):
         if path.startswith(folder + "/") or ("src/" + path).startswith(folder + "/"):
             return name
 
-SOURCE = (".c", ".h", ".cu", ".cuh", ".sh", ".py", ".cmake", ".sbatch", ".yml", ".txt")
+SOURCE = (".c", ".h", ".cu", ".cuh", ".cpp", ".sh", ".py", ".cmake", ".sbatch", ".yml", ".txt")
 NOTE = re.compile(r"\b(TO" + r"DO|FIX" + r"ME|X" + r"XX)\b")
 for top, dirs, names in os.walk("."):
     dirs[:] = sorted(d for d in dirs if not d.startswith(".") and d not in ("build", "data", "demo-out", "__pycache__"))
@@ -49,10 +53,13 @@ for top, dirs, names in os.walk("."):
             continue
         files += 1
         lines = open(path, encoding="utf-8", errors="replace").read().splitlines()
-        if len(lines) > LONGEST and path.endswith((".c", ".h", ".cu", ".cuh", ".sh", ".py")) and not path.startswith("tests/golden/"):
+        golden = path.startswith("tests/golden/") and path.endswith(".h")
+        if len(lines) > LONGEST and path.endswith(CODE) and not path.startswith("tests/golden/"):
             breach(path, len(lines), f"{len(lines)} lines, expected at most {LONGEST}")
         home = room(path)
         for number, text in enumerate(lines, 1):
+            if len(text) > WIDEST and path.endswith(CODE) and not golden:
+                breach(path, number, f"{len(text)} columns, expected at most {WIDEST}")
             if NOTE.search(text):
                 breach(path, number, "a note to self; do it, or open it where plans are kept")
             include = re.match(r'\s*#\s*include\s*([<"])([^>"]+)[>"]', text)
@@ -67,7 +74,8 @@ for top, dirs, names in os.walk("."):
                 if other is None and "/" not in header and header.startswith(("version_", "schema_", "notebooks.")):
                     continue  # made by the build
                 if other is None:
-                    breach(path, number, f'includes "{header}", expected a path from the root: "{path.removeprefix("src/").rsplit("/", 1)[0]}/{header}"')
+                    folder = path.removeprefix("src/").rsplit("/", 1)[0]
+                    breach(path, number, f'includes "{header}", expected a path from the root: "{folder}/{header}"')
                 elif other != home and other not in rooms[home]:
                     breach(path, number, f"room {home} includes {header}, but its room list names only {' '.join(rooms[home]) or 'none'}")
 size = sum(os.path.getsize(os.path.join(top, file)) for top, dirs, names in os.walk("tests/data") for file in names)

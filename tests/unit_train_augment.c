@@ -436,8 +436,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(zero_strength_changes_nothing), cmocka_unit_test(presets_are_known), cmocka_unit_test(any_angle_is_alike_likely),
 		cmocka_unit_test(a_quarter_turn_moves_whole_pixels), cmocka_unit_test(places_between_pixels_are_interpolated),
-		cmocka_unit_test(crops_are_mirrored_with_even_chance), cmocka_unit_test(quarters_move_pixels_and_change_none), cmocka_unit_test(shifts_scales_and_shears_stay_in_their_bounds),
-		cmocka_unit_test(all_channels_move_together), cmocka_unit_test(light_is_an_affine_map_of_each_channel), cmocka_unit_test(shading_is_a_ramp),
+		cmocka_unit_test(crops_are_mirrored_with_even_chance), cmocka_unit_test(quarters_move_pixels_and_change_none),
+		cmocka_unit_test(shifts_scales_and_shears_stay_in_their_bounds), cmocka_unit_test(all_channels_move_together),
+		cmocka_unit_test(light_is_an_affine_map_of_each_channel), cmocka_unit_test(shading_is_a_ramp),
 		cmocka_unit_test(blur_is_a_gaussian_of_up_to_the_strength), cmocka_unit_test(noise_is_normal), cmocka_unit_test(half_of_the_crops_lose_a_square),
 		cmocka_unit_test(channels_are_dropped_but_never_all), cmocka_unit_test(shares_follow_the_beta_distribution),
 		cmocka_unit_test(what_is_drawn_depends_on_seed_and_draw_alone),

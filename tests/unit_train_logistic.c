@@ -1,5 +1,5 @@
-/* unit_train_logistic.c – logistic regression to the optimum: the gradient there by other sums, the same answers for scaled features and any number of
- * threads, weights of rows, and what is refused. */
+/* unit_train_logistic.c – logistic regression to the optimum: the gradient there by other sums, the same answers for scaled features and any number
+ * of threads, weights of rows, and what is refused. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -109,7 +109,8 @@ static void weights(void **state)
 {
 	enum { TWICE = 4 };
 	const float four[TWICE * 2] = { 0, 7, 1, 7, 2, 7, 3, 7 }, classes[TWICE * 2] = { 1, 0, 0, 1, 1, 0, 0, 1 };
-	const float six[6 * 2] = { 0, 7, 1, 7, 1, 7, 2, 7, 2, 7, 3, 7 }, six_classes[6 * 2] = { 1, 0, 0, 1, 0, 1, 1, 0, 1, 0, 0, 1 }, heavy[TWICE] = { 1, 2, 2, 1 };
+	const float six[6 * 2] = { 0, 7, 1, 7, 1, 7, 2, 7, 2, 7, 3, 7 }, six_classes[6 * 2] = { 1, 0, 0, 1, 0, 1, 1, 0, 1, 0, 0, 1 },
+		heavy[TWICE] = { 1, 2, 2, 1 };
 	float w[4], b[2], w2[4], b2[2];
 	c5_logistic_fit fit, fit2;
 	const c5_logistic one = { four, classes, heavy, TWICE, 2, 2, 0 }, two = { six, six_classes, NULL, 6, 2, 2, 0 };
@@ -135,7 +136,7 @@ static void refused(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = { cmocka_unit_test_setup(optimum, set_up), cmocka_unit_test_setup(units, set_up), cmocka_unit_test_setup(threads, set_up),
-		cmocka_unit_test_setup(weights, set_up), cmocka_unit_test_setup(refused, set_up) };
+	const struct CMUnitTest tests[] = { cmocka_unit_test_setup(optimum, set_up), cmocka_unit_test_setup(units, set_up),
+		cmocka_unit_test_setup(threads, set_up), cmocka_unit_test_setup(weights, set_up), cmocka_unit_test_setup(refused, set_up) };
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

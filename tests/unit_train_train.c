@@ -1,5 +1,5 @@
-/* unit_train_train.c – the training loop on a small problem: it learns, stops early, lowers the rate on a plateau, keeps the best epoch, goes on after an
- * interruption to the same bits, and says which batch the loss went wrong in. */
+/* unit_train_train.c – the training loop on a small problem: it learns, stops early, lowers the rate on a plateau, keeps the best epoch, goes on
+ * after an interruption to the same bits, and says which batch the loss went wrong in. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -37,7 +37,8 @@ static size_t bad;
 static uint64_t bad_from;
 static size_t bad_until; /* batches are NaN */
 
-static int fill(c5_feed *f, const size_t *items, const uint64_t *draws, size_t n, uint64_t seed, float *const *inputs, float *const *targets, float *weight)
+static int fill(c5_feed *f, const size_t *items, const uint64_t *draws, size_t n, uint64_t seed, float *const *inputs, float *const *targets,
+	float *weight)
 {
 	(void)f;
 	for (size_t i = 0; i < n; i++) {
@@ -79,7 +80,8 @@ static int set_up(void **state)
 	bad = SIZE_MAX;
 	bad_from = 0;
 	bad_until = SIZE_MAX;
-	feed = (c5_feed){ .n_train = TRAIN, .n_validate = VALIDATE, .n_inputs = 1, .n_targets = 1, .input_count = { WIDE }, .target_count = { 2 }, .fill = fill, .judge = judge };
+	feed = (c5_feed){ .n_train = TRAIN, .n_validate = VALIDATE, .n_inputs = 1, .n_targets = 1, .input_count = { WIDE }, .target_count = { 2 },
+		.fill = fill, .judge = judge };
 	memset(&params, 0, sizeof params);
 	if (c5_opt_defaults(c5_train_opts, &params) < 0 || c5_model_parse(&model, "tiny", tiny, strlen(tiny)) < 0) return -1;
 	params.epochs = 8, params.batch = 16, params.rate = 0.02;
@@ -110,7 +112,8 @@ static void begin(c5_train_state *s)
 
 static int train(c5_train_state *s, c5_keeper *keeper)
 {
-	const c5_train_job job = { .model = model, .feed = &feed, .losses = &loss, .n_losses = 1, .params = &params, .together = &together, .device = device, .keeper = keeper };
+	const c5_train_job job = { .model = model, .feed = &feed, .losses = &loss, .n_losses = 1, .params = &params, .together = &together, .device = device,
+		.keeper = keeper };
 	return c5_train(&job, s);
 }
 
@@ -129,7 +132,8 @@ static void it_learns(void **state)
 		if (e) assert_true(s.history[e].rate < s.history[e - 1].rate); /* cosine */
 	}
 	/* the best weights are those of the best epoch: asked again they give its loss */
-	const c5_train_job job = { .model = model, .feed = &feed, .losses = &loss, .n_losses = 1, .params = &params, .together = &together, .device = device };
+	const c5_train_job job = { .model = model, .feed = &feed, .losses = &loss, .n_losses = 1, .params = &params, .together = &together,
+		.device = device };
 	float out[2 * VALIDATE], x[WIDE * VALIDATE], y[2 * VALIDATE], w[VALIDATE];
 	size_t items[VALIDATE];
 	for (size_t i = 0; i < VALIDATE; i++) items[i] = TRAIN + i;
@@ -309,7 +313,8 @@ static void losses_of_outputs_are_their_formulas(void **state)
 {
 	(void)state;
 	const float out[4] = { 0.8f, 0.2f, 0.3f, 0.7f }, target[4] = { 1, 0, 1, 0 };
-	const c5_loss ce = { .kind = C5_LOSS_CROSS_ENTROPY }, focal = { .kind = C5_LOSS_FOCAL, .gamma = 2 }, mse = { .kind = C5_LOSS_MSE }, dice = { .kind = C5_LOSS_DICE },
+	const c5_loss ce = { .kind = C5_LOSS_CROSS_ENTROPY }, focal = { .kind = C5_LOSS_FOCAL, .gamma = 2 }, mse = { .kind = C5_LOSS_MSE },
+		dice = { .kind = C5_LOSS_DICE },
 		binary = { .kind = C5_LOSS_BINARY };
 	assert_true(fabs(c5_loss_value(&ce, out, target, 2, 2, 2) + (log(0.8) + log(0.3)) / 2) < 1e-6);
 	assert_true(fabs(c5_loss_value(&focal, out, target, 2, 2, 2) + (0.04 * log(0.8) + 0.49 * log(0.3)) / 2) < 1e-6);
@@ -342,14 +347,16 @@ static void the_last_layer_by_itself(void **state)
 	assert_int_equal(train(&s, NULL), C5_OK);
 	assert_true(s.finished && s.epoch == 1 && s.best_epoch == 1 && s.best_weights && s.history[0].figures[0] > 0.8);
 	assert_memory_equal(c5_weights_of(before, d1, 0), c5_weights_of(s.weights, d1, 0), model->layers[d1].params[0].count * sizeof(float));
-	assert_memory_not_equal(c5_weights_of(before, logits, 0), c5_weights_of(s.weights, logits, 0), model->layers[logits].params[0].count * sizeof(float));
+	assert_memory_not_equal(c5_weights_of(before, logits, 0), c5_weights_of(s.weights, logits, 0),
+		model->layers[logits].params[0].count * sizeof(float));
 	/* no steps of gradients on the same layer come lower */
 	double best = s.history[0].loss;
 	c5_train_state_free(&s);
 	set_text(&params.optimizer, "adamw");
 	begin(&s);
 	memcpy(s.weights->data, before->data, before->count * sizeof(float));
-	const c5_train_job job = { .model = model, .feed = &feed, .losses = &loss, .n_losses = 1, .params = &params, .together = &together, .device = device, .freeze_upto = d1 + 1 };
+	const c5_train_job job = { .model = model, .feed = &feed, .losses = &loss, .n_losses = 1, .params = &params, .together = &together, .device = device,
+		.freeze_upto = d1 + 1 };
 	assert_int_equal(c5_train(&job, &s), C5_OK);
 	assert_true(s.history[7].loss > best);
 	c5_weights_free(before);
@@ -433,8 +440,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(it_learns), TEST(it_stops_when_nothing_gets_better), TEST(a_plateau_lowers_the_rate), TEST(the_figure_watched_chooses_the_epoch),
-		TEST(an_interruption_leaves_no_trace), TEST(a_loss_that_is_no_number_names_its_batch), TEST(a_gradient_that_explodes_is_told), TEST(answers_that_are_no_numbers_end_it),
-		TEST(losses_of_outputs_are_their_formulas), TEST(more_ranks_than_parts_are_refused), TEST(the_last_layer_by_itself),
+		TEST(an_interruption_leaves_no_trace), TEST(a_loss_that_is_no_number_names_its_batch), TEST(a_gradient_that_explodes_is_told),
+		TEST(answers_that_are_no_numbers_end_it), TEST(losses_of_outputs_are_their_formulas), TEST(more_ranks_than_parts_are_refused),
+		TEST(the_last_layer_by_itself),
 #ifdef C5_EMULATED
 		TEST(a_full_device_halves_the_batch), TEST(a_gradient_that_stays_is_the_same),
 #endif
