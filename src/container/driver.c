@@ -150,7 +150,14 @@ static const H5FD_class_t driver_class = {
 	.fl_map = H5FD_FLMAP_DICHOTOMY,
 };
 
-void c5_h5_quiet(void) { H5Eset_auto2(H5E_DEFAULT, NULL, NULL); }
+void c5_h5_quiet(void)
+{
+	/* At exit HDF5 would close once more what it could not close on a full disk, into an overlay that is gone by then. */
+	static bool first = true;
+	if (first) H5dont_atexit();
+	first = false;
+	H5Eset_auto2(H5E_DEFAULT, NULL, NULL);
+}
 
 hid_t c5_driver_fapl(c5_overlay *ov)
 {

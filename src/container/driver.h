@@ -12,7 +12,7 @@ hid_t c5_driver_fapl(c5_overlay *ov);
 /* Sets the error text from HDF5's own error stack: "what: HDF5's innermost message". Returns `code`. */
 int c5_h5_fail(int code, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
-/* Silences HDF5's printing of its error stack; called once by whoever opens a file first. */
+/* Silences HDF5's printing of its error stack, and keeps it from closing files at exit: called before all else by whoever opens a file. */
 void c5_h5_quiet(void);
 
 #endif
