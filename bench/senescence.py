@@ -59,7 +59,7 @@ def plates(folder, members, epochs, views, seed):
     learn, held, test = (f"{folder}/{n}.h5" for n in ("learn", "held", "test"))
     # Plates differ in light (to +-40 %), blur (-30 to +80 %), shading and density (to +-50 %): four to learn from, two to fit the temperature to,
     # two to be judged by.
-    for path, number, fields in ((learn, 4, 16), (held, 2, 8), (test, 2, 16)):
+    for path, number, fields in ((learn, 4, 48), (held, 2, 8), (test, 2, 16)):
         plate_container(path, 50, "--plates", number, "--plate-spread", 1, "--fields", fields, "--seed",
                         3 * seed - 2 + (learn, held, test).index(path))
     _, trained = cyto5("train", learn, "--label", "condition", "--model", "sesmo", "--augment", "strong", "--scaling", "crop", "--epochs", epochs,
@@ -155,7 +155,7 @@ def seeds_of(text):
 what = sys.argv[1] if len(sys.argv) > 1 else "plates"
 with Scratch("senescence") as scratch:
     if what == "plates":
-        members, epochs, seed = (int(w) for w in (sys.argv[2:] + ["1", "25", "1"][len(sys.argv[2:]):])[:3])
+        members, epochs, seed = (int(w) for w in (sys.argv[2:] + ["5", "12", "1"][len(sys.argv[2:]):])[:3])
         plates(scratch.path, members, epochs, 4 if members == 1 else 2, seed)
     elif what == "modalities":
         modalities(scratch.path)
