@@ -55,6 +55,18 @@ def perfect_error(folder, bins=15, times=200):
     return total / times
 
 
+def highest_error(folder, bins=15):
+    """The calibration error by Guo et al. 2017: of the class called, its probability against the share called right."""
+    with open(f"{folder}/predictions.csv", encoding="utf-8") as f:
+        rows = list(csv.DictReader(f))
+    gap = [0.0] * bins
+    for row in rows:
+        p, positive = float(row["calibrated"]), row["truth"] == "senescent"
+        high = max(p, 1 - p)
+        gap[min(bins - 1, int(high * bins))] += ((p >= 0.5) == positive) - high
+    return sum(abs(g) for g in gap) / len(rows)
+
+
 def plates(folder, members, epochs, views, seed):
     learn, held, test = (f"{folder}/{n}.h5" for n in ("learn", "held", "test"))
     # Plates differ in light (to +-40 %), blur (-30 to +80 %), shading and density (to +-50 %): four to learn from, two to fit the temperature to,
@@ -76,6 +88,7 @@ def plates(folder, members, epochs, views, seed):
          before=raw["figures"]["ECE"], temperature=held_back["calibration"]["temperature"])
     tell("senescence", "new plates, ECE with temperatures fitted to other positions of them", crossed["figures"]["ECE"], 0.03, atleast=False, unit="",
          before=raw["figures"]["ECE"], of_true_probabilities=perfect_error(f"{folder}/crossed"), temperature=crossed["temperature"])
+    tell("senescence", "the same of the class called (Guo et al. 2017)", highest_error(f"{folder}/crossed"), None, unit="")
     print(f"trained in {trained:.0f} s; accuracy {raw['figures']['accuracy']:.4f}, Brier {raw['figures']['Brier']:.4f}")
 
 
