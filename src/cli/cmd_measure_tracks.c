@@ -104,8 +104,8 @@ static int cut_lives(side *s, const table *nodes, const table *tracks)
 				if ((err = cell(tracks, track - 1, "parent", &parent)) < 0) goto done;
 				life = parent && parent <= tracks->n ? now[parent] : 0;
 			}
-			s->lives[s->n_lives++] = (c5_life){ (uint32_t)s->n_lives, frame, frame, life };
-			now[track] = (uint32_t)s->n_lives;
+			now[track] = (uint32_t)s->n_lives + 1;
+			s->lives[s->n_lives++] = (c5_life){ now[track], frame, frame, life };
 		}
 		s->lives[now[track] - 1].end = frame;
 		s->life_of[i] = now[track];

@@ -268,8 +268,8 @@ static int note_cell(truth *tr, const c5_sim_params *p, uint32_t t, const c5_sim
 		if ((err = c5_grow(&tr->rows, &tr->cap, tr->n + 1, sizeof *tr->rows)) < 0) return err;
 		uint32_t m = c->mother && c->mother < tr->cap_cells ? tr->track_of[c->mother] : 0;
 		bool by_birth = !k && m && tr->rows[m - 1].last + back >= t && tr->rows[m - 1].last < t && c->born + back > t;
-		tr->rows[tr->n++] = (track_row){ (uint32_t)tr->n, t, t, by_birth ? m : 0, c->cell, c->senescent, c->positive };
-		k = tr->track_of[c->cell] = (uint32_t)tr->n;
+		k = tr->track_of[c->cell] = (uint32_t)tr->n + 1;
+		tr->rows[tr->n++] = (track_row){ k, t, t, by_birth ? m : 0, c->cell, c->senescent, c->positive };
 	}
 	*track = k;
 	return C5_OK;
