@@ -75,7 +75,6 @@ static int plan_spans(reduction *r)
 static int make_plan(reduction *r, int leaves, size_t n)
 {
 	int ranks = r->comm->size, me = r->comm->rank, err;
-	if (r->buckets && r->leaves == leaves && r->n == n) return C5_OK;
 	drop_plan(r);
 	r->leaves = leaves;
 	r->n = n;
@@ -176,8 +175,13 @@ static void progress(reduction *r, bool wait)
 static int sum_begin(c5_together *t, float *out, float *const *parts, int leaves, size_t n)
 {
 	reduction *r = t->ctx;
-	int err = make_plan(r, leaves, n);
-	if (err < 0) return err;
+	if (!r->buckets || r->leaves != leaves || r->n != n) {
+		int err = c5_comm_agree(r->comm, make_plan(r, leaves, n));
+		if (err < 0) { /* one rank without a plan, and the others would wait for its slices */
+			drop_plan(r);
+			return err;
+		}
+	}
 	r->out = out;
 	r->parts = parts;
 	r->begun = r->open = 0;

@@ -424,6 +424,7 @@ static int tell_finished(training *g)
 	}
 	const c5_weights *best = g->state.best_weights ? g->state.best_weights : g->state.weights;
 	int batch = (int)((g->it.params.batch + g->it.params.micro - 1) / g->it.params.micro);
+	err = r->together.agree(&r->together, err); /* predictions are made by all together */
 	if (err == C5_OK && n) err = c5_train_predict(&g->job, best, f->n_train, f->n_validate, batch, outputs);
 	if ((err = r->together.agree(&r->together, err)) == C5_OK && r->together.rank == 0) {
 		if (first_rank(r)) err = finish(r, g->k, &g->state, g->done_before, (const float *const *)outputs, counts, n);
@@ -534,7 +535,8 @@ static int open_all(trainer *r)
 	if ((err = c5_comm_agree(r->world, err)) < 0) return err;
 	r->t->run = (uint32_t)c5_comm_max(r->world, r->t->run);
 	r->t->resumed = c5_comm_max(r->world, r->t->resumed) > 0;
-	if ((err = c5_comm_split(&r->group, r->world, r->mine)) < 0 || (err = c5_allreduce_open(&r->together, r->group)) < 0) return err;
+	if ((err = c5_comm_split(&r->group, r->world, r->mine)) < 0) return err;
+	if ((err = c5_comm_agree(r->world, c5_allreduce_open(&r->together, r->group))) < 0) return err;
 	return c5_post_open(&r->post, r->world);
 }
 

@@ -190,7 +190,8 @@ int c5_train_head(const c5_train_job *job, c5_train_state *s)
 	if ((err = job->together->agree(job->together, err)) < 0 || (err = see(&h)) < 0) goto done;
 	weigh(&h);
 	const c5_logistic l = { h.x, h.target, h.weight, h.rows, h.d, h.classes, job->params->decay };
-	if ((err = c5_logistic_solve(c5_weights_of(s->weights, h.at, 0), c5_weights_of(s->weights, h.at, 1), &fit, &l)) < 0) goto done;
+	err = c5_logistic_solve(c5_weights_of(s->weights, h.at, 0), c5_weights_of(s->weights, h.at, 1), &fit, &l);
+	if ((err = job->together->agree(job->together, err)) < 0) goto done;
 	if (job->together->rank == 0)
 		c5_log(C5_LOG_INFO, "%zu features of %zu draws: fitted in %d steps, loss %.4f and %.4f for the size of the weights",
 			h.d, h.rows, fit.steps, fit.loss, fit.penalty);

@@ -139,14 +139,15 @@ int c5_loop_validate(c5_loop *l, const c5_weights *w, c5_epoch *e)
 	const c5_train_job *job = l->job;
 	c5_feed *f = job->feed;
 	double share = 0, loss = 0;
-	int err;
+	int err = C5_OK;
 	e->validation_loss = NAN;
 	for (int i = 0; i < C5_FIGURES_MAX; i++) e->figures[i] = NAN;
 	if (!f->n_validate) return C5_OK;
-	for (int t = 0; t < job->n_losses; t++)
-		if ((!l->outputs[t] && (err = c5_alloc_aligned(&l->outputs[t], f->n_validate * f->target_count[t], sizeof(float))) < 0) ||
-		    (!l->targets[t] && (err = c5_alloc_aligned(&l->targets[t], f->n_validate * f->target_count[t], sizeof(float))) < 0))
-			return err;
+	for (int t = 0; t < job->n_losses && err == C5_OK; t++) {
+		if (!l->outputs[t]) err = c5_alloc_aligned(&l->outputs[t], f->n_validate * f->target_count[t], sizeof(float));
+		if (err == C5_OK && !l->targets[t]) err = c5_alloc_aligned(&l->targets[t], f->n_validate * f->target_count[t], sizeof(float));
+	}
+	if ((err = l->t->agree(l->t, err)) < 0) return err; /* what follows is done by all together */
 	if ((err = c5_predict_run(job, w, l->precision, f->n_train, f->n_validate, l->places, l->outputs, l->have_targets ? NULL : l->targets)) < 0)
 		return err;
 	l->have_targets = true;

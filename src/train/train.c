@@ -178,7 +178,7 @@ static int begin_sum(c5_loop *l)
 	return err;
 }
 
-/* A rank that failed takes part in the sum all the same: the others are in the midst of it. */
+/* A rank that failed takes part in the sum all the same: the others are in the midst of it. They hear of it in `talk`. */
 static int end_sum(c5_loop *l, int err)
 {
 	char why[1024];
@@ -189,7 +189,7 @@ static int end_sum(c5_loop *l, int err)
 		err = c5_fail(err, "%s", why);
 	} else err = l->t->sum_end(l->t);
 	l->summing = false;
-	return l->t->agree(l->t, err);
+	return err;
 }
 
 static int do_micro(c5_loop *l, uint32_t step, int leaf, const c5_batch *b)
@@ -228,18 +228,28 @@ static int not_finite(const c5_loop *l, double loss, int leaf)
 		isnan(loss) ? "no number" : "infinite", l->s->epoch + 1, l->s->step + 1, l->steps, l->order[at % l->per_epoch]);
 }
 
-/* What all ranks must know: the losses, in the order of micro-batches, and whether someone is asked to stop or a checkpoint is due. */
-static int talk(c5_loop *l, double *loss, bool *stop, bool *save)
+/* What a rank tells the others of itself; the sum when both are so. */
+enum { ASKED_TO_STOP = 1, FAILED = 2 };
+
+/* What all ranks must know: the losses, in the order of micro-batches, whether someone failed (`mine`: this rank's error so far) or is asked to stop,
+ * and whether a checkpoint is due. */
+static int talk(c5_loop *l, int mine, double *loss, bool *stop, bool *save)
 {
 	size_t micro = (size_t)l->s->micro, n = micro + (size_t)l->t->size + 1;
-	l->told[micro + (size_t)l->t->rank] = c5_stop_wanted();
+	bool failed = false;
+	l->told[micro + (size_t)l->t->rank] = (c5_stop_wanted() ? ASKED_TO_STOP : 0) + (mine < 0 ? FAILED : 0);
 	double every = l->job->params->save_every_s;
 	l->told[n - 1] = l->t->rank == 0 && l->job->keeper && every > 0 && c5_clock_s() - l->saved_at > every;
 	int err = l->t->gather(l->t, l->told, n);
 	if (err < 0) return err;
 	*loss = 0, *stop = false;
 	for (size_t i = 0; i < micro; i++) *loss += l->told[i];
-	for (int r = 0; r < l->t->size; r++) *stop |= l->told[micro + (size_t)r] > 0;
+	for (int r = 0; r < l->t->size; r++) {
+		int said = (int)l->told[micro + (size_t)r];
+		*stop |= (said & ASKED_TO_STOP) != 0;
+		failed |= (said & FAILED) != 0;
+	}
+	if (failed) return l->t->agree(l->t, mine);
 	*save = l->told[n - 1] > 0;
 	for (size_t i = 0; i < micro && !isfinite(*loss); i++)
 		if (!isfinite(l->told[i])) return not_finite(l, l->told[i], (int)i);
@@ -259,7 +269,7 @@ static int do_batch(c5_loop *l, double *loss, bool *stop, bool *save)
 		else if (step + 1 < l->steps) err = ask(l, step + 1, first);
 		if (err == C5_OK) err = do_micro(l, step, leaf, b);
 	}
-	if ((err = end_sum(l, err)) < 0 || (err = talk(l, loss, stop, save)) < 0) return err;
+	if ((err = talk(l, end_sum(l, err), loss, stop, save)) < 0) return err;
 	double rate = c5_schedule_rate(&l->schedule, (double)l->s->epoch + ((double)step + 0.5) / l->steps, (int)l->s->plateaus);
 	err = c5_net_step(l->net, &l->optimizer, l->direct ? NULL : l->total, rate, &l->s->norm);
 	if (err == C5_EINPUT) err = not_finite(l, NAN, -1);
@@ -268,7 +278,7 @@ static int do_batch(c5_loop *l, double *loss, bool *stop, bool *save)
 		for (size_t i = 0; i < l->n_statistics; i++) mean[i] *= part;
 		err = c5_net_statistics_put(l->net, mean);
 	}
-	if (err == C5_OK) l->s->step++;
+	if ((err = l->t->agree(l->t, err)) == C5_OK) l->s->step++;
 	return err;
 }
 
@@ -277,7 +287,8 @@ static int do_batch(c5_loop *l, double *loss, bool *stop, bool *save)
 static int refresh(c5_loop *l)
 {
 	int err = c5_net_save(l->net, l->s->weights);
-	return err < 0 ? err : c5_net_state_get(l->net, &l->optimizer, l->s->optimizer);
+	if (err == C5_OK) err = c5_net_state_get(l->net, &l->optimizer, l->s->optimizer);
+	return l->t->agree(l->t, err);
 }
 
 static int save(c5_loop *l)
@@ -331,7 +342,8 @@ static int end_epoch(c5_loop *l)
 		.loss = s->loss_sum / l->steps, .norm = s->norm };
 	if (l->optimizer.averaging > 0) {
 		judged = NULL;
-		if ((err = c5_weights_copy(&judged, s->weights)) < 0 || (err = c5_net_save_average(l->net, judged)) < 0) goto done;
+		if ((err = c5_weights_copy(&judged, s->weights)) == C5_OK) err = c5_net_save_average(l->net, judged);
+		if ((err = l->t->agree(l->t, err)) < 0) goto done;
 	}
 	if ((err = c5_loop_validate(l, judged, &e)) < 0 || (err = judge_epoch(l, &e, &better)) < 0) goto done;
 	if ((err = c5_grow(&s->history, &s->cap_history, s->epoch + 1, sizeof e)) < 0) goto done;
@@ -363,6 +375,7 @@ static int do_epoch(c5_loop *l)
 	l->begun_at = c5_clock_s();
 	l->begun_items = 0;
 	if (err == C5_OK && s->step < l->steps) err = ask(l, s->step, l->sum.a);
+	err = l->t->agree(l->t, err);
 	while (err == C5_OK && s->step < l->steps) {
 		double loss = 0;
 		bool stop = false, due = false;
@@ -403,7 +416,7 @@ int c5_train(const c5_train_job *job, c5_train_state *s)
 	err = job->together->agree(job->together, err);
 	while (err == C5_OK && !s->finished) {
 		double every = job->params->save_every_s;
-		err = do_epoch(&l);
+		err = l.t->agree(l.t, do_epoch(&l));
 		if (err == C5_EINPUT) err = keep_last_good(&l, err);
 		if (err < 0) break;
 		double due = l.t->rank == 0 && (s->finished || (every > 0 && c5_clock_s() - l.saved_at > every)) ? 1 : 0, stop = c5_stop_wanted();
