@@ -138,6 +138,8 @@ int c5_loader_take(c5_loader *l, const c5_batch **batch)
 	else fill(l);
 	*batch = &l->batches[l->at];
 	l->at ^= 1;
+	pthread_mutex_lock(&l->lock); /* the thread may wake without being called, and looks at both */
 	l->ordered = l->filled = false;
+	pthread_mutex_unlock(&l->lock);
 	return l->code < 0 ? c5_fail(l->code, "%s", l->why) : C5_OK;
 }
