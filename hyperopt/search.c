@@ -334,10 +334,7 @@ static int serve(search *s)
 	bool quit = false, asked = false;
 	c5_buf b = { 0 };
 	int from, err = C5_OK;
-	if (!s->leads && s->objective->together) {
-		err = c5_search_worker_follow(s->objective, s->setup->space.n, &s->group);
-		if (err < 0) return err;
-	}
+	if (!s->leads && s->objective->together) err = c5_search_worker_follow(s->objective, s->setup->space.n, &s->group);
 	while (!quit && err == C5_OK) {
 		bool moved = false;
 		if (c5_talk_take(s->comm, &from, &b)) moved = true, err = obey(s, &b, &quit);
@@ -470,7 +467,7 @@ int c5_search_run(c5_comm *comm, const c5_search_setup *setup, const c5_search_r
 	if ((err = c5_comm_agree(comm, make_groups(&s))) < 0) goto done;
 	if (!s.objective) err = c5_command_open(&s.objective, &setup->command, &setup->space, request->program);
 	if (err == C5_OK && first_rank(&s)) err = open_first(&s, summary);
-	if ((err = c5_comm_agree(comm, err)) < 0 || (err = share_marks(&s)) < 0) goto done;
+	if ((err = c5_comm_agree(comm, err)) < 0 || (err = c5_comm_agree(comm, share_marks(&s))) < 0) goto done;
 	if ((err = c5_comm_agree(comm, open_worker(&s))) < 0) goto done;
 	if (first_rank(&s)) {
 		err = conduct(&s);

@@ -34,7 +34,9 @@ void c5_waiting_put(const char *path, const c5_waiting *w)
 	c5_buf_put(&b, w->row, w->row_size);
 	if (w->reports_size) c5_buf_put(&b, w->reports, w->reports_size);
 	int fd = b.err ? -1 : open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
-	if (fd >= 0 && write(fd, b.data, b.size) < 0) unlink(path);
+	off_t end = fd < 0 ? -1 : lseek(fd, 0, SEEK_END);
+	/* A row cut short (a full disk) would hide those after it; those before it stay. */
+	if (end >= 0 && write(fd, b.data, b.size) != (ssize_t)b.size) (void)!ftruncate(fd, end);
 	if (fd >= 0) close(fd);
 	c5_buf_free(&b);
 }
