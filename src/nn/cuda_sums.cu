@@ -1,106 +1,45 @@
-/* cuda_sums.cu – sums over rows by column, in a fixed order, and what is made of them: gradients of biases, means, batch and group normalisation.
- *
- * An array is (segments, rows, channels). A block takes up to 32 channels of one piece of the rows of a segment; its threads sum every few rows, in
- * float32 for 32 rows and in double beyond, and are joined by a tree. A second kernel joins the pieces in their order. Pieces follow from the shape
- * alone. Variances are taken about the first row's value of each channel, so that a large mean cancels nothing. */
-#include "nn/cuda_code.cuh"
+/* cuda_sums.cu – sums over rows by column and what is made of them: gradients of biases, means, batch and group normalisation (cuda_rows.cuh).
+ * Variances are taken about the first row's value of each channel, so that a large mean cancels nothing. */
+#include "nn/cuda_rows.cuh"
 
 namespace {
 
-#define RUN 32          /* rows summed in single precision */
-#define PIECES_MAX 64
-#define BLOCKS_WANTED 1024
-
-struct layout {
-	size_t segments, rows, channels;
-	size_t lanes, groups, pieces, piece; /* channels a block takes; blocks across; pieces of the rows; rows of a piece */
-};
-
-layout layout_of(size_t segments, size_t rows, size_t channels)
-{
-	layout l = { segments, rows, channels, 1, 0, 0, 0 };
-	while (l.lanes < 32 && l.lanes < channels) l.lanes *= 2;
-	l.groups = parts_of(channels, l.lanes);
-	size_t each = C5_THREADS / l.lanes, most = parts_of(rows, 4 * each), wanted = parts_of(BLOCKS_WANTED, max_of(segments * l.groups, 1));
-	l.pieces = max_of(min_of(min_of(wanted, most), PIECES_MAX), 1);
-	l.piece = parts_of(max_of(rows, 1), l.pieces);
-	return l;
-}
-
-/* F: K sums; `start` gives a state for (segment, channel), `add` what number i adds. parts: (segments, pieces, K, channels). */
-template <int K, class F> __global__ void sums_kernel(layout l, F f, double *parts)
-{
-	__shared__ double sums[K][C5_THREADS];
-	int t = (int)threadIdx.x, lanes = (int)l.lanes, lane = t % lanes, first = t / lanes, every = C5_THREADS / lanes;
-	size_t work = l.segments * l.pieces * l.groups;
-	for (size_t b = blockIdx.x; b < work; b += gridDim.x) {
-		size_t group = b % l.groups, piece = b / l.groups % l.pieces, segment = b / (l.groups * l.pieces), c = group * l.lanes + (size_t)lane;
-		size_t from = piece * l.piece, to = min_of(from + l.piece, l.rows);
-		double all[K] = { 0 };
-		if (c < l.channels) {
-			typename F::state state = f.start(segment, c);
-			for (size_t r = from + (size_t)first; r < to;) {
-				float some[K] = { 0 };
-				for (int k = 0; k < RUN && r < to; k++, r += (size_t)every) f.add(state, (segment * l.rows + r) * l.channels + c, some);
-				for (int k = 0; k < K; k++) all[k] += (double)some[k];
-			}
-		}
-		for (int k = 0; k < K; k++) sums[k][t] = all[k];
-		__syncthreads();
-		for (int s = every / 2; s > 0; s /= 2) {
-			if (first < s)
-				for (int k = 0; k < K; k++) sums[k][t] += sums[k][t + s * lanes];
-			__syncthreads();
-		}
-		if (first == 0 && c < l.channels)
-			for (int k = 0; k < K; k++) parts[((segment * l.pieces + piece) * K + (size_t)k) * l.channels + c] = sums[k][t];
-		__syncthreads();
-	}
-}
-
-/* Sum k of (segment, channel) over all pieces. */
-__device__ inline double joined(const layout &l, int kinds, const double *parts, size_t segment, int k, size_t c)
-{
-	double all = 0;
-	for (size_t p = 0; p < l.pieces; p++) all += parts[((segment * l.pieces + p) * (size_t)kinds + (size_t)k) * l.channels + c];
-	return all;
-}
-
-template <int K, class F> int sum_all(c5_stream s, const layout &l, const F &f, double *parts, const char *what)
-{
-	size_t work = l.segments * l.pieces * l.groups;
-	if (!work) return C5_OK;
-	C5_START(min_of(work, (size_t)1 << 20), C5_THREADS, s, (sums_kernel<K, F>), l, f, parts);
-	return started(what);
-}
-
 /* ---- plain sums ---- */
 
-template <class T> struct plain_sum {
+template <class T, int W> struct plain_sum {
+	typedef T type;
 	struct state {};
+	typedef raw<T, W> line;
 	const T *x;
 	__device__ state start(size_t, size_t) const { return state(); }
-	__device__ void add(const state &, size_t i, float *sum) const { sum[0] += get(x, i); }
+	__device__ void fetch(size_t i, line *r) const { ::fetch(x, i, r); }
+	__device__ void take(const state &, size_t, const line &r, float *sum) const
+	{
+		float v[W];
+		unpack(r, v);
+		C5_UNROLL
+		for (int w = 0; w < W; w++) sum[w] += v[w];
+	}
 };
 
-template <class T> struct plain_join {
-	layout l;
-	const double *parts;
+template <class T> struct plain_done {
+	size_t channels;
 	double factor;
 	T *out;
-	__device__ void operator()(size_t i) const { put(out, i, (float)(joined(l, 1, parts, i / l.channels, 0, i % l.channels) * factor)); }
+	__device__ void operator()(size_t segment, size_t c, const double *sum) const { put(out, segment * channels + c, (float)(sum[0] * factor)); }
 };
 
 template <class T> int plain_sums(c5_stream s, const layout &l, const void *x, double *parts)
 {
-	plain_sum<T> f = { (const T *)x };
-	return sum_all<1>(s, l, f, parts, "sums");
+	plain_sum<T, C5_PACK> wide = { (const T *)x };
+	plain_sum<T, 1> one = { (const T *)x };
+	return l.packs ? sum_rows<C5_PACK, 1>(s, l, wide, parts, "sums") : sum_rows<1, 1>(s, l, one, parts, "sums");
 }
 
 template <class T> int plain_joins(c5_stream s, const layout &l, const double *parts, double factor, void *out)
 {
-	plain_join<T> f = { l, parts, factor, (T *)out };
-	return each(s, l.segments * l.channels, f, "sums");
+	plain_done<T> done = { l.channels, factor, (T *)out };
+	return join<1>(s, l, parts, done, "sums");
 }
 
 /* ---- normalisation, forward ---- */
@@ -115,51 +54,100 @@ __host__ __device__ inline kept_set kept_of(const c5_k_norm &m, const float *kep
 }
 
 /* Sums of x - x0 and its square, x0 being the segment's first row. */
-template <class T> struct spread_sum {
-	struct state { float origin; };
+template <class T, int W> struct spread_sum {
+	typedef T type;
+	struct state { float origin[W]; };
+	typedef raw<T, W> line;
 	size_t rows, channels;
 	const T *x;
-	__device__ state start(size_t segment, size_t c) const { return { get(x, segment * rows * channels + c) }; }
-	__device__ void add(const state &s, size_t i, float *sum) const
+	__device__ state start(size_t segment, size_t c) const
 	{
-		float d = get(x, i) - s.origin;
-		sum[0] += d;
-		sum[1] += d * d;
+		state s;
+		load<W>(x, segment * rows * channels + c, s.origin);
+		return s;
+	}
+	__device__ void fetch(size_t i, line *r) const { ::fetch(x, i, r); }
+	__device__ void take(const state &s, size_t, const line &r, float *sum) const
+	{
+		float v[W];
+		unpack(r, v);
+		C5_UNROLL
+		for (int w = 0; w < W; w++) {
+			float d = v[w] - s.origin[w];
+			sum[w] += d;
+			sum[W + w] += d * d;
+		}
 	}
 };
 
-/* One (segment, group of `per` channels): their means and squared deviations are joined in order (Chan, Golub and LeVeque 1979). */
-template <class T> struct spread_join {
+/* Mean and squared deviations of n numbers, joined with others' (Chan, Golub and LeVeque 1979). */
+struct spread {
+	double n, mean, m2;
+	__device__ void add(double count, double origin, double s1, double s2)
+	{
+		double off = s1 / count, mean1 = origin + off, spread1 = s2 - s1 * off, delta = mean1 - mean, all = n + count;
+		m2 += (spread1 > 0 ? spread1 : 0) + delta * delta * n * count / all;
+		mean += delta * count / all;
+		n = all;
+	}
+};
+
+/* What is made of them: the coefficients of channels [first, first + per). */
+template <class T> struct settled {
 	c5_k_norm m;
-	layout l;
-	const double *parts;
 	const T *x;
 	const float *scale, *shift;
 	float *kept, *statistics;
-	__device__ void operator()(size_t i) const
+	__device__ double origin(size_t segment, size_t c) const { return (double)get(x, segment * m.rows * m.channels + c); }
+	__device__ void give(size_t segment, size_t first, const spread &all) const
 	{
-		size_t groups = m.channels / m.per, segment = i / groups, first = i % groups * m.per;
-		double n = 0, mean = 0, m2 = 0, each_n = (double)m.rows;
-		for (size_t c = first; c < first + m.per; c++) {
-			double s1 = joined(l, 2, parts, segment, 0, c), s2 = joined(l, 2, parts, segment, 1, c), off = s1 / each_n;
-			double mean1 = (double)get(x, segment * m.rows * m.channels + c) + off, spread1 = s2 - s1 * off, delta = mean1 - mean, all = n + each_n;
-			spread1 = spread1 > 0 ? spread1 : 0;
-			m2 += spread1 + delta * delta * n * each_n / all;
-			mean += delta * each_n / all;
-			n = all;
-		}
-		double variance = m2 / n, inv = 1 / sqrt(variance + (double)m.epsilon);
+		double variance = all.m2 / all.n, inv = 1 / sqrt(variance + (double)m.epsilon);
 		kept_set k = kept_of(m, kept);
 		for (size_t c = first; c < first + m.per; c++) {
 			size_t o = segment * m.channels + c;
-			k.mean[o] = (float)mean;
+			k.mean[o] = (float)all.mean;
 			k.inv[o] = (float)inv;
 			k.a[o] = (float)((double)scale[c] * inv);
-			k.b[o] = (float)((double)shift[c] - mean * (double)scale[c] * inv);
+			k.b[o] = (float)((double)shift[c] - all.mean * (double)scale[c] * inv);
 			if (!statistics) continue;
-			statistics[c] = (float)mean;
+			statistics[c] = (float)all.mean;
 			statistics[m.channels + c] = (float)variance;
 		}
+	}
+};
+
+/* Channels by themselves: settled where they are joined. */
+template <class T> struct spread_done {
+	settled<T> to;
+	__device__ void operator()(size_t segment, size_t c, const double *sum) const
+	{
+		spread all = { 0, 0, 0 };
+		all.add((double)to.m.rows, to.origin(segment, c), sum[0], sum[1]);
+		to.give(segment, c, all);
+	}
+};
+
+/* Several together: the joined sums are kept first, (segments, 2, channels). */
+struct keep_done {
+	size_t channels;
+	double *sums;
+	__device__ void operator()(size_t segment, size_t c, const double *sum) const
+	{
+		sums[segment * 2 * channels + c] = sum[0];
+		sums[(segment * 2 + 1) * channels + c] = sum[1];
+	}
+};
+
+template <class T> struct spread_groups {
+	settled<T> to;
+	const double *sums;
+	__device__ void operator()(size_t i) const
+	{
+		size_t group, segment = split(i, to.m.channels / to.m.per, &group), first = group * to.m.per;
+		const double *sum = sums + segment * 2 * to.m.channels;
+		spread all = { 0, 0, 0 };
+		for (size_t c = first; c < first + to.m.per; c++) all.add((double)to.m.rows, to.origin(segment, c), sum[c], sum[to.m.channels + c]);
+		to.give(segment, first, all);
 	}
 };
 
@@ -192,61 +180,50 @@ __device__ inline bool open_at(int act, float v)
 	return true;
 }
 
-/* Walks the coefficients of a pack of numbers: of number i, and on, into the next segment too. */
-struct walk {
-	size_t at, c, left; /* into arrays by (segment, channel); the channel; numbers of the segment still to come */
-	size_t channels, each;
-	__device__ walk(const c5_k_norm &m, size_t i)
-	{
-		channels = m.channels;
-		each = m.rows * m.channels;
-		c = i % channels;
-		at = i / each * channels + c;
-		left = each - i % each;
-	}
-	__device__ void next()
-	{
-		left--;
-		if (++c < channels) {
-			at++;
-			return;
-		}
-		c = 0;
-		if (left) {
-			at -= channels - 1;
-			return;
-		}
-		at++;
-		left = each;
-	}
-};
-
-template <class T> struct apply_code {
+template <class T, int W> struct apply_code {
+	typedef T type;
+	struct state { float a[W], b[W]; };
+	struct line { raw<T, W> x, z; };
 	c5_k_norm m;
 	const T *x, *z;
 	const float *kept;
 	T *y;
-	__device__ void operator()(size_t i, int n) const
+	__device__ state start(size_t segment, size_t c) const
 	{
 		kept_set k = kept_of(m, kept);
-		float v[C5_PACK], add[C5_PACK];
-		walk w(m, i);
-		read(x, i, n, v);
-		if (z) read(z, i, n, add);
-		for (int j = 0; j < n; j++, w.next()) {
-			v[j] = v[j] * k.a[w.at] + k.b[w.at];
-			if (z) v[j] += add[j];
-			v[j] = clip(m.activation, v[j]);
+		size_t o = segment * m.channels + c;
+		state s;
+		load<W>(k.a, o, s.a);
+		load<W>(k.b, o, s.b);
+		return s;
+	}
+	__device__ void fetch(size_t i, line *r) const
+	{
+		::fetch(x, i, &r->x);
+		if (z) ::fetch(z, i, &r->z);
+	}
+	__device__ void take(const state &s, size_t i, const line &r, float *) const
+	{
+		float v[W], add[W];
+		unpack(r.x, v);
+		if (z) unpack(r.z, add);
+		C5_UNROLL
+		for (int w = 0; w < W; w++) {
+			v[w] = v[w] * s.a[w] + s.b[w];
+			if (z) v[w] += add[w];
+			v[w] = clip(m.activation, v[w]);
 		}
-		write(y, i, n, v);
+		store<W>(y, i, v);
 	}
 };
 
 /* ---- backward ---- */
 
-/* Sums of g and g * (x - mean) * inv, g being what the activation lets through; that is kept in `masked` if given. */
-template <class T> struct back_sum {
-	struct state { float a, b, mean, inv; };
+/* Sums of g and g * (x - mean), g being what the activation lets through; that is kept in `masked` if given. */
+template <class T, int W> struct back_sum {
+	typedef T type;
+	struct state { float a[W], b[W], mean[W]; };
+	struct line { raw<T, W> x, y, g; };
 	c5_k_norm m;
 	const T *x, *y, *gy;
 	T *masked;
@@ -255,136 +232,201 @@ template <class T> struct back_sum {
 	{
 		kept_set k = kept_of(m, kept);
 		size_t o = segment * m.channels + c;
-		return { k.a[o], k.b[o], k.mean[o], k.inv[o] };
+		state s;
+		load<W>(k.a, o, s.a);
+		load<W>(k.b, o, s.b);
+		load<W>(k.mean, o, s.mean);
+		return s;
 	}
-	__device__ void add(const state &s, size_t i, float *sum) const
+	__device__ void fetch(size_t i, line *r) const
 	{
-		float g = get(gy, i), v = get(x, i);
-		g = open_at(m.activation, y ? get(y, i) : v * s.a + s.b) ? g : 0;
-		if (masked) put(masked, i, g);
-		sum[0] += g;
-		sum[1] += g * ((v - s.mean) * s.inv);
+		::fetch(x, i, &r->x);
+		::fetch(gy, i, &r->g);
+		if (y) ::fetch(y, i, &r->y);
+	}
+	__device__ void take(const state &s, size_t i, const line &r, float *sum) const
+	{
+		float v[W], g[W], judge[W];
+		unpack(r.x, v);
+		unpack(r.g, g);
+		if (y) unpack(r.y, judge);
+		C5_UNROLL
+		for (int w = 0; w < W; w++) {
+			g[w] = open_at(m.activation, y ? judge[w] : v[w] * s.a[w] + s.b[w]) ? g[w] : 0;
+			sum[w] += g[w];
+			sum[W + w] += g[w] * (v[w] - s.mean[w]);
+		}
+		if (masked) store<W>(masked, i, g);
 	}
 };
 
-/* gx = p g - (q + x r), by (segment, channel). One thread a group of channels normalised together. */
-struct back_join {
+/* gx = p g - (q + x r), by (segment, channel). */
+struct back_set {
 	c5_k_norm m;
-	layout l;
 	bool running;
-	double *parts;             /* the first piece's places take the joined sums */
 	const float *kept, *scale;
-	float *pqr;
+	float *pqr, *grad_scale, *grad_shift;
+	/* all1, all2: sums over the channels normalised together, times scale. */
+	__device__ void give(size_t segment, size_t c, double all1, double all2) const
+	{
+		kept_set k = kept_of(m, kept);
+		size_t o = segment * m.channels + c, n = m.segments * m.channels;
+		double inv = (double)k.inv[o], count = (double)m.rows * (double)m.per, r = running ? 0 : inv * inv * inv * all2 / count;
+		pqr[o] = (float)(inv * (double)scale[c]);
+		pqr[n + o] = running ? 0 : (float)(inv * all1 / count - (double)k.mean[o] * r);
+		pqr[2 * n + o] = (float)r;
+	}
+};
+
+struct back_done {
+	back_set to;
+	__device__ void operator()(size_t segment, size_t c, const double *sum) const
+	{
+		double factor = (double)to.scale[c];
+		to.give(segment, c, factor * sum[0], factor * sum[1]);
+		if (to.grad_scale) to.grad_scale[c] = (float)(sum[1] * (double)kept_of(to.m, to.kept).inv[segment * to.m.channels + c]);
+		if (to.grad_shift) to.grad_shift[c] = (float)sum[0];
+	}
+};
+
+struct back_groups {
+	back_set to;
+	const double *sums;
 	__device__ void operator()(size_t i) const
 	{
-		size_t groups = m.channels / m.per, segment = i / groups, first = i % groups * m.per, n = m.segments * m.channels;
-		double all1 = 0, all2 = 0, count = (double)m.rows * (double)m.per;
-		kept_set k = kept_of(m, kept);
+		const c5_k_norm &m = to.m;
+		size_t group, segment = split(i, m.channels / m.per, &group), first = group * m.per;
+		const double *sum = sums + segment * 2 * m.channels;
+		double all1 = 0, all2 = 0;
 		for (size_t c = first; c < first + m.per; c++) {
-			double s1 = joined(l, 2, parts, segment, 0, c), s2 = joined(l, 2, parts, segment, 1, c);
-			size_t o = segment * l.pieces * 2 * l.channels + c;
-			parts[o] = s1;
-			parts[o + l.channels] = s2;
-			all1 += (double)scale[c] * s1;
-			all2 += (double)scale[c] * s2;
+			all1 += (double)to.scale[c] * sum[c];
+			all2 += (double)to.scale[c] * sum[m.channels + c];
 		}
-		for (size_t c = first; c < first + m.per; c++) {
-			size_t o = segment * m.channels + c;
-			double inv = (double)k.inv[o], r = running ? 0 : inv * inv * all2 / count;
-			pqr[o] = (float)(inv * (double)scale[c]);
-			pqr[n + o] = running ? 0 : (float)(inv * all1 / count - (double)k.mean[o] * r);
-			pqr[2 * n + o] = (float)r;
-		}
+		for (size_t c = first; c < first + m.per; c++) to.give(segment, c, all1, all2);
 	}
 };
 
 struct back_params {
-	layout l;
-	const double *parts;
-	float *grad_scale, *grad_shift;
+	back_set to;
+	const double *sums;
 	__device__ void operator()(size_t c) const
 	{
+		const c5_k_norm &m = to.m;
 		double s1 = 0, s2 = 0;
-		for (size_t segment = 0; segment < l.segments; segment++) {
-			size_t o = segment * l.pieces * 2 * l.channels + c;
-			s1 += parts[o];
-			s2 += parts[o + l.channels];
+		for (size_t segment = 0; segment < m.segments; segment++) {
+			s1 += sums[segment * 2 * m.channels + c];
+			s2 += sums[(segment * 2 + 1) * m.channels + c] * (double)kept_of(m, to.kept).inv[segment * m.channels + c];
 		}
-		if (grad_scale) grad_scale[c] = (float)s2;
-		if (grad_shift) grad_shift[c] = (float)s1;
+		if (to.grad_scale) to.grad_scale[c] = (float)s2;
+		if (to.grad_shift) to.grad_shift[c] = (float)s1;
 	}
 };
 
-template <class T> struct grad_code {
+template <class T, int W> struct grad_code {
+	typedef T type;
+	struct state { float a[W], b[W], p[W], q[W], r[W]; };
+	struct line { raw<T, W> x, y, g; };
 	c5_k_norm m;
 	bool masked;               /* gy has gone through the activation */
 	const T *x, *y, *gy;
 	T *gx;
 	const float *kept, *pqr;
-	__device__ void operator()(size_t i, int n) const
+	__device__ state start(size_t segment, size_t c) const
 	{
 		kept_set k = kept_of(m, kept);
-		const float *p = pqr, *q = p + m.segments * m.channels, *r = q + m.segments * m.channels;
-		float v[C5_PACK], g[C5_PACK], judge[C5_PACK];
-		walk w(m, i);
-		read(x, i, n, v);
-		read(gy, i, n, g);
-		if (y && !masked) read(y, i, n, judge);
-		for (int j = 0; j < n; j++, w.next()) {
-			bool open = masked || open_at(m.activation, y ? judge[j] : v[j] * k.a[w.at] + k.b[w.at]);
-			g[j] = p[w.at] * (open ? g[j] : 0) - (q[w.at] + v[j] * r[w.at]);
+		size_t n = m.segments * m.channels, o = segment * m.channels + c;
+		state s;
+		load<W>(k.a, o, s.a);
+		load<W>(k.b, o, s.b);
+		load<W>(pqr, o, s.p);
+		load<W>(pqr + n, o, s.q);
+		load<W>(pqr + 2 * n, o, s.r);
+		return s;
+	}
+	__device__ void fetch(size_t i, line *r) const
+	{
+		::fetch(x, i, &r->x);
+		::fetch(gy, i, &r->g);
+		if (y && !masked) ::fetch(y, i, &r->y);
+	}
+	__device__ void take(const state &s, size_t i, const line &r, float *) const
+	{
+		float v[W], g[W], judge[W];
+		unpack(r.x, v);
+		unpack(r.g, g);
+		if (y && !masked) unpack(r.y, judge);
+		C5_UNROLL
+		for (int w = 0; w < W; w++) {
+			bool open = masked || open_at(m.activation, y ? judge[w] : v[w] * s.a[w] + s.b[w]);
+			g[w] = s.p[w] * (open ? g[w] : 0) - (s.q[w] + v[w] * s.r[w]);
 		}
-		write(gx, i, n, g);
+		store<W>(gx, i, g);
 	}
 };
 
-size_t parts_bytes(const layout &l, int kinds) { return l.segments * l.pieces * (size_t)kinds * l.channels * sizeof(double); }
+/* Where channels are normalised together, or gradients are summed over segments, the joined sums are kept behind the parts. */
+bool together(const c5_k_norm *m) { return m->per > 1 || m->segments > 1; }
 
-template <class T> int settle_as(c5_stream s, const c5_k_norm *m, const void *x, const float *scale, const float *shift, float *kept,
+template <class T, int W> int settle_as(c5_stream s, const c5_k_norm *m, const void *x, const float *scale, const float *shift, float *kept,
 	float *statistics, void *scratch)
 {
-	layout l = layout_of(m->segments, m->rows, m->channels);
-	spread_sum<T> f = { m->rows, m->channels, (const T *)x };
-	int err = sum_all<2>(s, l, f, (double *)scratch, "a normalisation");
+	layout l = layout_of(m->segments, m->rows, m->channels, SUM_BLOCKS);
+	double *parts = (double *)scratch, *sums = (double *)((char *)scratch + parts_bytes(l, 2));
+	spread_sum<T, W> f = { m->rows, m->channels, (const T *)x };
+	settled<T> to = { *m, (const T *)x, scale, shift, kept, statistics };
+	int err = sum_rows<W, 2>(s, l, f, parts, "a normalisation");
 	if (err) return err;
-	spread_join<T> j = { *m, l, (const double *)scratch, (const T *)x, scale, shift, kept, statistics };
-	return each(s, m->segments * (m->channels / m->per), j, "a normalisation");
+	if (!together(m)) {
+		spread_done<T> done = { to };
+		return join<2>(s, l, parts, done, "a normalisation");
+	}
+	keep_done keep = { m->channels, sums };
+	spread_groups<T> groups = { to, sums };
+	err = join<2>(s, l, parts, keep, "a normalisation");
+	return err ? err : each(s, m->segments * (m->channels / m->per), groups, "a normalisation");
 }
 
-template <class T> int apply_as(c5_stream s, const c5_k_norm *m, const void *x, const void *z, const float *kept, void *y)
+template <class T, int W> int apply_as(c5_stream s, const c5_k_norm *m, const void *x, const void *z, const float *kept, void *y)
 {
-	apply_code<T> f = { *m, (const T *)x, (const T *)z, kept, (T *)y };
-	return each_pack(s, m->segments * m->rows * m->channels, f, "a normalisation");
+	apply_code<T, W> f = { *m, (const T *)x, (const T *)z, kept, (T *)y };
+	return over_rows<W>(s, layout_of(m->segments, m->rows, m->channels, PASS_BLOCKS), f, "a normalisation");
 }
 
-template <class T> int backward_as(c5_stream s, const c5_k_norm *m, const c5_k_norm_back *b)
+template <class T, int W> int backward_as(c5_stream s, const c5_k_norm *m, const c5_k_norm_back *b)
 {
-	layout l = layout_of(m->segments, m->rows, m->channels);
-	double *parts = (double *)b->scratch;
-	float *pqr = (float *)((char *)b->scratch + parts_bytes(l, 2));
-	back_sum<T> f = { *m, (const T *)b->x, (const T *)b->y, (const T *)b->gy, (T *)b->masked, b->kept };
-	int err = sum_all<2>(s, l, f, parts, "a normalisation");
-	if (err) return err;
-	back_join j = { *m, l, b->running, parts, b->kept, b->scale, pqr };
-	err = each(s, m->segments * (m->channels / m->per), j, "a normalisation");
-	back_params p = { l, parts, b->grad_scale, b->grad_shift };
-	if (!err && (b->grad_scale || b->grad_shift)) err = each(s, m->channels, p, "a normalisation");
+	layout l = layout_of(m->segments, m->rows, m->channels, SUM_BLOCKS);
+	double *parts = (double *)b->scratch, *sums = (double *)((char *)b->scratch + parts_bytes(l, 2));
+	float *pqr = (float *)(sums + 2 * m->segments * m->channels);
+	back_sum<T, W> f = { *m, (const T *)b->x, (const T *)b->y, (const T *)b->gy, (T *)b->masked, b->kept };
+	back_set to = { *m, b->running, b->kept, b->scale, pqr, b->grad_scale, b->grad_shift };
+	int err = sum_rows<W, 2>(s, l, f, parts, "a normalisation");
+	if (!err && !together(m)) {
+		back_done done = { to };
+		err = join<2>(s, l, parts, done, "a normalisation");
+	} else if (!err) {
+		keep_done keep = { m->channels, sums };
+		back_groups groups = { to, sums };
+		back_params params = { to, sums };
+		err = join<2>(s, l, parts, keep, "a normalisation");
+		if (!err) err = each(s, m->segments * (m->channels / m->per), groups, "a normalisation");
+		if (!err && (b->grad_scale || b->grad_shift)) err = each(s, m->channels, params, "a normalisation");
+	}
 	if (err || !b->gx) return err;
-	grad_code<T> g = { *m, b->masked != NULL, (const T *)b->x, (const T *)b->y, (const T *)(b->masked ? b->masked : b->gy), (T *)b->gx, b->kept, pqr };
-	return each_pack(s, m->segments * m->rows * m->channels, g, "a normalisation");
+	grad_code<T, W> g = { *m, b->masked != NULL, (const T *)b->x, (const T *)b->y, (const T *)(b->masked ? b->masked : b->gy), (T *)b->gx, b->kept, pqr };
+	return over_rows<W>(s, layout_of(m->segments, m->rows, m->channels, PASS_BLOCKS), g, "a normalisation");
 }
 
 }
 
 size_t c5_k_sums_scratch(size_t segments, size_t rows, size_t channels, int kinds)
 {
-	return parts_bytes(layout_of(segments, rows, channels), kinds);
+	return parts_bytes(layout_of(segments, rows, channels, SUM_BLOCKS), kinds);
 }
 
 int c5_k_column_sums(c5_stream s, int type, size_t segments, size_t rows, size_t channels, const void *x, float factor, int out_type, void *out,
 	void *scratch)
 {
-	layout l = layout_of(segments, rows, channels);
+	layout l = layout_of(segments, rows, channels, SUM_BLOCKS);
 	double *parts = (double *)scratch;
 #define SUM(T) plain_sums<T>(s, l, x, parts)
 #define JOIN(T) plain_joins<T>(s, l, parts, (double)factor, out)
@@ -396,14 +438,18 @@ int c5_k_column_sums(c5_stream s, int type, size_t segments, size_t rows, size_t
 
 size_t c5_k_norm_scratch(const c5_k_norm *m)
 {
-	return parts_bytes(layout_of(m->segments, m->rows, m->channels), 2) + 3 * m->segments * m->channels * sizeof(float);
+	size_t n = m->segments * m->channels;
+	return parts_bytes(layout_of(m->segments, m->rows, m->channels, SUM_BLOCKS), 2) + 2 * n * sizeof(double) + 3 * n * sizeof(float);
 }
+
+/* CALL<T, W>: by type, and by whether eight channels are taken at once. */
+#define BY_PACK(T) (m->channels % C5_PACK ? CALL(T, 1) : CALL(T, C5_PACK))
 
 int c5_k_norm_settle(c5_stream s, const c5_k_norm *m, const void *x, const float *scale, const float *shift, float *kept, float *statistics,
 	void *scratch)
 {
-#define CALL(T) settle_as<T>(s, m, x, scale, shift, kept, statistics, scratch)
-	return C5_BY_TYPE(m->type, CALL);
+#define CALL(T, W) settle_as<T, W>(s, m, x, scale, shift, kept, statistics, scratch)
+	return C5_BY_TYPE(m->type, BY_PACK);
 #undef CALL
 }
 
@@ -416,14 +462,14 @@ int c5_k_norm_settle_running(c5_stream s, const c5_k_norm *m, const float *scale
 
 int c5_k_norm_apply(c5_stream s, const c5_k_norm *m, const void *x, const void *z, const float *kept, void *y)
 {
-#define CALL(T) apply_as<T>(s, m, x, z, kept, y)
-	return C5_BY_TYPE(m->type, CALL);
+#define CALL(T, W) apply_as<T, W>(s, m, x, z, kept, y)
+	return C5_BY_TYPE(m->type, BY_PACK);
 #undef CALL
 }
 
 int c5_k_norm_backward(c5_stream s, const c5_k_norm *m, const c5_k_norm_back *b)
 {
-#define CALL(T) backward_as<T>(s, m, b)
-	return C5_BY_TYPE(m->type, CALL);
+#define CALL(T, W) backward_as<T, W>(s, m, b)
+	return C5_BY_TYPE(m->type, BY_PACK);
 #undef CALL
 }

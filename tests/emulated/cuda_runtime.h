@@ -7,6 +7,7 @@
 #define __global__
 #define __device__
 #define __host__
+#define __launch_bounds__(threads)
 #define __shared__ static /* blocks run one after another */
 
 struct c5_dim { unsigned x; };
