@@ -26,10 +26,9 @@ template <class T> struct forward_code {
 	T *small;
 	__device__ void operator()(size_t i) const
 	{
-		size_t rest = i / (size_t)g.filters;
-		int64_t k = (int64_t)(i % (size_t)g.filters), x = (int64_t)(rest % (size_t)g.out_width),
-			y = (int64_t)(rest / (size_t)g.out_width % (size_t)g.out_height);
-		int64_t n = (int64_t)(rest / (size_t)(g.out_width * g.out_height)), each = g.channels / g.groups, first = k / (g.filters / g.groups) * each;
+		size_t rest[3], item = split(split(split(i, (size_t)g.filters, &rest[0]), (size_t)g.out_width, &rest[1]), (size_t)g.out_height, &rest[2]), in_group;
+		int64_t k = (int64_t)rest[0], x = (int64_t)rest[1], y = (int64_t)rest[2], n = (int64_t)item, each = g.channels / g.groups,
+			first = (int64_t)split(rest[0], (size_t)(g.filters / g.groups), &in_group) * each;
 		float all = 0;
 		for (int u = 0; u < g.kernel[0]; u++) {
 			int64_t yy = y * g.stride[0] + (int64_t)u * g.dilation[0] - g.before[0];
@@ -53,19 +52,19 @@ template <class T> struct data_code {
 	T *big;
 	__device__ void operator()(size_t i) const
 	{
-		size_t rest = i / (size_t)g.channels;
-		int64_t c = (int64_t)(i % (size_t)g.channels), x = (int64_t)(rest % (size_t)g.width), y = (int64_t)(rest / (size_t)g.width % (size_t)g.height);
-		int64_t n = (int64_t)(rest / (size_t)(g.width * g.height)), each = g.channels / g.groups, many = g.filters / g.groups, k0 = c / each * many;
+		size_t rest[3], item = split(split(split(i, (size_t)g.channels, &rest[0]), (size_t)g.width, &rest[1]), (size_t)g.height, &rest[2]), in_group;
+		int64_t x = (int64_t)rest[1], y = (int64_t)rest[2], n = (int64_t)item, many = g.filters / g.groups,
+			k0 = (int64_t)split(rest[0], (size_t)(g.channels / g.groups), &in_group) * many;
 		float all = 0;
 		for (int u = 0; u < g.kernel[0]; u++) {
-			int64_t yy = y + g.before[0] - (int64_t)u * g.dilation[0];
+			int yy = (int)(y + g.before[0] - (int64_t)u * g.dilation[0]);
 			if (yy < 0 || yy % g.stride[0] || yy / g.stride[0] >= g.out_height) continue;
 			for (int v = 0; v < g.kernel[1]; v++) {
-				int64_t xx = x + g.before[1] - (int64_t)v * g.dilation[1];
+				int xx = (int)(x + g.before[1] - (int64_t)v * g.dilation[1]);
 				if (xx < 0 || xx % g.stride[1] || xx / g.stride[1] >= g.out_width) continue;
 				size_t s = small_at(g, n, yy / g.stride[0], xx / g.stride[1], k0);
 				float sum = 0;
-				for (int64_t k = 0; k < many; k++) sum += get(small, s + (size_t)k) * get(filter, filter_at(g, k0 + k, u, v, c % each));
+				for (int64_t k = 0; k < many; k++) sum += get(small, s + (size_t)k) * get(filter, filter_at(g, k0 + k, u, v, (int64_t)in_group));
 				all += sum;
 			}
 		}
@@ -94,20 +93,26 @@ template <class T> struct weights_code {
 	double *parts;
 	__device__ void operator()(size_t all) const
 	{
-		size_t i = all % count, piece = all / count, positions = (size_t)(g.items * g.out_height * g.out_width), size = parts_of(positions, pieces);
-		size_t from = piece * size, to = min_of(from + size, positions);
-		int64_t each = g.channels / g.groups, c = (int64_t)(i % (size_t)each), k = (int64_t)(i / (size_t)each % (size_t)g.filters);
-		int tap = (int)(i / (size_t)(each * g.filters)), u = tap / g.kernel[1], v = tap % g.kernel[1];
-		int64_t channel = k / (g.filters / g.groups) * each + c;
+		size_t i, piece = split(all, count, &i), positions = (size_t)(g.items * g.out_height * g.out_width), size = parts_of(positions, pieces);
+		size_t from = piece * size, to = min_of(from + size, positions), each = (size_t)(g.channels / g.groups), c, k, begin[2];
+		int tap = (int)split(split(i, each, &c), (size_t)g.filters, &k), u = tap / g.kernel[1], v = tap % g.kernel[1];
+		int64_t channel = (int64_t)(k / (size_t)(g.filters / g.groups) * each + c);
+		int64_t n = (int64_t)split(split(from, (size_t)g.out_width, &begin[0]), (size_t)g.out_height, &begin[1]), x = (int64_t)begin[0] - 1,
+			y = (int64_t)begin[1];
 		double sum = 0;
 		for (size_t p = from; p < to;) {
 			float some = 0;
 			for (int r = 0; r < RUN && p < to; r++, p++) {
-				int64_t x = (int64_t)(p % (size_t)g.out_width), y = (int64_t)(p / (size_t)g.out_width % (size_t)g.out_height);
-				int64_t n = (int64_t)(p / (size_t)(g.out_width * g.out_height));
+				if (++x == g.out_width) {
+					x = 0;
+					if (++y == g.out_height) {
+						y = 0;
+						n++;
+					}
+				}
 				int64_t yy = y * g.stride[0] + (int64_t)u * g.dilation[0] - g.before[0], xx = x * g.stride[1] + (int64_t)v * g.dilation[1] - g.before[1];
 				if (yy < 0 || yy >= g.height || xx < 0 || xx >= g.width) continue;
-				some += get(small, p * (size_t)g.filters + (size_t)k) * get(big, big_at(g, n, yy, xx, channel));
+				some += get(small, p * (size_t)g.filters + k) * get(big, big_at(g, n, yy, xx, channel));
 			}
 			sum += (double)some;
 		}

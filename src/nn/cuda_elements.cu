@@ -58,7 +58,8 @@ template <class A, class B> struct finish_code {
 		float v[C5_PACK], add[C5_PACK];
 		read(x, i, m, v);
 		if (bias) {
-			size_t c = i % channels;
+			size_t c;
+			split(i, channels, &c);
 			for (int k = 0; k < m; k++) {
 				v[k] += bias[c];
 				c = c + 1 == channels ? 0 : c + 1;
@@ -136,7 +137,7 @@ template <class T> struct dropout_code {
 	T *y;
 	__device__ void operator()(size_t i) const
 	{
-		size_t item = i / blocks, first = i % blocks * 8, at = item * each + first;
+		size_t block, item = split(i, blocks, &block), first = block * 8, at = item * each + first;
 		int m = (int)min_of(each - first, 8);
 		uint64_t who = pass->item0 + item, seed = pass->seed;
 		uint32_t c[4] = { (uint32_t)(first / 8), layer, (uint32_t)who, (uint32_t)(who >> 32) };

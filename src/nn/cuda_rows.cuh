@@ -1,8 +1,9 @@
-/* cuda_rows.cuh – walking over arrays (segments, rows, channels) whose channels are last: sums over rows by channel in a fixed order, or nothing summed.
+/* cuda_rows.cuh – walking over arrays (segments, rows, channels) whose channels are last: sums over rows by channel in a fixed order, or nothing
+ * summed.
  *
- * A thread takes W channels side by side, eight where their number allows, and every few rows of a piece; it reads several rows before it looks at the
- * first, as the memory is far away. It sums in float32 for 32 rows and in double beyond; the threads of a block are joined by a tree, and a second
- * kernel joins the pieces, by rows of threads and a tree again. Pieces follow from the shape alone. */
+ * A thread takes W channels side by side, eight where their number allows, and every few rows of a piece; it reads several rows before it looks at
+ * the first, as the memory is far away. It sums in float32 for 32 rows and in double beyond; the threads of a block are joined by a tree, and a
+ * second kernel joins the pieces, by rows of threads and a tree again. Pieces follow from the shape alone. */
 #ifndef C5_NN_CUDA_ROWS_CUH
 #define C5_NN_CUDA_ROWS_CUH
 

@@ -412,7 +412,8 @@ template <class T, int W> int backward_as(c5_stream s, const c5_k_norm *m, const
 		if (!err && (b->grad_scale || b->grad_shift)) err = each(s, m->channels, params, "a normalisation");
 	}
 	if (err || !b->gx) return err;
-	grad_code<T, W> g = { *m, b->masked != NULL, (const T *)b->x, (const T *)b->y, (const T *)(b->masked ? b->masked : b->gy), (T *)b->gx, b->kept, pqr };
+	const void *gy = b->masked ? b->masked : b->gy;
+	grad_code<T, W> g = { *m, b->masked != NULL, (const T *)b->x, (const T *)b->y, (const T *)gy, (T *)b->gx, b->kept, pqr };
 	return over_rows<W>(s, layout_of(m->segments, m->rows, m->channels, PASS_BLOCKS), g, "a normalisation");
 }
 
