@@ -1,9 +1,12 @@
 #!/usr/bin/python3
 """senescence.py – classifiers against the truth, from images to figures, by the commands a user would type.
 
-    bench/senescence.py plates [K [EPOCHS [SEED]]]  simulated senescent and control cells: trained on 4 plates, judged on 2 with other light, blur and
-    density bench/senescence.py modalities                  three simulated modalities, 100 labelled cells a class: each alone, fused early and late,
-    and all together bench/senescence.py hek [DIR] [SEEDS]           real cells of two lines, few labels: 5 folds by field, transfer, ensemble
+    bench/senescence.py plates [K [EPOCHS [SEED]]]
+        simulated senescent and control cells: K networks trained on 4 plates, judged on 2 with other light, blur and density
+    bench/senescence.py modalities [SEED]
+        three simulated modalities, 100 labelled cells a class: each alone, fused early and late, and all together
+    bench/senescence.py hek [DIR] [SEEDS]
+        real cells of two lines, few labels: 5 folds by field, transfer, ensemble
 
 SEED numbers other plates and another training. SEEDS ("1", "1-5"): as many ways to deal fields to folds; the figures are means over them.
 DIR has a folder of single-cell images a class (default C5_CROPS), the field's number in their names. C5_THREADS: of the trainings (1)."""
@@ -74,9 +77,9 @@ def plates(folder, members, epochs, views, seed):
     for path, number, fields in ((learn, 4, 48), (held, 2, 8), (test, 2, 16)):
         plate_container(path, 50, "--plates", number, "--plate-spread", 1, "--fields", fields, "--seed",
                         3 * seed - 2 + (learn, held, test).index(path))
-    _, trained = cyto5("train", learn, "--label", "condition", "--model", "sesmo", "--augment", "strong", "--scaling", "crop", "--epochs", epochs,
-                       "--batch", 32, "--members", members, "--group", "plate", "--validation", 0, "--watch", "last", "--averaging", 0.99, "--name",
-                       "sen", "--seed", seed)
+    _, trained = cyto5("train", learn, "--label", "condition", "--model", "sesmo", "--dropout", 0, "--augment", "strong", "--scaling", "crop",
+                       "--epochs", epochs, "--batch", 32, "--members", members, "--group", "plate", "--validation", 0, "--watch", "last",
+                       "--averaging", 0.99, "--name", "sen", "--seed", seed)
     raw = validate(f"{learn}:sen*@4", test, "--views", views)
     held_back = validate(f"{learn}:sen*", held, "--views", views, "--calibrate")
     stored = validate(f"{learn}:sen*", test, "--views", views)
@@ -97,13 +100,13 @@ def plates(folder, members, epochs, views, seed):
 KINDS = ("srs", "tpef", "transmission")
 
 
-def modalities(folder):
+def modalities(folder, seed):
     learn, test = f"{folder}/learn.h5", f"{folder}/test.h5"
     sim = ["--channels", ",".join(KINDS), "--plates", 2, "--variation", 0.3, "--noise", 4]
-    plate_container(learn, 64, *sim, "--fields", 6, "--seed", 1)
-    plate_container(test, 64, *sim, "--fields", 12, "--seed", 2)
+    plate_container(learn, 64, *sim, "--fields", 6, "--seed", 2 * seed - 1)
+    plate_container(test, 64, *sim, "--fields", 12, "--seed", 2 * seed)
     train = ["--label", "condition", "--per-class", 100, "--validation", 0, "--model", "lenet", "--size", 48, "--batch", 20, "--epochs", 60,
-             "--watch", "last", "--averaging", 0.98, "--members", 3]
+             "--watch", "last", "--averaging", 0.98, "--members", 3, "--seed", seed]
     ways = {k: ["--channels", k] for k in KINDS} | {"early": [], "late": ["--fusion", "late", "--drop-channel", 0.2]}
     figures = {}
     for name, words in ways.items():
@@ -171,7 +174,7 @@ with Scratch("senescence") as scratch:
         members, epochs, seed = (int(w) for w in (sys.argv[2:] + ["5", "12", "1"][len(sys.argv[2:]):])[:3])
         plates(scratch.path, members, epochs, 4 if members == 1 else 2, seed)
     elif what == "modalities":
-        modalities(scratch.path)
+        modalities(scratch.path, int(sys.argv[2]) if len(sys.argv) > 2 else 1)
     else:
         source = sys.argv[2] if len(sys.argv) > 2 else os.environ.get("C5_CROPS")
         if what != "hek" or not source or not os.path.isdir(source):

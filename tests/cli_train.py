@@ -120,6 +120,17 @@ def what_is_kept():
     check(sides[1][0] > sides[0][0] and sides[1][1] > sides[0][1], f"sheets of 6 and of 48 crops: {sides}")
 
 
+def dropout():
+    """Another rate for all dropout layers: another training, and the model kept says so."""
+    write("drops.yml", MODEL.replace("SIDE", "24").replace("  - { name: pool", "  - { name: d1, dropout: { rate: 0.5 } }\n  - { name: pool"))
+    for path, rate in (("as-is.h5", []), ("half.h5", ["--dropout", 0.5]), ("none.h5", ["--dropout", 0])):
+        trained(path, "--model", "drops.yml", "--epochs", 2, "--validation", 0, *rate)
+    check((weights("as-is.h5") == weights("half.h5")).all() and (weights("as-is.h5") != weights("none.h5")).any(), "the rate is used")
+    for path, rate in (("half.h5", 0.5), ("none.h5", 0)):
+        r = works("model", "show", f"{path}:tiny", "--yaml")
+        check(f"dropout: {{ rate: {rate} }}" in r.out, f"{path}: {r.out}")
+
+
 def folds_and_members():
     r = trained("folds.h5", "--name", "m", "--epochs", 1, "--folds", 3, "--members", 2, "--predictions", "p.tsv")
     with h5py.File("folds.h5") as f:
@@ -196,6 +207,8 @@ def refusals():
     write("three.yml", MODEL.replace("SIDE", "112").replace("units: 2", "units: 3"))
     refused(3, "its output has 3 classes, the crops have 2", "cells.h5", "--model", "three.yml")
     refused(3, "did you mean lenet?", "cells.h5", "--model", "lenett")
+    refused(2, ["--dropout 0.2", "tiny", "no dropout layers"], "cells.h5", *QUICK, "--dropout", 0.2)
+    refused(2, "dropout", "cells.h5", *QUICK, "--dropout", 1)
     refused(2, "--watch dice", "leak.h5", *QUICK, "--watch", "dice", "--epochs", 1)
     refused(2, "plateau", "cells.h5", *QUICK, "--schedule", "linear")
     refused(2, "epochs", "cells.h5", *QUICK, "--epochs", 0)
@@ -381,8 +394,8 @@ with Folder():
     write("tiny.yml", MODEL.replace("SIDE", "24"))
     write("sim.yml", SIM)
     works("run", "sim.yml", "sim.h5")
-    for part in (flags_and_files, what_is_kept, folds_and_members, transfer, refusals, two_label_sets, loss_goes_wrong, resume, modalities, terminal,
-                 devices, steps):
+    for part in (flags_and_files, what_is_kept, dropout, folds_and_members, transfer, refusals, two_label_sets, loss_goes_wrong, resume, modalities,
+                 terminal, devices, steps):
         since = time.time()
         part()
         print(f"{part.__name__}: {time.time() - since:.1f} s", flush=True)

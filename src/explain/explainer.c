@@ -29,8 +29,7 @@ struct c5_explainer {
 static int quiet_model(c5_model **out, const c5_model *m)
 {
 	int err = c5_model_copy(out, m);
-	for (int i = 0; err == C5_OK && i < (*out)->n_layers; i++)
-		if ((*out)->layers[i].kind == C5_LAYER_DROPOUT) (*out)->layers[i].rate = 0;
+	if (err == C5_OK) c5_model_dropout(*out, 0);
 	return err;
 }
 

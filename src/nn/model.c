@@ -60,6 +60,14 @@ int c5_model_copy(c5_model **out, const c5_model *m)
 	return C5_OK;
 }
 
+int c5_model_dropout(c5_model *m, double rate)
+{
+	int found = 0;
+	for (int i = 0; i < m->n_layers; i++)
+		if (m->layers[i].kind == C5_LAYER_DROPOUT) m->layers[i].rate = (float)rate, found++;
+	return found;
+}
+
 int c5_model_add(c5_model *m, const c5_layer *layer)
 {
 	size_t cap = (size_t)m->cap_layers;

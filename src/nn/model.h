@@ -106,6 +106,8 @@ int c5_model_named(c5_model **out, const char *name, int channels, int height, i
 const char *c5_model_name_of(int i);    /* the i-th of those names; NULL past the end */
 void c5_model_free(c5_model *m);        /* NULL is fine */
 int c5_model_copy(c5_model **out, const c5_model *m);
+/* All its dropout layers get this rate, 0 to below 1; returns how many there are. */
+int c5_model_dropout(c5_model *m, double rate);
 
 /* Building one by hand: an empty model, layers appended (returned index; negative is an error), then c5_model_check. */
 int c5_model_new(c5_model **out, const char *name);

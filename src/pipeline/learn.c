@@ -151,6 +151,8 @@ static int make_model(c5_learn *l)
 		c5_model_free(base);
 	} else l->model = base;
 	if (err == C5_OK && p->features) err = take_features(l);
+	if (err == C5_OK && p->dropout >= 0 && !c5_model_dropout(l->model, p->dropout))
+		err = c5_fail(C5_EUSAGE, "--dropout %g: %s has no dropout layers; leave it out, or choose another --model", p->dropout, l->model->name);
 	if (err == C5_OK && c5_model_classes(l->model) != l->data->n_classes)
 		err = c5_fail(C5_EINPUT, "%s: is no classifier of %d classes: its output must be a softmax over them", l->model->name, l->data->n_classes);
 	return err;

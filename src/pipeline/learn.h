@@ -19,7 +19,7 @@ typedef struct c5_learn_params {
 	bool force_leak;
 	/* what sees */
 	char *model, *from, *fusion, *features, *freeze, *layer_rates, *channels;
-	double width;
+	double width, dropout;
 	int64_t size;
 	bool resize;
 	char *scaling;              /* auto | channel | range | percentile | crop */

@@ -3,6 +3,7 @@
 	{ "model", C5_OPT_TEXT, F(model), NULL, 0, 0, NULL, "NAME|FILE.yml",
 		"network: sesmo, lenet, resnet18, resnet34, mobilenet_v1, mobilenet_v2, or a description; default sesmo, or that of --from" },
 	{ "width", C5_OPT_REAL, F(width), "0", 0, 16, NULL, NULL, "filters of a mobilenet, as a multiple; 0: 1" },
+	{ "dropout", C5_OPT_REAL, F(dropout), "-1", -1, 0.99, NULL, NULL, "rate of all its dropout layers; below 0: as the network says" },
 	{ "from", C5_OPT_TEXT, F(from), NULL, 0, 0, NULL, "FILE.h5:NAME", "begin with the weights of a trained model; layers that do not fit begin anew" },
 	{ "features", C5_OPT_TEXT, F(features), NULL, 0, 0, NULL, "LAYERS",
 		"a new head over the means of the maps of these layers (names or globs, by commas), what is behind them goes; with --optimizer logistic" },
