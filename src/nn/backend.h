@@ -70,6 +70,7 @@ typedef struct c5_op {
 	bool grad_same;    /* backward: the gradient of every input is that of out, unchanged: nothing to do where they share a buffer */
 	bool spoils;       /* backward overwrites the gradient of out though no input's shares it */
 	bool back_in, back_out; /* backward reads the inputs / the output of forward */
+	bool derived_copy; /* `derived` is param[0] in bfloat16, in the same order: update_parts may remake it */
 	bool product;      /* a convolution or inner product of the library (for c5_net_spent) */
 } c5_op;
 
@@ -128,6 +129,17 @@ typedef struct c5_update {
 	bool first;                   /* the first step: averages start as the weights */
 } c5_update;
 
+/* One of several arrays that are updated together: its own rate, decay and scale count. */
+typedef struct c5_update_part {
+	float *w;
+	const float *g;
+	float *m, *v, *average;
+	size_t n;
+	float rate, decay, scale;
+	void *copy;                   /* takes the first `copies` of w in bfloat16, or NULL */
+	size_t copies;
+} c5_update_part;
+
 struct c5_backend {
 	const char *name;                                                          /* "cpu", "cuda" */
 	bool host_memory;                                                          /* device pointers can be read by the host */
@@ -173,6 +185,8 @@ struct c5_backend {
 	int (*norm)(void *dev, size_t n, const float *g, void *scratch, double *squares);
 	/* m: momentum or first moments, v: second moments, average: averaged weights. */
 	int (*update)(void *dev, const c5_update *u, size_t n, float *w, const float *g, float *m, float *v, float *average);
+	/* Many of these at once, copies too. NULL: `update` and op_refresh are called one by one. */
+	int (*update_parts)(void *dev, const c5_update *u, int n, const c5_update_part *parts);
 };
 
 extern const struct c5_backend c5_backend_onednn;

@@ -417,9 +417,17 @@ static int cu_norm(void *dev, size_t n, const float *g, void *scratch, double *s
 	return err ? err : fetch(d, squares);
 }
 
+static int cu_update_parts(void *dev, const c5_update *u, int n, const c5_update_part *parts)
+{
+	c5_cu *d = dev;
+	int err = current(d);
+	return err ? err : c5_k_update(d->stream, u, n, parts);
+}
+
 static int cu_update(void *dev, const c5_update *u, size_t n, float *w, const float *g, float *m, float *v, float *average)
 {
-	return c5_k_update(((c5_cu *)dev)->stream, u, n, w, g, m, v, average);
+	c5_update_part part = { .w = w, .g = g, .m = m, .v = v, .average = average, .n = n, .rate = u->rate, .decay = u->decay, .scale = u->scale };
+	return cu_update_parts(dev, u, 1, &part);
 }
 
 const struct c5_backend c5_backend_cuda = {
@@ -429,4 +437,5 @@ const struct c5_backend c5_backend_cuda = {
 	.fuses = cu_fuses, .op_make = cu_op_make, .op_free = cu_op_free, .op_refresh = cu_op_refresh, .op_forward = cu_op_forward,
 	.op_backward = cu_op_backward, .accumulate = cu_accumulate, .pass_begin = cu_pass_begin, .pass_end = cu_pass_end, .slot_free = cu_slot_free,
 	.loss_scratch = cu_loss_scratch, .loss = cu_loss, .norm_scratch = cu_norm_scratch, .norm = cu_norm, .update = cu_update,
+	.update_parts = cu_update_parts,
 };

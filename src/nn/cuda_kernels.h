@@ -97,6 +97,15 @@ int c5_k_direct_data(c5_stream s, const c5_k_conv *g, int type, const void *smal
 size_t c5_k_direct_scratch(const c5_k_conv *g);
 int c5_k_direct_weights(c5_stream s, const c5_k_conv *g, int type, const void *big, const void *small, float *filter, void *scratch);
 
+/* ---- cuda_thin.cu: convolutions of one pixel with few filters ---- */
+#define C5_THIN_FILTERS 4
+/* x: (rows, channels) of `type`, channels a multiple of 8; y: (rows, filters); filter (filters, channels), bias (or NULL) and y in float32. */
+typedef struct c5_k_thin { int type, activation; float slope; size_t rows, channels, filters; } c5_k_thin;
+int c5_k_thin_forward(c5_stream s, const c5_k_thin *t, const void *x, const float *filter, const float *bias, float *y);
+int c5_k_thin_data(c5_stream s, const c5_k_thin *t, const float *gy, const float *filter, void *gx);
+size_t c5_k_thin_scratch(const c5_k_thin *t);
+int c5_k_thin_weights(c5_stream s, const c5_k_thin *t, const void *x, const float *gy, float *filter, void *scratch);
+
 /* ---- cuda_lstm.cu ---- */
 typedef struct c5_k_matrix { const float *at; size_t step; bool turned; } c5_k_matrix; /* rows `step` apart; turned: taken as its transpose */
 /* c (m, n) = a (m, k) b (k, n) + (add ? c : 0); float32. */
@@ -113,7 +122,9 @@ size_t c5_k_loss_scratch(const c5_desc *output);
 int c5_k_loss(c5_stream s, const c5_loss_args *a, double *value);               /* value: device memory */
 size_t c5_k_squares_scratch(size_t n);
 int c5_k_squares(c5_stream s, size_t n, const float *g, void *scratch, double *value);
-int c5_k_update(c5_stream s, const c5_update *u, size_t n, float *w, const float *g, float *m, float *v, float *average);
+/* As the backend's update_parts. */
+#define C5_UPDATE_PARTS 40 /* at a time: what fits into the arguments of a kernel */
+int c5_k_update(c5_stream s, const c5_update *u, int n, const c5_update_part *parts);
 
 #ifdef __cplusplus
 }

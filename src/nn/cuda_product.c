@@ -1,5 +1,6 @@
 /* cuda_product.c – convolution, transposed convolution and dense on the GPU: by cuDNN where it has an engine (cudnn_plan.c), else by kernels of our
- * own, which depthwise convolutions always take. One more kernel then adds bias and addend and applies the activation.
+ * own, which depthwise convolutions and those of one pixel with few filters always take. One more kernel then adds bias and addend and applies the
+ * activation.
  *
  * All three are one geometry (c5_k_conv): a transposed convolution is the gradient of a convolution by its data, dense a convolution of one pixel.
  * Masters are float32 in the library's order; a bfloat16 copy is made after each update. Dense layers, and what leaves as float32 from a bfloat16 net
@@ -14,6 +15,7 @@ typedef struct product {
 	c5_cu_op base;
 	c5_k_conv shape;
 	int type;                    /* of inputs and products */
+	bool thin;                   /* by cuda_thin.cu: the input is of its own type, all else float32 */
 	bool wide;                   /* the output is of another type: products lie in scratch before */
 	size_t rest_at;              /* in scratch, after those */
 	int forward_pass, data_pass; /* C5_CONV_* that these are */
@@ -69,7 +71,7 @@ static void describe_params(product *p, const c5_op_spec *s)
 {
 	c5_op *op = &p->base.op;
 	const c5_layer *a = s->layer;
-	int type = s->training ? C5_TYPE_F32 : p->type;
+	int type = s->training || p->thin ? C5_TYPE_F32 : p->type;
 	int64_t out = a->filters;
 	if (s->kind == C5_LAYER_DENSE && s->in[0].rank == 4) {
 		c5_cu_desc(&op->param[0], type, 4, (int64_t[]){ out, s->in[0].dims[1], s->in[0].dims[2], s->in[0].dims[3] }, C5_CU_LAST);
@@ -81,7 +83,8 @@ static void describe_params(product *p, const c5_op_spec *s)
 	}
 	c5_desc_plain(&op->param[1], C5_TYPE_F32, 1, &out);
 	op->n_params = 1 + s->bias;
-	if (s->training && p->type == C5_TYPE_BF16) op->derived = c5_desc_count(&op->param[0]) * 2;
+	if (s->training && !p->thin && p->type == C5_TYPE_BF16) op->derived = c5_desc_count(&op->param[0]) * 2;
+	op->derived_copy = op->derived > 0;
 }
 
 static void describe_values(product *p, const c5_op_spec *s)
@@ -90,7 +93,7 @@ static void describe_values(product *p, const c5_op_spec *s)
 	c5_cu_desc(&op->in[0], p->type, s->in[0].rank, s->in[0].dims, C5_CU_LAST);
 	c5_cu_desc(&op->out, s->out.type, s->out.rank, s->out.dims, C5_CU_LAST);
 	if (s->sum) op->in[1] = op->out;
-	p->wide = op->out.type != p->type;
+	p->wide = !p->thin && op->out.type != p->type;
 	p->rest_at = p->wide ? round_up(c5_desc_count(&op->out) * c5_cu_bytes(p->type)) : 0;
 }
 
@@ -102,6 +105,7 @@ static size_t rest_bytes(product *p, const c5_op_spec *s)
 	if (!s->training || !s->grad_params) return most;
 	c5_cu_rows(&op->out, &rows, &channels);
 	if (s->bias) most = max_size(most, c5_k_sums_scratch(1, rows, channels, 1));
+	if (p->thin) return max_size(most, c5_k_thin_scratch(&(c5_k_thin){ .rows = rows, .channels = (size_t)p->shape.channels, .filters = channels }));
 	if (!p->weights.plan) return max_size(most, c5_k_direct_scratch(&p->shape));
 	p->cast_at = round_up(p->weights.workspace);
 	return max_size(most, p->cast_at + (p->type == C5_TYPE_BF16 ? c5_desc_count(&op->param[0]) * 2 : 0));
@@ -121,10 +125,30 @@ static int image_pass(c5_cu *d, product *p, c5_cu_plan *plan, int pass, const vo
 
 static void *filter_of(const product *p, const c5_op_args *a) { return p->base.op.derived ? a->derived : a->param[0]; }
 
+static c5_k_thin thin_of(const product *p)
+{
+	const c5_op *op = &p->base.op;
+	c5_k_thin t = { .type = p->type, .activation = op->spec.activation, .slope = op->spec.slope, .channels = (size_t)p->shape.channels };
+	c5_cu_rows(&op->out, &t.rows, &t.filters);
+	return t;
+}
+
+static int thin_backward(c5_cu *d, const product *p, const c5_op_args *a, void *scratch)
+{
+	c5_k_thin t = thin_of(p);
+	int err = a->grad_in[0] ? c5_k_thin_data(d->stream, &t, a->grad_out, a->param[0], a->grad_in[0]) : C5_OK;
+	if (err || !p->base.op.spec.grad_params || !a->grad_param[0]) return err;
+	return c5_k_thin_weights(d->stream, &t, a->in[0], a->grad_out, a->grad_param[0], scratch);
+}
+
 static int forward(c5_cu *d, c5_cu_op *o, const c5_op_args *a)
 {
 	product *p = (product *)o;
 	const c5_op_spec *s = &o->op.spec;
+	if (p->thin) {
+		c5_k_thin t = thin_of(p);
+		return c5_k_thin_forward(d->stream, &t, a->in[0], a->param[0], s->bias ? a->param[1] : NULL, a->out);
+	}
 	void *made = p->wide ? a->scratch : a->out;
 	int err = image_pass(d, p, &p->forward, p->forward_pass, a->in[0], filter_of(p, a), made, (uint8_t *)a->scratch + p->rest_at);
 	if (err || (!p->wide && !s->bias && !s->sum && s->activation == C5_ACT_NONE)) return err;
@@ -155,6 +179,7 @@ static int backward(c5_cu *d, c5_cu_op *o, const c5_op_args *a)
 	if (s->activation != C5_ACT_NONE) err = c5_k_act_backward(d->stream, s->activation, s->slope, type, rows * channels, a->out, grad, grad);
 	if (!err && s->grad_params && s->bias && a->grad_param[1])
 		err = c5_k_column_sums(d->stream, type, 1, rows, channels, grad, 1, C5_TYPE_F32, a->grad_param[1], scratch);
+	if (!err && p->thin) return thin_backward(d, p, a, scratch);
 	if (!err && p->wide) {
 		err = c5_k_cast(d->stream, rows * channels, type, grad, p->type, a->scratch);
 		grad = a->scratch;
@@ -170,6 +195,14 @@ static int refresh(c5_cu *d, c5_cu_op *o, const c5_op_args *a)
 	return c5_k_cast(d->stream, c5_desc_count(&o->op.param[0]), C5_TYPE_F32, a->param[0], C5_TYPE_BF16, a->derived);
 }
 
+static bool is_thin(const product *p, const c5_op_spec *s)
+{
+	const c5_k_conv *g = &p->shape;
+	bool pixel = s->kind == C5_LAYER_CONV && g->kernel[0] == 1 && g->kernel[1] == 1 && g->stride[0] == 1 && g->stride[1] == 1 &&
+		g->height == g->out_height && g->width == g->out_width && !g->before[0] && !g->before[1];
+	return pixel && g->groups == 1 && g->filters <= C5_THIN_FILTERS && g->channels % 8 == 0 && s->out.type == C5_TYPE_F32 && !s->sum;
+}
+
 int c5_cu_make_product(c5_cu *d, c5_cu_op **out, const c5_op_spec *spec)
 {
 	product *p;
@@ -183,10 +216,12 @@ int c5_cu_make_product(c5_cu *d, c5_cu_op **out, const c5_op_spec *spec)
 	c5_op *op = &p->base.op;
 	p->type = spec->out.type == C5_TYPE_BF16 && spec->kind != C5_LAYER_DENSE ? spec->compute : C5_TYPE_F32;
 	shape_of(p, spec);
-	bool depthwise = p->shape.groups > 1 && p->shape.groups == p->shape.channels;
-	if (!depthwise) err = c5_cu_plan_make(d, &p->forward, p->forward_pass, &p->shape, p->type);
-	if (!depthwise && !err && spec->training && spec->grad_in[0]) err = c5_cu_plan_make(d, &p->data, p->data_pass, &p->shape, p->type);
-	if (!depthwise && !err && spec->training && spec->grad_params) err = c5_cu_plan_make(d, &p->weights, C5_CONV_WEIGHTS, &p->shape, p->type);
+	p->thin = is_thin(p, spec);
+	if (p->thin) p->type = spec->in[0].type;
+	bool own = p->thin || (p->shape.groups > 1 && p->shape.groups == p->shape.channels);
+	if (!own) err = c5_cu_plan_make(d, &p->forward, p->forward_pass, &p->shape, p->type);
+	if (!own && !err && spec->training && spec->grad_in[0]) err = c5_cu_plan_make(d, &p->data, p->data_pass, &p->shape, p->type);
+	if (!own && !err && spec->training && spec->grad_params) err = c5_cu_plan_make(d, &p->weights, C5_CONV_WEIGHTS, &p->shape, p->type);
 	if (err) return err;
 	describe_values(p, spec);
 	describe_params(p, spec);

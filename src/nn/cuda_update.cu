@@ -3,40 +3,56 @@
 
 namespace {
 
-struct sgd_code {
+#define CHUNK ((size_t)2048) /* numbers a block takes */
+
+/* What a kernel gets of several arrays: block b is of the last part whose first is not after b. */
+struct table {
 	c5_update u;
-	float *w, *m, *average;
-	const float *g;
-	__device__ void operator()(size_t i) const
-	{
-		float d = g[i] * u.scale + u.decay * w[i];
-		if (m) {
-			float v = u.momentum * m[i] + d;
-			m[i] = v;
-			d = u.nesterov ? d + u.momentum * v : v;
-		}
-		float now = w[i] - u.rate * d, share = u.first ? 0 : u.averaging;
-		w[i] = now;
-		if (average) average[i] = share * average[i] + (1 - share) * now;
-	}
+	int n;
+	unsigned first[C5_UPDATE_PARTS];
+	c5_update_part part[C5_UPDATE_PARTS];
 };
 
-struct adam_code {
-	c5_update u;
-	float *w, *m, *v, *average;
-	const float *g;
-	__device__ void operator()(size_t i) const
-	{
-		float inside = u.kind == C5_OPT_ADAM ? u.decay : 0, outside = u.kind == C5_OPT_ADAMW ? u.rate * u.decay : 0;
-		float d = g[i] * u.scale + inside * w[i];
-		float m1 = u.beta1 * m[i] + (1 - u.beta1) * d, v1 = u.beta2 * v[i] + (1 - u.beta2) * d * d;
-		m[i] = m1;
-		v[i] = v1;
-		float now = (w[i] - outside * w[i]) - u.rate * (m1 * u.correct1) / (sqrtf(v1 * u.correct2) + u.epsilon), share = u.first ? 0 : u.averaging;
-		w[i] = now;
-		if (average) average[i] = share * average[i] + (1 - share) * now;
+__device__ inline float averaged(const c5_update &u, float before, float now)
+{
+	float share = u.first ? 0 : u.averaging;
+	return share * before + (1 - share) * now;
+}
+
+__device__ inline float sgd(const c5_update &u, const c5_update_part &p, size_t i)
+{
+	float w = p.w[i], d = p.g[i] * p.scale + p.decay * w;
+	if (p.m) {
+		float v = u.momentum * p.m[i] + d;
+		p.m[i] = v;
+		d = u.nesterov ? d + u.momentum * v : v;
 	}
-};
+	return w - p.rate * d;
+}
+
+__device__ inline float adam(const c5_update &u, const c5_update_part &p, size_t i)
+{
+	float inside = u.kind == C5_OPT_ADAM ? p.decay : 0, outside = u.kind == C5_OPT_ADAMW ? p.rate * p.decay : 0;
+	float w = p.w[i], d = p.g[i] * p.scale + inside * w;
+	float m1 = u.beta1 * p.m[i] + (1 - u.beta1) * d, v1 = u.beta2 * p.v[i] + (1 - u.beta2) * d * d;
+	p.m[i] = m1;
+	p.v[i] = v1;
+	return (w - outside * w) - p.rate * (m1 * u.correct1) / (sqrtf(v1 * u.correct2) + u.epsilon);
+}
+
+__global__ void __launch_bounds__(C5_THREADS) update_kernel(const __grid_constant__ table t)
+{
+	int k = 0;
+	while (k + 1 < t.n && blockIdx.x >= t.first[k + 1]) k++;
+	const c5_update_part &p = t.part[k];
+	size_t from = (size_t)(blockIdx.x - t.first[k]) * CHUNK, to = min_of(from + CHUNK, p.n);
+	for (size_t i = from + threadIdx.x; i < to; i += C5_THREADS) {
+		float now = t.u.kind == C5_OPT_SGD ? sgd(t.u, p, i) : adam(t.u, p, i);
+		p.w[i] = now;
+		if (p.average) p.average[i] = averaged(t.u, p.average[i], now);
+		if (i < p.copies) put((bfloat *)p.copy, i, now);
+	}
+}
 
 #define PIECE ((size_t)1 << 14)
 
@@ -86,13 +102,25 @@ int c5_k_squares(c5_stream s, size_t n, const float *g, void *scratch, double *v
 	return started("a norm");
 }
 
-int c5_k_update(c5_stream s, const c5_update *u, size_t n, float *w, const float *g, float *m, float *v, float *average)
+int c5_k_update(c5_stream s, const c5_update *u, int n, const c5_update_part *parts)
 {
-	float *kept = u->averaging > 0 ? average : NULL;
-	if (u->kind == C5_OPT_SGD) {
-		sgd_code f = { *u, w, u->momentum > 0 ? m : NULL, kept, g };
-		return each(s, n, f, "an update");
+	for (int at = 0; at < n;) {
+		table t;
+		size_t blocks = 0;
+		t.u = *u;
+		for (t.n = 0; t.n < C5_UPDATE_PARTS && at < n; at++) {
+			if (!parts[at].n) continue;
+			c5_update_part *p = &t.part[t.n];
+			*p = parts[at];
+			if (u->kind == C5_OPT_SGD && u->momentum <= 0) p->m = NULL;
+			if (u->averaging <= 0) p->average = NULL;
+			if (!p->copy) p->copies = 0;
+			t.first[t.n++] = (unsigned)blocks;
+			blocks += parts_of(p->n, CHUNK);
+		}
+		if (blocks) C5_START_EACH(blocks, C5_THREADS, s, update_kernel, t);
+		int err = started("an update");
+		if (err) return err;
 	}
-	adam_code f = { *u, w, m, v, kept, g };
-	return each(s, n, f, "an update");
+	return C5_OK;
 }

@@ -245,15 +245,17 @@ int c5_net_load(c5_net *net, const c5_weights *w)
 		for (int p = 0; p < n->op->n_params && !err; p++)
 			if (n->param[p].param >= 0) err = c5_net_param_put(net, &n->op->param[p], n->args.param[p], c5_weights_of(w, n->layer, p));
 	}
-	return err ? err : c5_net_refresh(net);
+	return err ? err : c5_net_refresh(net, false);
 }
 
-int c5_net_refresh(c5_net *net)
+int c5_net_refresh(c5_net *net, bool copied)
 {
 	const struct c5_backend *b = net->device->b;
 	int err = C5_OK;
-	for (size_t i = 0; i < net->graph.n_nodes && !err && b->op_refresh; i++)
-		if (net->graph.nodes[i].op->derived) err = b->op_refresh(net->device->dev, net->graph.nodes[i].op, &net->graph.nodes[i].args);
+	for (size_t i = 0; i < net->graph.n_nodes && !err && b->op_refresh; i++) {
+		const c5_node *n = &net->graph.nodes[i];
+		if (n->op->derived && !(copied && n->op->derived_copy)) err = b->op_refresh(net->device->dev, n->op, &n->args);
+	}
 	return err;
 }
 

@@ -33,21 +33,47 @@ int c5_net_statistics_get(c5_net *n, float *out)
 	return n->device->b->download(n->device->dev, out, n->statistics, n->graph.statistics * sizeof(float));
 }
 
+/* Updates on their way to the device, many at a time where it takes them so. */
+#define PARTS 128
+typedef struct parts { const struct c5_backend *b; void *dev; c5_update u; int n, err; c5_update_part part[PARTS]; } parts;
+
+static int parts_send(parts *p)
+{
+	if (!p->err && p->n) p->err = p->b->update_parts(p->dev, &p->u, p->n, p->part);
+	p->n = 0;
+	return p->err;
+}
+
+static int parts_add(parts *p, const c5_update_part *part)
+{
+	c5_update u = p->u;
+	if (p->err) return p->err;
+	if (p->b->update_parts) {
+		if (p->n == PARTS) parts_send(p);
+		p->part[p->n++] = *part;
+		return p->err;
+	}
+	u.rate = part->rate;
+	u.decay = part->decay;
+	u.scale = part->scale;
+	return p->err = p->b->update(p->dev, &u, part->n, part->w, part->g, part->m, part->v, part->average);
+}
+
 /* On a device all goes over at once, and running = m running + (1 - m) batch is done there: as an update, w - ((1 - m) w - (1 - m) g). */
 static int statistics_put_there(c5_net *net, const float *mean_of_batches)
 {
-	const struct c5_backend *b = net->device->b;
-	int err = b->upload(net->device->dev, net->statistics, mean_of_batches, net->graph.statistics * sizeof(float));
-	for (size_t i = 0; i < net->graph.n_nodes && !err; i++) {
+	parts p = { .b = net->device->b, .dev = net->device->dev, .u = { .kind = C5_OPT_SGD } };
+	p.err = p.b->upload(p.dev, net->statistics, mean_of_batches, net->graph.statistics * sizeof(float));
+	for (size_t i = 0; i < net->graph.n_nodes; i++) {
 		const c5_node *n = &net->graph.nodes[i];
 		if (!n->args.statistics) continue;
 		const c5_layer *a = &net->model->layers[n->layer];
-		c5_update u = { .kind = C5_OPT_SGD, .rate = 1, .decay = 1 - a->momentum, .scale = a->momentum - 1 };
 		size_t channels = (size_t)a->shape[0];
-		for (size_t k = 0; k < 2 && !err; k++)
-			err = b->update(net->device->dev, &u, channels, n->args.param[2 + k], n->args.statistics + k * channels, NULL, NULL, NULL);
+		for (size_t k = 0; k < 2; k++)
+			parts_add(&p, &(c5_update_part){ .w = n->args.param[2 + k], .g = n->args.statistics + k * channels, .n = channels, .rate = 1,
+				.decay = 1 - a->momentum, .scale = a->momentum - 1 });
 	}
-	return err;
+	return parts_send(&p);
 }
 
 int c5_net_statistics_put(c5_net *net, const float *mean_of_batches)
@@ -98,27 +124,28 @@ static int take_state(c5_net *n, const c5_optimizer *o)
 	return C5_OK;
 }
 
+/* What derives from the weights is remade too. */
 static int update_all(c5_net *net, const c5_optimizer *o, const float *g, double rate, float scale)
 {
-	const struct c5_backend *b = net->device->b;
 	double t = (double)net->steps + 1;
-	c5_update u = { .kind = o->kind, .nesterov = o->nesterov, .momentum = o->momentum, .beta1 = o->beta1, .beta2 = o->beta2, .epsilon = o->epsilon,
-		.averaging = o->averaging, .scale = scale, .correct1 = (float)(1 / (1 - pow(o->beta1, t))), .correct2 = (float)(1 / (1 - pow(o->beta2, t))),
-		.first = net->steps == 0 };
-	int err = C5_OK;
-	for (size_t i = net->graph.n_nodes; i-- > 0 && !err;) {
+	parts p = { .b = net->device->b, .dev = net->device->dev, .u = { .kind = o->kind, .nesterov = o->nesterov, .momentum = o->momentum,
+		.beta1 = o->beta1, .beta2 = o->beta2, .epsilon = o->epsilon, .averaging = o->averaging, .correct1 = (float)(1 / (1 - pow(o->beta1, t))),
+		.correct2 = (float)(1 / (1 - pow(o->beta2, t))), .first = net->steps == 0 } };
+	for (size_t i = net->graph.n_nodes; i-- > 0;) {
 		const c5_node *n = &net->graph.nodes[i];
-		for (int p = 0; p < n->op->n_params && !err; p++) {
-			const c5_node_param *q = &n->param[p];
+		for (int k = 0; k < n->op->n_params; k++) {
+			const c5_node_param *q = &n->param[k];
 			if (!q->trained) continue;
 			const c5_layer *a = &net->model->layers[q->layer];
-			u.rate = (float)(rate * (o->layer_rate ? o->layer_rate[q->layer] : 1.0f));
-			u.decay = a->params[q->param].rank > 1 ? o->decay : 0;
-			err = b->update(net->device->dev, &u, q->floats, net->w + q->at, g + q->at, net->m ? net->m + q->at : NULL,
-				net->v ? net->v + q->at : NULL, net->average ? net->average + q->at : NULL);
+			bool copy = k == 0 && n->op->derived_copy;
+			parts_add(&p, &(c5_update_part){ .w = net->w + q->at, .g = g + q->at, .m = net->m ? net->m + q->at : NULL,
+				.v = net->v ? net->v + q->at : NULL, .average = net->average ? net->average + q->at : NULL, .n = q->floats,
+				.rate = (float)(rate * (o->layer_rate ? o->layer_rate[q->layer] : 1.0f)), .decay = a->params[q->param].rank > 1 ? o->decay : 0,
+				.scale = scale, .copy = copy ? n->args.derived : NULL, .copies = copy ? c5_net_param_count(n, 0) : 0 });
 		}
 	}
-	return err;
+	int err = parts_send(&p);
+	return err ? err : c5_net_refresh(net, p.b->update_parts != NULL);
 }
 
 int c5_net_prepare(c5_net *n, const c5_optimizer *o)
@@ -146,7 +173,7 @@ int c5_net_step(c5_net *n, const c5_optimizer *o, const float *g, double rate, d
 	err = update_all(n, o, g, rate, o->clip_norm > 0 && length > o->clip_norm ? (float)(o->clip_norm / length) : 1.0f);
 	if (err) return err;
 	n->steps++;
-	return c5_net_refresh(n);
+	return C5_OK;
 }
 
 static size_t trained_count(const c5_net *net)

@@ -42,6 +42,6 @@ void *c5_net_param_at(const c5_net *net, const c5_node *n, int p);
 /* Between an array on the device and canonical float32 on the host. */
 int c5_net_param_get(const c5_net *net, const c5_desc *d, const void *at, float *out);
 int c5_net_param_put(const c5_net *net, const c5_desc *d, void *at, const float *in);
-int c5_net_refresh(c5_net *net);
+int c5_net_refresh(c5_net *net, bool copied); /* copied: what is a mere copy of masters has been made */
 
 #endif

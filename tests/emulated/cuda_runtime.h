@@ -8,6 +8,7 @@
 #define __device__
 #define __host__
 #define __launch_bounds__(threads)
+#define __grid_constant__
 #define __shared__ static /* blocks run one after another */
 
 struct c5_dim { unsigned x; };
