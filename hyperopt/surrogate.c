@@ -159,11 +159,3 @@ double c5_surrogate_cost_of(const model *m, double y)
 	return m->warp > 0 ? m->least + m->warp * expm1(bent_cost) : bent_cost;
 }
 
-void c5_surrogate_cost(const model *m, const double *x, double *middle, double *low, double *high)
-{
-	double mean, sd;
-	c5_gp_predict(m->gp, x, &mean, &sd);
-	*middle = c5_surrogate_cost_of(m, mean);
-	*low = c5_surrogate_cost_of(m, mean - sd);
-	*high = c5_surrogate_cost_of(m, mean + sd);
-}

@@ -25,8 +25,7 @@ typedef struct c5_surrogate {
  * of failures and of trials stopped early. plain: values as they are, without a logarithm. */
 int c5_surrogate_fit(c5_surrogate *m, const c5_history *h, bool complete, bool plain, uint64_t seed, uint64_t item);
 void c5_surrogate_free(c5_surrogate *m);
-/* What the process thinks of the cost at x (space n), as it was told: the middle, and how far up and down a standard deviation goes. */
-void c5_surrogate_cost(const c5_surrogate *m, const double *x, double *middle, double *low, double *high);
+/* A cost as the process models it (y), back in what was told. */
 double c5_surrogate_cost_of(const c5_surrogate *m, double y);
 
 #endif

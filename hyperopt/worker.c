@@ -28,7 +28,7 @@ typedef struct slot {
 struct c5_search_worker {
 	c5_objective *objective;
 	const c5_group *group;
-	size_t n_params, jobs, busy;
+	size_t n_params, jobs;
 	const char *marks;
 	bool far;
 	slot *slots;
@@ -121,7 +121,6 @@ static void free_slot(c5_search_worker *w, slot *s)
 	finish_run(w, s);
 	s->trial = 0;
 	s->told = false;
-	w->busy--;
 }
 
 static int end_trial(c5_search_worker *w, slot *s, double value, const char *note)
@@ -171,7 +170,7 @@ int c5_search_worker_open(c5_search_worker **out, const c5_worker_setup *setup)
 	c5_search_worker *w;
 	int err = c5_alloc(&w, 1, sizeof *w);
 	if (err < 0) return err;
-	*w = (c5_search_worker){ setup->objective, setup->group, setup->n_params, setup->jobs, 0, setup->marks, setup->far, NULL, setup->tell, setup->to };
+	*w = (c5_search_worker){ setup->objective, setup->group, setup->n_params, setup->jobs, setup->marks, setup->far, NULL, setup->tell, setup->to };
 	err = c5_alloc(&w->slots, w->jobs, sizeof *w->slots);
 	for (size_t i = 0; err == C5_OK && i < w->jobs; i++) err = c5_alloc(&w->slots[i].values, w->n_params, sizeof *w->slots[i].values);
 	if (err < 0) c5_search_worker_close(w);
@@ -207,7 +206,6 @@ int c5_search_worker_begin(c5_search_worker *w, uint32_t trial, uint32_t repeats
 	free(old.mark);
 	s->about.size = s->about.at = 0;
 	c5_buf_put(&s->about, about->data, about->size);
-	w->busy++;
 	if (s->about.err < 0 || (w->marks && !(s->mark = c5_left_path(w->marks, trial)))) return c5_fail(C5_ENOMEM, "out of memory");
 	return next_run(w, s);
 }
@@ -236,8 +234,6 @@ int c5_search_worker_poll(c5_search_worker *w, bool *moved)
 		if (w->slots[i].trial && !w->slots[i].told) err = poll_slot(w, &w->slots[i], moved);
 	return err;
 }
-
-size_t c5_search_worker_busy(const c5_search_worker *w) { return w->busy; }
 
 /* ---- news ---- */
 

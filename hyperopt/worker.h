@@ -39,7 +39,6 @@ void c5_search_worker_kept(c5_search_worker *w, uint32_t trial);
 void c5_search_worker_stop(c5_search_worker *w, uint32_t trial); /* 0: all */
 /* Looks at all that goes on. *moved: there was news. */
 int c5_search_worker_poll(c5_search_worker *w, bool *moved);
-size_t c5_search_worker_busy(const c5_search_worker *w);
 
 /* The news of an end: value is the mean of all repeats, or NAN with a note. */
 void c5_news_end(c5_news *n, uint32_t trial, double value, const c5_mean *mean, double seconds, const char *note);

@@ -105,7 +105,6 @@ void c5_comm_abort(c5_comm *c, int status)
 
 int c5_comm_rank(const c5_comm *c) { return c->rank; }
 int c5_comm_size(const c5_comm *c) { return c->size; }
-int c5_comm_node_rank(const c5_comm *c) { return c->node_rank; }
 
 int c5_comm_sharing(const c5_comm *c) { return c->sharing; }
 
@@ -213,12 +212,3 @@ bool c5_comm_met(void)
 	return up;
 }
 
-const char *c5_comm_library(void)
-{
-	static char text[MPI_MAX_LIBRARY_VERSION_STRING];
-	int n = 0;
-	if (!c5_comm_met()) return "none";
-	MPI_Get_library_version(text, &n);
-	text[strcspn(text, ",\n")] = '\0';
-	return text;
-}

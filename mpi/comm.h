@@ -20,8 +20,6 @@ int c5_comm_split(c5_comm **out, c5_comm *c, int colour);
 void c5_comm_abort(c5_comm *c, int status);
 int c5_comm_rank(const c5_comm *c);
 int c5_comm_size(const c5_comm *c);
-/* Rank among those of this node: which GPU to take. */
-int c5_comm_node_rank(const c5_comm *c);
 /* How many ranks of this node share the cores of this one; 1 where the launcher gave each its own. */
 int c5_comm_sharing(const c5_comm *c);
 
@@ -40,8 +38,5 @@ uint64_t c5_comm_counter_next(c5_comm *c);
 
 /* Whether this process ever joined other ranks: what it failed with then is agreed, and known to all. */
 bool c5_comm_met(void);
-
-/* The MPI library in use, "Open MPI 4.1.4"; "none" when MPI was not started. */
-const char *c5_comm_library(void);
 
 #endif

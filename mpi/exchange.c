@@ -468,7 +468,6 @@ void c5_exchange_close(c5_exchange *x)
 }
 
 c5_sink *c5_exchange_sink(c5_exchange *x) { return &x->sink; }
-bool c5_exchange_stopping(const c5_exchange *x) { return x->stopping; }
 uint64_t c5_exchange_commits(const c5_exchange *x) { return x->commits; }
 const char *c5_exchange_failure(const c5_exchange *x, uint32_t job) { return x->failures && job < x->n_jobs ? x->failures[job] : NULL; }
 

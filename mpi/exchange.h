@@ -29,8 +29,6 @@ int c5_exchange_end(c5_exchange *x, int code);
 
 /* Rank 0, after the end: why a job failed, or NULL. */
 const char *c5_exchange_failure(const c5_exchange *x, uint32_t job);
-/* Whether any rank knows that the run should stop. */
-bool c5_exchange_stopping(const c5_exchange *x);
 uint64_t c5_exchange_commits(const c5_exchange *x);
 
 #endif

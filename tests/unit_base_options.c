@@ -209,14 +209,9 @@ static void values_read_back_as_text(void **state)
 	assert_string_equal(text, "{\"method\": null, \"sigma\": 0.1, \"min-area\": -3, \"fill\": true, \"border\": false, "
 	                          "\"title\": \"a \\\"b\\\"\\n\\ufffd\xc3\xa9\\u0001\", \"input\": [\"p\", \"q\"]}");
 	free(text);
-	struct seg copy;
-	assert_int_equal(c5_opt_copy(seg_opts, &copy, &s, sizeof s), C5_OK);
-	assert_ptr_not_equal(copy.title, s.title);
-	assert_string_equal(copy.input[1], "q");
-	assert_false(c5_opt_is_default(&seg_opts[6], &copy));
+	assert_false(c5_opt_is_default(&seg_opts[6], &s));
 	c5_opt_clear(seg_opts, &s);
-	assert_string_equal(copy.title, "a \"b\"\n\xff\xc3\xa9\x01");
-	c5_opt_clear(seg_opts, &copy);
+	assert_true(s.title == NULL && s.input == NULL);
 }
 
 static void nearest_word_is_near_or_none(void **state)

@@ -296,7 +296,6 @@ static void first_values_have_the_spread_they_should(void **state)
 	(void)state;
 	c5_model *m = named("resnet18", 3, 64, 10, 0);
 	c5_weights *w, *same, *other;
-	char a[65], b[65], c[65];
 	double mean, sd;
 	assert_int_equal(c5_weights_new(&w, m), C5_OK);
 	c5_weights_init(w, m, 7);
@@ -310,11 +309,8 @@ static void first_values_have_the_spread_they_should(void **state)
 	assert_int_equal(c5_weights_new(&other, m), C5_OK);
 	c5_weights_init(same, m, 7);
 	c5_weights_init(other, m, 8);
-	c5_weights_digest(a, w);
-	c5_weights_digest(b, same);
-	c5_weights_digest(c, other);
-	assert_string_equal(a, b);
-	assert_string_not_equal(a, c);
+	assert_memory_equal(same->data, w->data, w->count * sizeof *w->data);
+	assert_memory_not_equal(other->data, w->data, w->count * sizeof *w->data);
 	c5_weights_free(w);
 	c5_weights_free(same);
 	c5_weights_free(other);
@@ -333,34 +329,6 @@ static void forget_gates_begin_open(void **state)
 	c5_model_free(m);
 }
 
-static void a_backbone_is_taken_and_a_new_head_stays(void **state)
-{
-	(void)state;
-	c5_model *ten = named("mobilenet_v1", 3, 64, 10, 0.25), *two = named("mobilenet_v1", 3, 96, 2, 0.25), *lenet = named("lenet", 1, 32, 3, 0);
-	c5_weights *a, *b, *before, *none;
-	int taken, left, layer = c5_model_find(two, "logits"), dw = c5_model_find(two, "conv7_dw");
-	assert_int_equal(c5_weights_new(&a, ten), C5_OK);
-	assert_int_equal(c5_weights_new(&b, two), C5_OK);
-	assert_int_equal(c5_weights_new(&none, lenet), C5_OK);
-	c5_weights_init(a, ten, 1);
-	c5_weights_init(b, two, 2);
-	assert_int_equal(c5_weights_copy(&before, b), C5_OK);
-	assert_int_equal(c5_weights_transfer(b, two, a, ten, &taken, &left), C5_OK);
-	assert_int_equal(taken, 54);
-	assert_int_equal(left, 1);
-	assert_memory_equal(c5_weights_of(b, layer, 0), c5_weights_of(before, layer, 0), two->layers[layer].params[0].count * sizeof(float));
-	assert_memory_equal(c5_weights_of(b, dw, 0), c5_weights_of(a, dw, 0), two->layers[dw].params[0].count * sizeof(float));
-	assert_int_equal(c5_weights_transfer(b, two, none, lenet, &taken, &left), C5_EINPUT);
-	assert_int_equal(taken, 0);
-	c5_weights_free(a);
-	c5_weights_free(b);
-	c5_weights_free(before);
-	c5_weights_free(none);
-	c5_model_free(ten);
-	c5_model_free(two);
-	c5_model_free(lenet);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -375,7 +343,6 @@ int main(void)
 		cmocka_unit_test(inputs_of_another_size_are_taken_where_they_can),
 		cmocka_unit_test(first_values_have_the_spread_they_should),
 		cmocka_unit_test(forget_gates_begin_open),
-		cmocka_unit_test(a_backbone_is_taken_and_a_new_head_stays),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -102,19 +102,6 @@ static void a_map_is_the_windowed_mean_of_its_blocks(void **state)
 	}
 }
 
-static void efficiency_counts_what_is_above(void **state)
-{
-	(void)state;
-	c5_block_grid g;
-	c5_block_efficiency e;
-	float map[16], p[4] = { 0.9f, 0.1f, 0.6f, 0.5f };
-	assert_int_equal(c5_blocks_grid(&g, 4, 4, 2, 2), C5_OK);
-	float scratch[4];
-	c5_blocks_assemble(map, &g, p, scratch);
-	c5_blocks_efficiency(&e, &g, map, p, 0.5);
-	assert_true(fabs(e.blocks - 0.5) < 1e-12 && fabs(e.area - 0.5) < 1e-12 && fabs(e.mean - 0.525) < 1e-6);
-}
-
 static void what_cannot_be_cut_is_refused(void **state)
 {
 	(void)state;
@@ -128,7 +115,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_pixel_is_in_a_block), cmocka_unit_test(shares_are_counts), cmocka_unit_test(a_map_is_the_windowed_mean_of_its_blocks),
-		cmocka_unit_test(efficiency_counts_what_is_above), cmocka_unit_test(what_cannot_be_cut_is_refused),
+		cmocka_unit_test(what_cannot_be_cut_is_refused),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

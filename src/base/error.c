@@ -59,9 +59,3 @@ int c5_exit_status(int code)
 	}
 }
 
-const char *c5_status_name(int code)
-{
-	static const char *const names[] = { "ok", "failure", "usage", "input", "schema", "notfound", "io", "memory", "busy", "partial", "stop" };
-	int i = -code;
-	return i >= 0 && i < (int)(sizeof names / sizeof *names) ? names[i] : "failure";
-}

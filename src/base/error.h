@@ -36,7 +36,4 @@ void c5_error_clear(void);
 /* Exit status for a code: C5_ESCHEMA, C5_EINPUT, C5_ENOTFOUND -> 3; C5_EUSAGE -> 2; C5_EPARTIAL -> 4; C5_ESTOP -> 75; else 1. */
 int c5_exit_status(int code);
 
-/* A short word for a code ("input", "io" ...), for logs and JSON. */
-const char *c5_status_name(int code);
-
 #endif

@@ -315,10 +315,3 @@ void c5_progress_end(void)
 	pthread_mutex_unlock(&out.lock);
 }
 
-void c5_json_string(FILE *to, const char *s)
-{
-	c5_buf b = { 0 };
-	c5_text_add_json(&b, s);
-	if (!b.err) fwrite(b.data, 1, b.size, to);
-	c5_buf_free(&b);
-}

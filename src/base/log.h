@@ -33,7 +33,4 @@ void c5_progress_begin(const char *what, uint64_t total);
 void c5_progress_at(uint64_t done);
 void c5_progress_end(void);
 
-/* Appends `s` as a JSON string with quotes. `raw` bytes that are no UTF-8 become U+FFFD. */
-void c5_json_string(FILE *to, const char *s);
-
 #endif

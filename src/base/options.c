@@ -335,26 +335,6 @@ char *c5_opt_json(const c5_opt *table, const void *settings)
 	return c5_text_take(&b);
 }
 
-int c5_opt_copy(const c5_opt *table, void *to, const void *from, size_t size)
-{
-	memcpy(to, from, size);
-	for (const c5_opt *row = table; row->name; row++)
-		if (row->type == C5_OPT_LIST) *(char ***)field(row, to) = NULL;
-		else if (row->type == C5_OPT_TEXT || row->type == C5_OPT_CHOICE) *(char **)field(row, to) = NULL;
-	int err = C5_OK;
-	for (const c5_opt *row = table; row->name && err == C5_OK; row++) {
-		if (row->type == C5_OPT_LIST) {
-			char *const *list = *(char **const *)cfield(row, from);
-			for (int i = 0; list && list[i] && err == C5_OK; i++) err = list_add(field(row, to), list[i], strlen(list[i]));
-		} else if (row->type == C5_OPT_TEXT || row->type == C5_OPT_CHOICE) {
-			const char *s = *(char *const *)cfield(row, from);
-			if (s) err = set_text(field(row, to), s);
-		}
-	}
-	if (err < 0) c5_opt_clear(table, to);
-	return err;
-}
-
 void c5_opt_clear(const c5_opt *table, void *settings)
 {
 	for (; table->name; table++) c5_opt_unset(table, settings);

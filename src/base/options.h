@@ -63,8 +63,7 @@ bool c5_opt_is_default(const c5_opt *row, const void *settings);
 /* All values as one line of JSON object text, in table order: caller frees. */
 char *c5_opt_json(const c5_opt *table, const void *settings);
 
-/* Deep copy into a struct that owns nothing yet, and release of owned strings; the table's fields of a cleared struct are zero. */
-int c5_opt_copy(const c5_opt *table, void *to, const void *from, size_t size);
+/* Releases owned strings; the table's fields are zero then. */
 void c5_opt_clear(const c5_opt *table, void *settings);
 
 /* The entry of `words` (NULL-ended) nearest to `word` by edit distance, or NULL when none is near. */

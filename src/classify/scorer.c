@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "base/dtype.h"
 #include "base/error.h"
 #include "base/log.h"
@@ -34,7 +33,6 @@ struct c5_scorer {
 	const uint8_t *quiet;       /* (n) or NULL */
 	int views;
 	float *turned, *view;       /* a batch's inputs otherwise looked at, and what is said to them: (batch, classes) */
-	double busy;
 };
 
 void c5_member_free(c5_member *m)
@@ -157,16 +155,8 @@ void c5_scorer_quiet(c5_scorer *s, const uint8_t *quiet) { s->quiet = quiet; }
 
 int c5_scorer_classes(const c5_scorer *s) { return s->classes; }
 int c5_scorer_batch(const c5_scorer *s) { return s->batch; }
-double c5_scorer_busy(const c5_scorer *s) { return s->busy; }
 
 static size_t crop_bytes(const c5_scorer *s) { return (size_t)s->n_channels * (size_t)s->height * (size_t)s->width * c5_dtype_size(s->dtype); }
-
-size_t c5_scorer_bytes(const c5_scorer *s)
-{
-	size_t bytes = (size_t)s->batch * (2 * crop_bytes(s) + (s->views > 1 ? 3 : 2) * s->input_most * sizeof(float));
-	for (size_t k = 0; k < s->n; k++) bytes += c5_net_bytes(s->nets[k]);
-	return bytes;
-}
 
 /* As c5_prepare_bind, but what is missing and may be takes channel 0 and is blanked. */
 static int bind_member(c5_scorer *s, size_t k, const char *channels)
@@ -345,14 +335,10 @@ int c5_scorer_run(c5_scorer *s, uint64_t first, uint64_t n, c5_scorer_read *read
 			const bool first_asked = last == s->n;
 			if ((first_asked || !same_inputs(s, k, last)) && (err = c5_scorer_prepare(s, k, s->pixels[turn % 2], here, s->inputs)) < 0) break;
 			last = k;
-			double start = c5_clock_s();
 			if ((err = c5_member_input(&s->members[k], s->nets[k], s->inputs, here, s->split)) < 0 || (err = c5_net_forward(s->nets[k], 0, 0)) < 0) break;
-			s->busy += c5_clock_s() - start;
 			/* The device may still be at work: the next crops are read meanwhile. */
 			if (first_asked && next && (err = read(ctx, first + at + here, next, s->pixels[(turn + 1) % 2])) < 0) break;
-			start = c5_clock_s();
 			err = ask(s, k, here, prob + (k * n + at) * classes);
-			s->busy += c5_clock_s() - start;
 		}
 		if (err == C5_OK && next && last == s->n) err = read(ctx, first + at + here, next, s->pixels[(turn + 1) % 2]); /* nobody was asked */
 	}

@@ -40,8 +40,6 @@ int c5_scorer_views(c5_scorer *s, int views);
 void c5_scorer_quiet(c5_scorer *s, const uint8_t *quiet);
 int c5_scorer_classes(const c5_scorer *s);
 int c5_scorer_batch(const c5_scorer *s);     /* what it came to */
-size_t c5_scorer_bytes(const c5_scorer *s);  /* host memory of a batch, and the device's */
-double c5_scorer_busy(const c5_scorer *s);   /* seconds spent in nets */
 
 /* Crops of one array: their channels ("phase,srs"), type and size. C5_ENOTFOUND names a channel that is missing. */
 int c5_scorer_bind(c5_scorer *s, const char *channels, int n_channels, int dtype, int height, int width);

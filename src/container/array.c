@@ -20,6 +20,8 @@ struct c5_array {
 	uint64_t held; /* number of the chunk in `chunk`; UINT64_MAX none */
 };
 
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "arrays go to the file as they lie in memory, and their types say little-endian");
+
 static hid_t element_type(int dtype)
 {
 	switch (dtype) {

@@ -165,14 +165,3 @@ int c5_content_next(c5_content *c, const void **bytes, size_t *n)
 	return C5_OK;
 }
 
-int c5_content_missing(c5_file *f, const char *path, uint64_t *missing, uint64_t *first)
-{
-	c5_array *a;
-	*missing = 0, *first = 0;
-	int err = c5_array_open(&a, f, path);
-	if (err < 0) return err;
-	for (uint64_t k = 0, n = c5_spec_chunks(c5_array_spec_of(a)); k < n; k++)
-		if (!c5_array_has_chunk(a, k) && (*missing)++ == 0) *first = k;
-	c5_array_close(a);
-	return *missing == 0;
-}

@@ -115,8 +115,6 @@ void c5_foreign_close(c5_foreign *f)
 	free(f);
 }
 
-const char *c5_foreign_path(const c5_foreign *f) { return f->path; }
-
 /* ---- names ---- */
 
 bool c5_foreign_exists(c5_foreign *f, const char *path)

@@ -21,7 +21,6 @@ int c5_foreign_open_image(c5_foreign **out, const char *path, void *bytes, size_
 int c5_foreign_create(c5_foreign **out, const char *path, bool force);
 int c5_foreign_finish(c5_foreign *f);      /* and closes, also on failure */
 void c5_foreign_close(c5_foreign *f);      /* NULL is fine; a file that is not finished goes */
-const char *c5_foreign_path(const c5_foreign *f);
 
 bool c5_foreign_exists(c5_foreign *f, const char *path);
 /* Names in a group in natural order, caller frees by c5_names_free (file.h). */

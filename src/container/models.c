@@ -246,15 +246,6 @@ int c5_stored_model_write(c5_file *f, const char *name, uint32_t number, c5_stor
 	return err;
 }
 
-int c5_stored_model_write_history(c5_file *f, const char *name, uint32_t number, const c5_stored_model *s)
-{
-	char *group;
-	int err = make_group(f, name, number, &group);
-	if (err == C5_OK && (err = write_texts(f, group, s)) == C5_OK && (err = write_tables(f, group, s)) == C5_OK) err = write_history(f, group, s);
-	free(group);
-	return err;
-}
-
 int c5_stored_model_publish(c5_file *f, const char *name, uint32_t number)
 {
 	char *path = c5_format("/models/%s/latest", name);

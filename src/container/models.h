@@ -76,8 +76,6 @@ int c5_stored_model_name(const char *name);
 /* Writes revision `number` of model `name`, replacing what of it is there (a resumed run). Checkpoints are left as they are.
  * Not committed; `latest` is moved by c5_stored_model_publish when the run is complete. */
 int c5_stored_model_write(c5_file *f, const char *name, uint32_t number, c5_stored_model *s);
-/* Only texts and tables, no arrays: the history while a training goes on. */
-int c5_stored_model_write_history(c5_file *f, const char *name, uint32_t number, const c5_stored_model *s);
 int c5_stored_model_publish(c5_file *f, const char *name, uint32_t number);
 
 /* Reads a revision, 0: the latest. numbers false: all but weights. C5_ENOTFOUND lists the models there are; C5_EINPUT when the digest is wrong. */

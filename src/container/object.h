@@ -42,7 +42,5 @@ void c5_content_close(c5_content *c);
 void c5_content_blank(c5_content *c, size_t at, size_t n);
 /* The next block, valid until the next call; *n 0 at the end. */
 int c5_content_next(c5_content *c, const void **bytes, size_t *n);
-/* 1 when every chunk of a native dataset exists, 0 when some are missing (and how many). */
-int c5_content_missing(c5_file *f, const char *path, uint64_t *missing, uint64_t *first);
 
 #endif

@@ -206,7 +206,6 @@ int c5_overlay_write(c5_overlay *ov, uint64_t at, const void *data, size_t n)
 
 uint64_t c5_overlay_end(const c5_overlay *ov) { return ov->end; }
 uint64_t c5_overlay_base_end(const c5_overlay *ov) { return ov->base_end; }
-const char *c5_overlay_path(const c5_overlay *ov) { return ov->path; }
 size_t c5_overlay_pages(const c5_overlay *ov) { return ov->n_pages; }
 
 int c5_overlay_set_end(c5_overlay *ov, uint64_t end)

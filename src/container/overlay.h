@@ -59,7 +59,6 @@ bool c5_overlay_swallowing(const c5_overlay *ov);
 void c5_overlay_note(c5_overlay *ov, uint64_t at, size_t n);
 int c5_overlay_noted(c5_overlay *ov, uint64_t *at, uint64_t *n);
 
-const char *c5_overlay_path(const c5_overlay *ov);
 size_t c5_overlay_pages(const c5_overlay *ov); /* pages changed so far in this transaction */
 
 /* What an earlier crash left: 0 nothing, 1 a complete journal (to be replayed), 2 an unfinished transaction (to be cut off). */

@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "base/signal.h"
 #include "container/h5.h"
 
 #define OPEN_ARRAYS 64
@@ -234,35 +233,3 @@ int c5_owner_commit(c5_owner *o, bool more)
 }
 
 uint64_t c5_owner_pending(const c5_owner *o) { return o->pending; }
-
-/* ---- the sink of a program that is alone ---- */
-
-typedef struct local_sink { c5_sink sink; c5_owner *owner; } local_sink;
-
-static int local_chunk(c5_sink *s, uint32_t array, uint64_t chunk, const void *packed, size_t size)
-{
-	return c5_owner_write(((local_sink *)s)->owner, array, chunk, packed, size);
-}
-
-static int local_row(c5_sink *s, uint32_t array, uint64_t row, const void *bytes, size_t size)
-{
-	return c5_owner_row(((local_sink *)s)->owner, array, row, bytes, size);
-}
-
-static int local_declare(c5_sink *s, const c5_array_spec *spec, uint32_t *array) { return c5_owner_make(((local_sink *)s)->owner, spec, array); }
-
-static int local_poll(c5_sink *s)
-{
-	(void)s;
-	return c5_stop_wanted() ? C5_ESTOP : C5_OK;
-}
-
-int c5_owner_sink(c5_owner *o, c5_sink **out)
-{
-	local_sink *l;
-	int err = c5_alloc(&l, 1, sizeof *l);
-	if (err < 0) return err;
-	*l = (local_sink){ { local_chunk, local_row, local_declare, local_poll }, o };
-	*out = &l->sink;
-	return C5_OK;
-}

@@ -30,7 +30,4 @@ int c5_owner_touch(c5_owner *o, uint32_t id);
 int c5_owner_commit(c5_owner *o, bool more);
 uint64_t c5_owner_pending(const c5_owner *o); /* chunks and rows since the last commit */
 
-/* A sink that writes at once, for programs without MPI. */
-int c5_owner_sink(c5_owner *o, c5_sink **out);
-
 #endif

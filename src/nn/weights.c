@@ -7,7 +7,6 @@
 
 #include "base/error.h"
 #include "base/random.h"
-#include "base/sha256.h"
 
 /* ---- made and unmade ---- */
 
@@ -137,30 +136,3 @@ void c5_weights_init(c5_weights *w, const c5_model *m, uint64_t seed)
 
 /* ---- from another model ---- */
 
-static bool same_params(const c5_layer *a, const c5_layer *b)
-{
-	if (a->kind != b->kind || a->n_params != b->n_params) return false;
-	for (int p = 0; p < a->n_params; p++)
-		if (a->params[p].rank != b->params[p].rank || memcmp(a->params[p].shape, b->params[p].shape, sizeof a->params[p].shape) != 0) return false;
-	return true;
-}
-
-int c5_weights_transfer(c5_weights *w, const c5_model *m, const c5_weights *from, const c5_model *from_model, int *taken, int *left)
-{
-	*taken = *left = 0;
-	for (int i = 0; i < m->n_layers; i++) {
-		const c5_layer *l = &m->layers[i];
-		if (!l->n_params) continue;
-		int j = c5_model_find(from_model, l->name);
-		bool same = j >= 0 && same_params(l, &from_model->layers[j]);
-		*(same ? taken : left) += 1;
-		for (int p = 0; same && p < l->n_params; p++)
-			memcpy(c5_weights_of(w, i, p), c5_weights_of(from, j, p), l->params[p].count * sizeof(float));
-	}
-	if (*taken) return C5_OK;
-	return c5_fail(C5_EINPUT, "%s: no layer of '%s' agrees in name and shape; nothing can be taken from it", m->name, from_model->name);
-}
-
-_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "digests are of little-endian numbers");
-
-void c5_weights_digest(char out[65], const c5_weights *w) { c5_sha256(out, w->data, w->count * sizeof(float)); }

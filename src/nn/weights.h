@@ -24,11 +24,4 @@ static inline float *c5_weights_of(const c5_weights *w, int layer, int param) { 
  * LSTM: Glorot, forget bias 1; biases 0. */
 void c5_weights_init(c5_weights *w, const c5_model *m, uint64_t seed);
 
-/* Takes every array of `from` whose layer name and shape agree; says how many layers with parameters were taken and how many not.
- * For transfer: a new head stays as it is. C5_EINPUT when nothing agrees. */
-int c5_weights_transfer(c5_weights *w, const c5_model *m, const c5_weights *from, const c5_model *from_model, int *taken, int *left);
-
-/* SHA-256 of the numbers as little-endian float32; hex with end mark. */
-void c5_weights_digest(char out[65], const c5_weights *w);
-
 #endif

@@ -90,12 +90,3 @@ void c5_blocks_assemble(float *map, const c5_block_grid *g, const float *probabi
 		}
 	}
 }
-
-void c5_blocks_efficiency(c5_block_efficiency *out, const c5_block_grid *g, const float *map, const float *probability, double threshold)
-{
-	size_t n = g->height * g->width, above = 0, blocks = 0;
-	double sum = 0;
-	for (size_t i = 0; i < n; i++) sum += (double)map[i], above += (double)map[i] > threshold;
-	for (size_t i = 0; i < c5_blocks_count(g); i++) blocks += (double)probability[i] > threshold;
-	*out = (c5_block_efficiency){ (double)above / (double)n, sum / (double)n, (double)blocks / (double)c5_blocks_count(g) };
-}

@@ -27,12 +27,4 @@ void c5_blocks_shares(float *share, const c5_block_grid *g, const uint8_t *mask,
 /* The same over the probability of each block: its map (H, W). scratch: 2 * side floats. Any order of work gives the same map. */
 void c5_blocks_assemble(float *map, const c5_block_grid *g, const float *probability, float *scratch);
 
-/* What a frame says as a whole. */
-typedef struct c5_block_efficiency {
-	double area;    /* share of pixels of the map above the threshold */
-	double mean;    /* of the map */
-	double blocks;  /* share of blocks above it */
-} c5_block_efficiency;
-void c5_blocks_efficiency(c5_block_efficiency *out, const c5_block_grid *g, const float *map, const float *probability, double threshold);
-
 #endif

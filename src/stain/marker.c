@@ -52,13 +52,6 @@ void c5_marker_count(c5_marker_counts *c, int dtype, const void *pixels, size_t 
 	}
 }
 
-void c5_marker_merge(c5_marker_counts *to, const c5_marker_counts *from)
-{
-	for (size_t i = 0; i < C5_MARKER_BINS; i++) to->bin[i] += from->bin[i];
-	to->n += from->n;
-	to->saturated += from->saturated;
-}
-
 /* The upper edge of a bin: what lies above is in a later one. */
 static double upper(const c5_marker_counts *c, size_t bin) { return c->width == 1 ? c->lo + (double)bin : c->lo + (double)(bin + 1) * c->width; }
 

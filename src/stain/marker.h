@@ -24,7 +24,6 @@ typedef struct c5_marker_counts {
 void c5_marker_start(c5_marker_counts *c, int dtype, const double range[2]);
 /* Adds a frame. Pixels that are not finite are left out. Integer sums: any order of frames gives the same counts. */
 void c5_marker_count(c5_marker_counts *c, int dtype, const void *pixels, size_t n);
-void c5_marker_merge(c5_marker_counts *to, const c5_marker_counts *from);
 
 typedef struct c5_marker_found {
 	double threshold;   /* pixels above it are positive */

@@ -154,8 +154,6 @@ void c5_stainer_close(c5_stainer *s)
 	free(s);
 }
 
-size_t c5_stainer_bytes(const c5_stainer *s) { return c5_net_bytes(s->net) + (size_t)s->batch * (s->in_count + s->out_count) * sizeof(float); }
-
 const c5_block_grid *c5_stainer_grid(const c5_stainer *s) { return &s->grid; }
 const c5_tiling *c5_stainer_tiling(const c5_stainer *s) { return &s->tiling; }
 

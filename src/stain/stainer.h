@@ -24,7 +24,6 @@ typedef struct c5_stainer c5_stainer;
 int c5_stainer_open(c5_stainer **out, c5_device *device, const c5_model *m, const c5_weights *w, const c5_recipe *r, size_t height, size_t width,
 	const c5_stainer_how *how);
 void c5_stainer_close(c5_stainer *s); /* NULL is fine */
-size_t c5_stainer_bytes(const c5_stainer *s);
 /* Pixels a side of `n` px has after rescaling. */
 size_t c5_stainer_side(size_t n, double rescale);
 /* The grid of blocks, on the rescaled frame; all zero for dense models. */
