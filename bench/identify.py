@@ -2,10 +2,13 @@
 """identify.py – how well `cyto5 identify` tells modality and scale of recordings whose source it has never seen. Needs scikit-image and tifffile
 beside h5py.
 
-    identify.py prepare DATA OUT.h5           takes the published sets under DATA (folders, with commas between) into one container: a plate for each
-    set, masks where there are some identify.py train OUT.h5 NAME [SET,...]   trains a model on all of it but these sets, as the one that ships was
-    identify.py judge OUT.h5 MODEL [SET,...]  puts these sets (all) through MODEL (FILE.h5:NAME)
-    identify.py all DATA FOLDER               leaves every set out once, in two halves, and judges each by the model that has not seen it
+    identify.py prepare DATA OUT.h5           takes the published sets under DATA (folders, with commas between) into one container: a plate for
+                                              each set, masks where there are some
+    identify.py train OUT.h5 NAME [SET,...]   trains a model on all of it but these sets, as the one that ships was
+    identify.py judge OUT.h5 MODEL [SET,...]  puts these sets (all) through MODEL (FILE.h5:NAME); of MODEL,MODEL each half through the one that has
+                                              not seen it
+    identify.py all DATA FOLDER               leaves every set out once, in two halves, and judges each by the model that has not seen it; stopped,
+                                              it goes on with what is in FOLDER where it is called again (some 20 minutes on two cores)
 
 Whole sets are kept back, never some images of one. What is judged:
     modality     of each image; fluorescence of nuclei and of other things is told apart besides
@@ -129,15 +132,24 @@ def prepare(root, out):
             print(f"{name}: {k + 1} images", flush=True)
         rows += simulated(folder)
         open(f"{folder}/sheet.csv", "w").write("\n".join(rows) + "\n")
-        cyto5("ingest", out, "--sheet", f"{folder}/sheet.csv")
+        begun = f"{out}.begun.h5"
+        if os.path.exists(begun):
+            os.remove(begun)
+        cyto5("ingest", begun, "--sheet", f"{folder}/sheet.csv")
         for name, channel in masked.items():
-            cyto5("segment", out, "--method", "labels", "--labels", f"{folder}/masks", "--experiments", f"{name}_*", "--channel", channel,
+            cyto5("segment", begun, "--method", "labels", "--labels", f"{folder}/masks", "--experiments", f"{name}_*", "--channel", channel,
                   "--min-area", 0, "--no-fill-holes")
+        os.rename(begun, out)
 
 
-def train(container, name, without):
+def trained(container, name):
+    with h5py.File(container) as f:
+        return f"models/{name}/latest" in f
+
+
+def train(container, name, without, *more):
     without = sorted(set(without) | {KIN[w] for w in without if w in KIN} | set(NOT_SHIPPED))
-    words = ["identify", "train", container, "--name", name, *TRAIN] + (["--without", ",".join(without)] if without else [])
+    words = ["identify", "train", container, "--name", name, *TRAIN, *more] + (["--without", ",".join(without)] if without else [])
     subprocess.run([CYTO5, *words], check=True)
 
 
@@ -229,6 +241,8 @@ def conclude(results):
 
 
 def judge(container, model, sets):
+    if "," in model:
+        return [one for m, half in zip(model.split(","), HALVES) for one in judge(container, m, [name for name in half if name in sets])]
     found = recorded(container, sets)
     return [judge_set(name, found[name], model) for name in sets if name in found]
 
@@ -244,13 +258,12 @@ def main():
         return conclude(judge(sys.argv[2], sys.argv[3], sets or list(SETS)))
     if what == "all":
         container = f"{sys.argv[3]}/sets.h5"
-        prepare(sys.argv[2], container)
-        results = []
+        if not os.path.exists(container):
+            prepare(sys.argv[2], container)
         for k, half in enumerate(HALVES):
-            train(container, f"without{k}", (*half, "simulated"))
-        for k, half in enumerate(HALVES):
-            results += judge(container, f"{container}:without{k}", half)
-        return conclude(results)
+            if not trained(container, f"without{k}"):
+                train(container, f"without{k}", (*half, "simulated"), "--resume")
+        return conclude(judge(container, ",".join(f"{container}:without{k}" for k in range(2)), list(SETS)))
     print(__doc__)
     return 2
 

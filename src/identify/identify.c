@@ -23,9 +23,8 @@ struct c5_identifier { c5_net *net; int features; float *tiles; float feature[BA
 
 /* What one tile said of size: log2 px, and how sure it is of it, 0..1. */
 typedef struct opinion { double log2_px, sure; } opinion;
-/* What tiles said so far: of all of one look. */
-typedef struct said { double feature[C5_PROFILE_FEATURES]; double weight, kind[C5_KINDS], size[C5_IDENTIFY_BINS]; opinion *tiles; size_t n, cap;
-	} said;
+/* What tiles said so far: of all of one look. level: where their features are gathered; NULL: nowhere. */
+typedef struct said { double weight, kind[C5_KINDS], size[C5_IDENTIFY_BINS]; opinion *tiles; size_t n, cap; c5_profile_tiles *level; } said;
 
 int c5_identifier_open(c5_identifier **out, c5_device *device, const c5_model *m, const c5_weights *w)
 {
@@ -86,7 +85,7 @@ static int see(c5_identifier *id, int n, said *s)
 		const float *size = id->size + (size_t)i * C5_IDENTIFY_BINS;
 		double sure = sureness(size);
 		s->weight += sure;
-		for (int k = 0; k < C5_PROFILE_FEATURES; k++) s->feature[k] += (double)id->feature[i * C5_PROFILE_FEATURES + k];
+		if (s->level) c5_profile_tile(s->level, id->feature + (size_t)i * C5_PROFILE_FEATURES);
 		for (int k = 0; k < C5_KINDS; k++) s->kind[k] += sure * (double)id->kind[i * C5_KINDS + k];
 		for (int k = 0; k < C5_IDENTIFY_BINS; k++) s->size[k] += sure * log(fmax(1e-5, (double)size[k]));
 		s->tiles[s->n++] = (opinion){ mean_log2(size), sure };
@@ -135,11 +134,11 @@ static int rough(c5_identifier *id, const c5_identify_frame *frames, size_t n, d
 	for (int row = 0; row < C5_PROFILE_LEVELS; row++) {
 		double octaves = 0.25 * (row + C5_PROFILE_FIRST), zoom = exp2(octaves);
 		if (octaves > 0 && least / zoom < 0.5 * C5_IDENTIFY_SIDE) break;
-		said s = { 0 };
+		c5_profile_tiles level = { 0 };
+		said s = { .level = &level };
 		int err = look(id, frames, n, zoom, most, &s);
 		for (int g = 0; g < GRID && err == C5_OK && s.weight > 0; g++) sum[g] += likely(&s, GRID_FIRST + GRID_STEP * g - octaves);
-		for (int k = 0; k < C5_PROFILE_FEATURES && s.n; k++) profile->level[row].feature[k] = (float)(s.feature[k] / (double)s.n);
-		profile->level[row].tiles = (float)s.n;
+		c5_profile_level(profile, row, &level);
 		seen += s.n;
 		free(s.tiles);
 		if (err < 0) return err;

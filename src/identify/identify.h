@@ -17,7 +17,7 @@
 #include "identify/profile.h"
 #include "nn/net.h"
 
-#define C5_IDENTIFY_VERSION 2 /* raised whenever answers may differ for the same model and pixels */
+#define C5_IDENTIFY_VERSION 3 /* raised whenever answers may differ for the same model and pixels */
 #define C5_IDENTIFY_SIDE 96   /* px of a tile */
 #define C5_IDENTIFY_BINS 28
 #define C5_IDENTIFY_FIRST 1.5 /* log2 px of the first step; each is a quarter octave: 2.8 to 304 px */

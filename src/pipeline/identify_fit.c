@@ -77,7 +77,7 @@ double c5_fit_ratio(const c5_stored_model *s, const c5_identity *i, const char *
 	double ratio = NAN;
 	if (s->n_profile == C5_PROFILE_NUMBERS && s->profile_by && !strcmp(s->profile_by, digest)) {
 		memcpy(&reference, s->profile, sizeof reference);
-		ratio = c5_profile_ratio(&reference, &i->profile, NULL);
+		ratio = c5_profile_ratio(&reference, &i->profile);
 	}
 	return isfinite(ratio) ? ratio : i->diameter_px / s->object_px;
 }
