@@ -323,13 +323,16 @@ static void tell_memory(const runner *r, const c5_step *step, const c5_step_ops 
 		size_t n = r->plan.jobs[j].error || !r->plan.jobs[j].n_outputs ? 0 : ops->bytes(step, &r->plan.jobs[j]);
 		if (n > most) most = n;
 	}
-	const char *what = strcmp(step->kind->name, "ingest") == 0 ? "channel" : "experiment";
+	const bool ingest = strcmp(step->kind->name, "ingest") == 0;
+	const char *what = ingest ? "channel" : "experiment";
+	char of[64] = "";
+	if (ingest) snprintf(of, sizeof of, " of %zu experiment%s", r->n_names, r->n_names == 1 ? "" : "s");
 	size_t todo = 0;
 	for (size_t j = 0; j < r->plan.n_jobs; j++) todo += r->plan.jobs[j].n_outputs > 0;
 	if (r->plan.skipped)
 		c5_log(C5_LOG_INFO, "%s: %llu %s%s as before", step->kind->name, (unsigned long long)r->plan.skipped, what, r->plan.skipped == 1 ? "" : "s");
-	if (todo) c5_log(C5_LOG_INFO, "%s: %zu %s%s, %zu units, at most about %zu MiB a rank", step->kind->name, todo, what, todo == 1 ? "" : "s",
-		r->plan.n_units, (most + (c5_comm_size(r->comm) > 1 ? C5_OUTBOX_BYTES : 0) + (c5_threads() > 1 ? C5_PACKERS_BYTES : 0)) / (1u << 20) + 24);
+	if (todo) c5_log(C5_LOG_INFO, "%s: %zu %s%s%s in %zu part%s, at most about %zu MiB of memory a rank", step->kind->name, todo, what,
+		todo == 1 ? "" : "s", of, r->plan.n_units, r->plan.n_units == 1 ? "" : "s", (most + (c5_comm_size(r->comm) > 1 ? C5_OUTBOX_BYTES : 0) + (c5_threads() > 1 ? C5_PACKERS_BYTES : 0)) / (1u << 20) + 24);
 	c5_event("step", "sii", "step", step->kind->name, "jobs", (int64_t)r->plan.n_jobs, "units", (int64_t)r->plan.n_units, (char *)NULL);
 }
 
@@ -463,13 +466,16 @@ static int tell_plan(const runner *r)
 			continue;
 		}
 		bytes += size;
-		printf("%-32s %-12s %6u frames %s%ux%u %s", q->experiment, q->channel, q->t, q->z > 1 ? "z " : "", q->height, q->width, c5_dtype_name(q->dtype));
+		printf("%-32s %-12s %6u frame%s", q->experiment, q->channel, q->t, q->t == 1 ? "" : "s");
+		if (q->z > 1) printf(" of %u planes", q->z);
+		printf(", %ux%u %s", q->height, q->width, c5_dtype_name(q->dtype));
 		if (!isnan(q->pixel_size_um)) printf(", %g um/px", q->pixel_size_um);
 		if (!isnan(q->frame_interval_s)) printf(", every %g s", q->frame_interval_s);
 		printf(", %.1f MB\n", size / 1e6);
 	}
 	if (s)
-		printf("%zu channels, %.1f MB of pixels from %zu files; about %zu MiB of memory a rank\n", s->n_series, bytes / 1e6, s->n_files,
+		printf("%zu channel%s, %.1f MB of pixels from %zu file%s; about %zu MiB of memory a rank\n", s->n_series, s->n_series == 1 ? "" : "s",
+			bytes / 1e6, s->n_files, s->n_files == 1 ? "" : "s",
 			(size_t)64 + (size_t)C5_OUTBOX_BYTES / (1u << 20));
 	for (size_t i = 0; i < r->pipeline->n; i++) printf("step %zu: %s\n", i + 1, r->pipeline->steps[i].kind->name);
 	printf("nothing was written\n");

@@ -66,7 +66,7 @@ def long_movie():
     def make(path, ranks):
         shutil.copy("sim.h5", path)
         r = works("track", path, "--commit-every", 0.1, ranks=ranks)
-        blocks = re.search(r"track: 1 experiment, (\d+) units", r.err)
+        blocks = re.search(r"track: 1 experiment in (\d+) parts?", r.err)
         check(blocks and int(blocks[1]) > 40, f"{path}: linked in many blocks: {r}")
 
     same_tracks(make, (0, 1, 2, 3, 4), "movie")

@@ -122,6 +122,39 @@ static void parts_frames_of_several_names_in_one_folder(void **state)
 	drop_settings(&p);
 }
 
+static void leaves_what_has_no_frame_number_out_of_movies(void **state)
+{
+	c5_scan_params p = settings(NULL, NULL);
+	(void)state;
+	for (uint32_t i = 0; i < 3; i++) tiny(at("still/A01_t%u.tif", i), 1, i);
+	for (uint32_t i = 0; i < 2; i++) tiny(at("still/B0%u.tif", i), 1, 10 + i);
+	c5_scan *scan = scan_of(&p, at("still"));
+	assert_int_equal(scan->n_series, 3);
+	assert_int_equal(series_called(scan, "A01", "ch0")->t, 3);
+	check_frame(scan, &p, series_called(scan, "B00", "ch0"), 0, 0, 10, 0);
+	check_frame(scan, &p, series_called(scan, "B01", "ch0"), 0, 0, 11, 0);
+	c5_scan_free(scan);
+	drop_settings(&p);
+}
+
+static void makes_an_experiment_of_each_well(void **state)
+{
+	c5_scan_params p = settings(NULL, NULL);
+	static const char *const wells[] = { "A01", "A02", "B01", "B12" };
+	(void)state;
+	for (uint32_t i = 0; i < 4; i++) tiny(at("wells/%s.tif", wells[i]), 1, i);
+	c5_scan *scan = scan_of(&p, at("wells"));
+	assert_int_equal(scan->n_series, 4);
+	for (uint32_t i = 0; i < 4; i++) check_frame(scan, &p, series_called(scan, wells[i], "ch0"), 0, 0, i, 0);
+	c5_scan_free(scan);
+	for (uint32_t i = 0; i < 3; i++) tiny(at("row/s%u.tif", i), 1, i); /* one row may be numbers */
+	scan = scan_of(&p, at("row"));
+	assert_int_equal(scan->n_series, 1);
+	assert_int_equal(scan->series->t, 3);
+	c5_scan_free(scan);
+	drop_settings(&p);
+}
+
 static void makes_an_experiment_of_each_multi_page_file(void **state)
 {
 	c5_scan_params p = settings(NULL, NULL);
@@ -412,6 +445,7 @@ int main(void)
 		cmocka_unit_test(takes_an_input_named_twice_once),
 		cmocka_unit_test(takes_frame_numbers_from_names_and_says_which_lack),
 		cmocka_unit_test(parts_frames_of_several_names_in_one_folder),
+		cmocka_unit_test(leaves_what_has_no_frame_number_out_of_movies), cmocka_unit_test(makes_an_experiment_of_each_well),
 		cmocka_unit_test(makes_an_experiment_of_each_multi_page_file),
 		cmocka_unit_test(names_a_list_of_single_pages_by_what_they_share),
 		cmocka_unit_test(recognises_tracking_challenge_folders),

@@ -22,7 +22,7 @@ typedef struct preview { int64_t frame; char *channel, *revision, *out; bool num
 static const c5_opt preview_opts[] = {
 	{ "frame", C5_OPT_INT, offsetof(preview, frame), "-1", -1, 1e9, NULL, "N", "frame to draw, counted from 0; -1: the middle one" },
 	{ "channel", C5_OPT_TEXT, offsetof(preview, channel), NULL, 0, 0, NULL, "NAME",
-		"channel to draw; unset: phase or brightfield, else the first; of crops all" },
+		"channel to draw; unset: the first of transmitted light, else the first; of crops all" },
 	{ "revision", C5_OPT_TEXT, offsetof(preview, revision), "latest", 0, 0, NULL, "rNNNNNN", "which masks or crops" },
 	{ "numbers", C5_OPT_BOOL, offsetof(preview, numbers), NULL, 0, 0, NULL, NULL, "write each object's label on it" },
 	{ "segment", C5_OPT_BOOL, offsetof(preview, segment), NULL, 0, 0, NULL, NULL, "find the cells now, by the settings below; nothing is stored" },

@@ -157,7 +157,7 @@ int c5_experiment_channel(const c5_experiment *e, const char *name, const c5_cha
 	for (size_t i = 0; i < e->n_channels; i++) {
 		const c5_channel *c = &e->channels[i];
 		bool wanted = name ? strcmp(c->name, name) == 0 : c->modality && (strcmp(c->modality, "phase") == 0 || strcmp(c->modality, "brightfield") == 0 ||
-			strcmp(c->modality, "dic") == 0);
+			strcmp(c->modality, "dic") == 0 || strcmp(c->modality, "transmission") == 0);
 		if (wanted) {
 			*channel = c;
 			return C5_OK;

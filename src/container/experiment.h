@@ -34,7 +34,8 @@ int c5_experiment_make(c5_file *f, const c5_experiment *e);
 void c5_experiment_free(c5_experiment *e);
 void c5_experiment_pack(const c5_experiment *e, c5_buf *to);
 int c5_experiment_unpack(c5_experiment *e, c5_buf *from);
-/* The named channel; NULL name: the first phase or brightfield channel, else the first. C5_ENOTFOUND lists what there is. */
+/* The named channel; NULL name: the first of transmitted light (phase, brightfield, DIC, transmission), else
+ * the first. C5_ENOTFOUND lists what there is. */
 int c5_experiment_channel(const c5_experiment *e, const char *name, const c5_channel **channel);
 
 /* Newest revision of a product ("masks", "objects" ...) that `latest` points at; 0 when there is none yet. */

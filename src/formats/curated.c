@@ -16,7 +16,7 @@ const c5_opt c5_curated_opts[] = {
 	{ "as", C5_OPT_CHOICE, offsetof(c5_curated_params, as), "auto", 0, 0, NULL, "auto|ctc|trk|trks|label|tiff|png",
 		"what it is; auto: by its name and content" },
 	{ "channel", C5_OPT_TEXT, offsetof(c5_curated_params, channel), NULL, 0, 0, NULL, "NAME",
-		"channel the masks belong to; unset: phase or brightfield, else the first" },
+		"channel the masks belong to; unset: the first of transmitted light, else the first" },
 	{ "batch", C5_OPT_INT, offsetof(c5_curated_params, batch), "-1", -1, 1e9, NULL, "N", "which movie of a .trks, counted from 0; -1: the only one" },
 	{ "tracked", C5_OPT_BOOL, offsetof(c5_curated_params, tracked), NULL, 0, 0, NULL, NULL, "label images: a label is the same cell in all frames" },
 	{ "note", C5_OPT_TEXT, offsetof(c5_curated_params, note), NULL, 0, 0, NULL, "TEXT",

@@ -36,7 +36,7 @@ const c5_opt c5_export_opts[] = {
 	{ "experiments", C5_OPT_TEXT, offsetof(c5_export_params, experiments), NULL, 0, 0, NULL, "GLOB", "experiments of these names only" },
 	{ "revision", C5_OPT_TEXT, offsetof(c5_export_params, revision), "latest", 0, 0, NULL, "rNNNNNN", "which tracks, masks, or table" },
 	{ "channel", C5_OPT_TEXT, offsetof(c5_export_params, channel), NULL, 0, 0, NULL, "NAME",
-		"channel to write, or marker of a stain; unset: phase or brightfield, else the first; ome-tiff: all" },
+		"channel to write, or marker of a stain; unset: the first of transmitted light, else the first; ome-tiff: all" },
 	{ "what", C5_OPT_CHOICE, offsetof(c5_export_params, what), "auto", 0, 0, NULL, "auto|raw|masks|tracks|stain",
 		"pixels of ome-tiff (auto: raw), labels of labels-png and imagej-roi (auto: masks)" },
 	{ "table", C5_OPT_TEXT, offsetof(c5_export_params, table), "objects", 0, 0, NULL, "NAME",

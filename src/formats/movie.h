@@ -32,7 +32,7 @@ int c5_movie_labels(c5_movie *m, uint64_t t, uint32_t *labels);
 int c5_movie_track_ids(c5_movie *m, uint64_t t, uint32_t *labels);
 /* Plane z of a channel as stored. */
 int c5_movie_raw(c5_movie *m, const c5_channel *channel, uint64_t t, uint64_t z, void *pixels);
-/* The channel for formats that take one: the named one, or the first that is phase or brightfield; of the masks' size. */
+/* The channel for formats that take one: the named one, or the first of transmitted light, else the first; of the masks' size. */
 int c5_movie_channel(c5_movie *m, const char *name, const c5_channel **channel);
 
 /* "/experiments/NAME/PRODUCT/REVISION" with `latest` resolved. C5_ENOTFOUND says which command makes the product. Caller frees. */

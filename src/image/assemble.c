@@ -268,10 +268,12 @@ static int check_plane(c5_series *s, const c5_gather *g, const c5_plane *plane, 
 		s->dtype = page->dtype;
 	} else if (page->width != s->width || page->height != s->height || page->dtype != s->dtype) {
 		const c5_file *other = &g->files.at[(*first)->file];
+		const char *dot = strrchr(c5_name_base(file->path), '.');
 		bool same = other == file;
 		return blame(s, C5_EINPUT, c5_format("%s: image %u is %u x %u %s, but %s%s%u x %u %s; a series has one size and type: "
-			"take them apart with --pattern, e.g. '{experiment}.tif', or --sheet", file->path, plane->ifd, page->width, page->height,
-			c5_dtype_name(page->dtype), same ? "its first is " : other->path, same ? "" : " is ", s->width, s->height, c5_dtype_name(s->dtype)));
+			"take them apart with --pattern, e.g. '{experiment}%s', or --sheet", file->path, plane->ifd, page->width, page->height,
+			c5_dtype_name(page->dtype), same ? "its first is " : other->path, same ? "" : " is ", s->width, s->height, c5_dtype_name(s->dtype),
+			dot ? dot : ""));
 	}
 	return C5_OK;
 }

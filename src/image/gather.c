@@ -2,8 +2,9 @@
  *
  * Rules for files that no pattern or sheet describes, by folder:
  *   names ending in _zNN            files with the same name before it are the planes of one field; the others of the folder stand alone
- *   all of one page, names in tNN   frames by number; one experiment for each name before the number
- *   all of one page                 frames of one experiment, in natural order
+ *   all of one page, names in tNN   frames by number; one experiment for each name before the number; the others of the folder stand alone
+ *   all of one page, named by well  each file an experiment, where rows differ: A01 A02 B01
+ *   all of one page                 frames of one experiment, in natural order; told of where names are no numbered series
  *   else                            each file an experiment
  * Planes of an OME set belong to the file that lists them, whichever of the set are named. */
 #include "image/gather.h"
@@ -182,48 +183,85 @@ static char *group_name(const c5_gather *g, const struct item *items, const char
 	return *items[0].key ? c5_strdup(items[0].key) : folder_name(g, items[0].file);
 }
 
-/* Numbers that do not mark frames are only an order; when they skip, that is said. */
-static void warn_of_skips(const c5_gather *g, const struct item *items, size_t n)
+/* Whether names differ in one number alone: its place in the first of them, and its first and last value. */
+static bool numbered(const struct item *items, size_t n, size_t *from, size_t *to, int64_t *first, int64_t *last)
 {
-	int64_t first = 0, before = 0, number;
-	size_t key = 0;
-	for (size_t i = 0; i < n; i++) {
-		size_t at = c5_name_number(items[i].key, &number);
-		if (!items[i].key[at] || (i && (at != key || memcmp(items[i].key, items[0].key, at)))) return;
-		if (!i) first = number;
-		key = at;
-		before = number;
+	static const char digits[] = "0123456789";
+	const char *key = items[0].key;
+	size_t length = strlen(key), head = length, tail = length;
+	for (size_t i = 1; i < n; i++) {
+		const char *other = items[i].key;
+		size_t m = strlen(other), k = 0;
+		while (k < head && other[k] == key[k]) k++;
+		head = k;
+		for (k = 0; k < tail && k < m && other[m - 1 - k] == key[length - 1 - k]; k++);
+		tail = k;
 	}
-	if (n > 1 && before - first >= (int64_t)n)
-		c5_log(C5_LOG_WARN, "%s: names are numbered %lld to %lld, but there are %zu files: taken as frames one after the other; say --pattern '%.*s{frame}"
-			"...' "
-			"to have missing ones noticed", g->files.at[items[0].file].path, (long long)first, (long long)before, n, (int)key, items[0].key);
+	while (head && strchr(digits, key[head - 1])) head--;
+	while (tail && strchr(digits, key[length - tail])) tail--;
+	for (size_t i = 0; i < n; i++) {
+		size_t m = strlen(items[i].key);
+		if (m <= head + tail || strspn(items[i].key + head, digits) != m - head - tail) return false;
+	}
+	*from = head;
+	*to = length - tail;
+	*first = strtoll(key + head, NULL, 10);
+	*last = strtoll(items[n - 1].key + head, NULL, 10);
+	return true;
+}
+
+/* What is no numbered series is only an order, and may be no movie at all; that, and numbers that skip, are told. */
+static void warn_of_order(const c5_gather *g, const struct item *items, size_t n)
+{
+	const char *path = g->files.at[items[0].file].path, *name = c5_name_base(path), *ending = name + strlen(items[0].key);
+	size_t from, to;
+	int64_t first, last;
+	if (!numbered(items, n, &from, &to, &first, &last))
+		c5_log(C5_LOG_WARN, "%s: the names of %zu files, %s to %s, are no numbered series: taken as frames of one movie, one after the other; if each is a "
+			"field of its own, say --pattern '{experiment}%s' or give a sample sheet", path, n, name,
+			c5_name_base(g->files.at[items[n - 1].file].path), ending);
+	else if (last - first >= (int64_t)n)
+		c5_log(C5_LOG_WARN, "%s: names are numbered %lld to %lld, but there are %zu files: taken as frames one after the other; say --pattern "
+			"'%.*s{frame}%s' to have missing ones noticed, or '{experiment}%s' if each is a field of its own", path, (long long)first, (long long)last,
+			n, (int)from, name, name + to, ending);
+}
+
+/* All names are wells, in more than one row. */
+static bool are_wells(const struct item *items, size_t n)
+{
+	bool rows = false;
+	for (size_t i = 0; i < n; i++) {
+		if (!c5_name_is_well(items[i].key, strlen(items[i].key))) return false;
+		rows = rows || items[i].key[0] != items[0].key[0];
+	}
+	return rows;
 }
 
 /* Items of one folder with their layouts known: makes units of them by the rules on top. */
 static int sort_out(c5_gather *g, struct item *items, size_t n, const char *hint)
 {
-	bool all_single = true, all_frames = true;
-	size_t with_z = 0;
+	bool all_single = true;
+	size_t with_z = 0, with_frame = 0;
 	int err = C5_OK;
 	for (size_t i = 0; i < n; i++) {
 		const c5_layout *layout = g->files.at[items[i].file].layout;
 		all_single = all_single && (layout->error || c5_layout_is_single(layout));
-		all_frames = all_frames && items[i].frame >= 0;
+		with_frame += items[i].frame >= 0;
 		with_z += items[i].z >= 0;
 	}
 	if (n == 1) return add_alone(g, items, all_single ? hint : NULL);
-	if (with_z || (all_single && all_frames)) {
+	if (with_z || (all_single && with_frame)) {
 		qsort(items, n, sizeof *items, by_key); /* those with z first */
 		for (size_t i = 0, k; i < n && !err; i = k) {
-			for (k = i + 1; k < n && (items[k].z >= 0) == (items[i].z >= 0) && !strcmp(items[k].key, items[i].key) && (items[i].z >= 0 || !with_z); k++);
-			err = with_z && items[i].z < 0 ? add_alone(g, items + i, NULL)
-				: add_unit(g, items + i, k - i, group_name(g, items + i, hint, k - i == n), false);
+			bool marked = with_z ? items[i].z >= 0 : items[i].frame >= 0;
+			for (k = i + 1; k < n && marked && (items[k].z >= 0) == (items[i].z >= 0) && (with_z || items[k].frame >= 0) &&
+				!strcmp(items[k].key, items[i].key); k++);
+			err = marked ? add_unit(g, items + i, k - i, group_name(g, items + i, hint, k - i == n), false) : add_alone(g, items + i, NULL);
 		}
 		return err;
 	}
-	if (all_single) {
-		warn_of_skips(g, items, n);
+	if (all_single && !are_wells(items, n)) {
+		warn_of_order(g, items, n);
 		return add_unit(g, items, n, hint ? c5_strdup(hint) : shared_name(g, items, n), true);
 	}
 	for (size_t i = 0; i < n && !err; i++) err = add_alone(g, items + i, NULL);
@@ -272,7 +310,7 @@ static int gather_names(c5_gather *g, const char *folder, char *const *names, si
 		if (!(paths[kept++] = c5_name_join(folder, names[i]))) err = c5_fail(C5_ENOMEM, "out of memory");
 	}
 	if (!err && !kept)
-		err = c5_fail(C5_EINPUT, "%s: no TIFF or PNG image among its %zu files; name the folder that holds them, or their place with --pattern", folder, n);
+		err = c5_fail(C5_EINPUT, "%s: no TIFF, PNG or JPEG image among its %zu files; name the folder that holds them, or their place with --pattern", folder, n);
 	if (!err && ctc) { /* frames by number; several pages are planes of depth */
 		for (size_t i = 0; i < kept && !err; i++) {
 			c5_entry *e;

@@ -145,6 +145,14 @@ static size_t digits_at_end(const char *stem, size_t n, int64_t *value)
 	return at;
 }
 
+bool c5_name_is_well(const char *s, size_t n)
+{
+	size_t letters = 0, i;
+	while (letters < n && letters < 2 && is_letter(s[letters])) letters++;
+	for (i = letters; i < n && s[i] >= '0' && s[i] <= '9'; i++);
+	return letters && i == n && i > letters && i - letters <= 3;
+}
+
 size_t c5_name_number(const char *stem, int64_t *number) { return digits_at_end(stem, strlen(stem), number); }
 
 static size_t cut_separators(const char *stem, size_t n)

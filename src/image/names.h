@@ -27,6 +27,9 @@ char *c5_name_join(const char *folder, const char *path);
 /* Absolute, without "//", "/./" and a slash at the end; symbolic links are kept, as they may carry the names, unless ".." is in it. */
 int c5_name_absolute(char **out, const char *path);
 
+/* Whether s[0..n) is a well: one or two letters and up to three digits. */
+bool c5_name_is_well(const char *s, size_t n);
+
 /* Where the digits at the end of `stem` begin (its length: there are none), and their value. */
 size_t c5_name_number(const char *stem, int64_t *number);
 

@@ -87,19 +87,10 @@ struct match {
 	c5_span now[C5_FIELD_N], first[C5_FIELD_N], second[C5_FIELD_N];
 	int found;
 	unsigned steps;
-	bool plain_wells; /* a well is one or two letters and up to three digits */
+	bool plain_wells; /* wells as c5_name_is_well has them */
 };
 
 static bool is_digit(char c) { return c >= '0' && c <= '9'; }
-
-static bool is_well(const char *s, size_t n)
-{
-	size_t i = 0;
-	while (i < n && i < 2 && ((s[i] | 32) >= 'a' && (s[i] | 32) <= 'z')) i++;
-	size_t letters = i;
-	while (i < n && is_digit(s[i])) i++;
-	return letters && i == n && i > letters && i - letters <= 3;
-}
 
 static void try(struct match *m, size_t k, size_t at)
 {
@@ -120,7 +111,7 @@ static void try(struct match *m, size_t k, size_t at)
 	bool number = field == C5_FIELD_FRAME || field == C5_FIELD_Z;
 	for (size_t n = 1; s[n - 1] && s[n - 1] != '/' && (!number || (is_digit(s[n - 1]) && n <= 15)); n++) {
 		if (before.n && (before.n != n || memcmp(m->path + before.at, s, n))) continue;
-		if (field == C5_FIELD_WELL && m->plain_wells && !is_well(s, n)) continue;
+		if (field == C5_FIELD_WELL && m->plain_wells && !c5_name_is_well(s, n)) continue;
 		m->now[field] = (c5_span){ at, n };
 		try(m, k + 1, at + n);
 	}

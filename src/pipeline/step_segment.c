@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/dtype.h"
+#include "base/log.h"
 #include "container/run.h"
 #include "formats/curated.h"
 #include "pipeline/steps.h"
@@ -81,13 +82,26 @@ done:
 	return err;
 }
 
+/* Where nobody named the channel and there are several, the one taken is told. */
+static void tell_channel(const c5_plan *plan)
+{
+	for (size_t i = 0; i < plan->n_jobs; i++) {
+		const c5_job *j = &plan->jobs[i];
+		if (!j->input || j->error || j->experiment.n_channels < 2) continue;
+		c5_log(C5_LOG_INFO, "segment: channel %s of %s, for one; name another with --channel", strrchr(j->input, '/') + 1, j->experiment.name);
+		return;
+	}
+}
+
 static int plan_segment(const c5_run_context *run, const c5_step *step, c5_plan *plan)
 {
 	const c5_segment_params *p = step->params;
 	if (c5_segment_from_files(p) && (!p->labels || !*p->labels))
 		return c5_fail(C5_EUSAGE,
 			"method labels: where the label images are is not stated; --labels PATH, {experiment} in it stands for the experiment's name");
-	return c5_step_plan_each(run, step, plan, plan_one);
+	int err = c5_step_plan_each(run, step, plan, plan_one);
+	if (err == C5_OK && !p->channel) tell_channel(plan);
+	return err;
 }
 
 typedef struct seg_state { c5_segmenter *segmenter; uint64_t height, width; c5_curated *files; } seg_state; /* files: of the last unit */

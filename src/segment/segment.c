@@ -20,7 +20,7 @@
 
 const c5_opt c5_segment_opts[] = {
 	{ "channel", C5_OPT_TEXT, offsetof(c5_segment_params, channel), NULL, 0, 0, NULL, "NAME",
-		"channel to segment; default the first phase or brightfield channel" },
+		"channel to segment; default the first of transmitted light (phase, brightfield, DIC, transmission), else the first" },
 	{ "method", C5_OPT_CHOICE, offsetof(c5_segment_params, method), "deviation", 0, 0, NULL, METHODS,
 		"how cell is told from background: by roughness (any label-free frame; phase: spread cells in phase contrast, halo taken off), as dark "
 		"rods, as bright bodies, by Deep-SeSMo's rule, from label images, by grey value" },

@@ -13,7 +13,7 @@
 enum c5_segment_threshold { C5_SEGMENT_OTSU, C5_SEGMENT_LI, C5_SEGMENT_TRIANGLE, C5_SEGMENT_LOCAL };
 
 typedef struct c5_segment_params {
-	char *channel;      /* channel to segment; unset: the experiment's first phase or brightfield channel, else its first */
+	char *channel;      /* channel to segment; unset: the experiment's first channel of transmitted light, else its first */
 	char *method;       /* deviation | phase | rods | fluorescence | sesmo | labels | otsu | percentile */
 	char *labels;       /* labels: where the label images are; who runs the step reads them */
 	double sigma;       /* Gaussian smoothing, px; 0 none; sesmo has its own */

@@ -15,7 +15,7 @@
 #define PIXELS_MOST (2 << 20)
 
 const c5_opt c5_drift_opts[] = {
-	{ "channel", C5_OPT_TEXT, FIELD(channel), NULL, 0, 0, NULL, "NAME", "channel to compare; default the first phase or brightfield channel" },
+	{ "channel", C5_OPT_TEXT, FIELD(channel), NULL, 0, 0, NULL, "NAME", "channel to compare; default the first of transmitted light, else the first" },
 	{ "fraction", C5_OPT_INT, FIELD(fraction), "20", 1, C5_REGISTER_UPSAMPLE_MAX, NULL, NULL, "shifts are told to this part of a pixel" },
 	{ "blur", C5_OPT_REAL, FIELD(blur), "2", 0, 100, "px", NULL, "detail finer than a Gaussian of this deviation leaves is noise" },
 	{ "least", C5_OPT_REAL, FIELD(least), "3", 0, 1000, NULL, NULL, "a shift is believed when its correlation is this many times what chance gives" },

@@ -11,7 +11,7 @@
 #define C5_DRIFT_MEMORY 4   /* frames a frame without a picture is bridged over */
 
 typedef struct c5_drift_params {
-	char *channel;          /* unset: the experiment's first phase or brightfield channel, else its first */
+	char *channel;          /* unset: the experiment's first channel of transmitted light, else its first */
 	int64_t fraction;       /* shifts are told to this part of a pixel */
 	double blur;            /* px; finer detail is noise */
 	double least;           /* how many times the height that chance gives a correlation has to have to be believed */
