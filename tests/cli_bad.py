@@ -356,7 +356,32 @@ def ingest_again():
         one_line(run("ingest", path, folder, "--channel", "phase", ranks=ranks), 3, ["again/phase", "frame 4"], "a frame more", ranks)
         os.unlink(f"{folder}/t004.tif")
         same(before, content(path, "/experiments"), "a frame more")
+        amended(path, folder, ranks)
         clean(path)
+
+
+def amended(path, folder, ranks):
+    """What nobody stated when it was taken in is filled in later, scales and all; what the files alone say does not undo it."""
+    works("segment", path, "--method", "otsu", ranks=ranks)
+    r = works("ingest", path, folder, "--channel", "phase", "--pixel-size", 0.5, "--interval", 60, ranks=ranks)
+    check("again: now pixel_size_um 0.5; frame_interval_s 60" in r.err, f"a pixel size later: {r}")
+    with open("later.csv", "w") as f:
+        f.write(f"experiment,path,channel,condition\nagain,{folder},phase,drug\n")
+    r = works("ingest", path, "--sheet", "later.csv", ranks=ranks)
+    check("again: now condition drug" in r.err and "pixel_size" not in r.err, f"a condition later: {r}")
+    r = works("ingest", path, folder, "--channel", "phase", ranks=ranks)
+    check("now " not in r.err, f"nothing new: {r}")
+    with open("later.csv", "w") as f:
+        f.write(f"experiment,path,channel,condition,pixel_size_um\nagain,{folder},phase,control,0.25\n")
+    r = works("ingest", path, "--sheet", "later.csv", ranks=ranks)
+    check("now condition control, was drug; pixel_size_um 0.25, was 0.5" in r.err, f"put right: {r}")
+    with h5py.File(path, "r") as f:
+        e = f["experiments/again"]
+        check(e.attrs["condition"] == b"control" and e.attrs["pixel_size_um"] == 0.25, f"attributes: {dict(e.attrs)}")
+        for product in ("raw", "masks"):
+            for axis, step, unit in (("x", 0.25, b"um"), ("y", 0.25, b"um"), ("time", 60, b"s")):
+                d = e[product][axis]
+                check(d[1] == step and d.attrs["units"] == unit, f"{product}/{axis}: {d[:2]} {d.attrs['units']}")
 
 
 with Folder():

@@ -51,6 +51,13 @@ awk 'index($0, $2) != 13 { exit 1 }' out || fail "--version is not aligned"
 runs 0 version
 cmp -s out version || fail "version and --version differ"
 
+# a verb's help, by both ways
+runs 0 stain predict --help
+quiet_err
+cp out verb
+runs 0 help stain predict
+cmp -s out verb || fail "help stain predict and stain predict --help differ"
+
 # every command in the contents has its own help, by both ways, with examples and the common options
 commands=$(awk '/^Exit status/ { exit } /^  [a-z]/ { print $1 }' contents)
 [ -n "$commands" ] || fail "no command in the contents"

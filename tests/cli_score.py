@@ -242,6 +242,29 @@ def bad_input():
     refused(2, "expected", "learn.h5:sen")
 
 
+def rescaled():
+    """The middle of larger crops is what crops of the learnt stretch of the world are; too small ones are refused."""
+    ask = ["--model", "learn.h5:sen", "--no-screen"]
+    r = works("score", "large.h5", *ask)
+    check("crops show 26 um" in r.err and "learnt from 20.8 um" in r.err and "--rescale auto" in r.err, f"crops of another stretch: {r}")
+    works("score", "large.h5", *ask, "--rescale", "auto")
+    seen = {name: table("large.h5", name, "scores") for name in experiments("large.h5")}
+    works("crop", "large.h5", "--size", 32)
+    r = works("score", "large.h5", *ask)
+    check("crops show" not in r.err, f"crops as learnt from: {r}")
+    for name, (rows, told) in seen.items():
+        check(told["windows"] == b"32" and np.array_equal(rows["score"], table("large.h5", name, "scores")[0]["score"]), f"{name}: middles of crops")
+    works("score", "coarse.h5", *ask, "--rescale", "auto")
+    check(table("coarse.h5", "control_001", "scores")[1]["windows"] == b"16", "half the pixels")
+    works("score", "coarse.h5", *ask, "--rescale", 1.6)
+    check(table("coarse.h5", "control_001", "scores")[1]["windows"] == b"20", "a factor")
+    works("crop", "coarse.h5", "--size", 12)
+    r = run("score", "coarse.h5", *ask, "--rescale", "auto")
+    check(r.code == 3 and "cyto5 crop --size 16" in r.err, f"crops that show too little: {r}")
+    r = run("score", "coarse.h5", *ask, "--rescale", "large")
+    check(r.code in (2, 3) and "auto, or a factor" in r.err, f"no factor: {r}")
+
+
 def other_kinds():
     """A model of stains is no classifier, nor the other way round: one line says what it is and what to do."""
     works("simulate", "stain.h5", "--channels", "phase,marker", "--differentiation", 1, "--efficiency-from", 0.5, "--fields", 2, "--frames", 1,
@@ -323,6 +346,7 @@ with Folder():
     container("coarse.h5", 5, 1, extra=("--pixel-size", 1.3))
     container("srs.h5", 5, 1, extra=("--channels", "srs"))
     bad_input()
+    rescaled()
     other_kinds()
     not_there()
     kept_back()

@@ -195,6 +195,41 @@ static void a_missing_channel_is_zeros_where_the_model_allows(void **state)
 	c5_member_free(&m);
 }
 
+enum { MIDDLE = 26 };
+
+static int read_middles(void *ctx, uint64_t at, uint64_t n, void *pixels)
+{
+	uint16_t *to = pixels;
+	(void)ctx;
+	for (uint64_t i = at; i < at + n; i++)
+		for (int c = 0; c < CHANNELS; c++)
+			for (int y = 0; y < MIDDLE; y++, to += MIDDLE) memcpy(to, &crops[i][c][y + (SIDE - MIDDLE) / 2][(SIDE - MIDDLE) / 2], MIDDLE * sizeof *to);
+	return C5_OK;
+}
+
+static void a_window_shows_the_middle_of_the_crops(void **state)
+{
+	static const char *const names[] = { "srs", "phase" };
+	static float whole[2][CROPS * 2], windowed[2][CROPS * 2], middle[2][CROPS * 2];
+	c5_member m[] = { member("a", "sesmo", 2, names, 32, 2, 3), member("b", "sesmo", 2, names, 32, 2, 3) };
+	c5_scorer *s;
+	list all = { NULL, 0 };
+	(void)state;
+	score(whole[0], m, 2, 16, NULL, CROPS);
+	assert_int_equal(c5_scorer_open(&s, device, m, 2, 16, C5_FP32), C5_OK);
+	assert_int_equal(c5_scorer_bind(s, "phase,srs", CHANNELS, C5_U16, SIDE, SIDE), C5_OK);
+	assert_int_equal(c5_scorer_window(s, 1, SIDE + 1, SIDE), C5_EINPUT);
+	assert_int_equal(c5_scorer_window(s, 1, MIDDLE, MIDDLE), C5_OK); /* of one member alone */
+	assert_int_equal(c5_scorer_run(s, 0, CROPS, read_crops, NULL, &all, windowed[0]), C5_OK);
+	assert_int_equal(c5_scorer_bind(s, "phase,srs", CHANNELS, C5_U16, MIDDLE, MIDDLE), C5_OK);
+	assert_int_equal(c5_scorer_run(s, 0, CROPS, read_middles, NULL, NULL, middle[0]), C5_OK);
+	assert_memory_equal(windowed[0], whole[0], sizeof whole[0]);
+	assert_memory_equal(windowed[1], middle[1], sizeof whole[0]);
+	assert_memory_not_equal(windowed[1], whole[1], sizeof whole[0]);
+	c5_scorer_close(s);
+	for (int k = 0; k < 2; k++) c5_member_free(&m[k]);
+}
+
 static void what_cannot_score_is_refused(void **state)
 {
 	(void)state;
@@ -230,6 +265,7 @@ int main(void)
 		cmocka_unit_test(views_are_turned_crops_and_their_mean_counts),
 		cmocka_unit_test(members_answer_each_for_itself),
 		cmocka_unit_test(a_missing_channel_is_zeros_where_the_model_allows),
+		cmocka_unit_test(a_window_shows_the_middle_of_the_crops),
 		cmocka_unit_test(what_cannot_score_is_refused),
 	};
 	return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -1,6 +1,7 @@
 /* unit_image_bad.c – damaged, foreign and absurd files: one clear line each, and never a crash, a leak or a great allocation. */
 #include "support_tiff.h"
 
+#include <math.h>
 #include <sys/resource.h>
 #include <time.h>
 
@@ -40,6 +41,26 @@ static void reads_the_hand_made_file_when_nothing_is_wrong_with_it(void **state)
 	c5_scan_free(scan);
 }
 
+static void believes_of_private_tags_what_can_be_read(void **state)
+{
+	(void)state;
+	const uint32_t places[] = { 520, 4000 }; /* of the pixel size: in the file, and beyond it */
+	for (int i = 0; i < 2; i++) {
+		const raw_tag nikon[] = { { 65325, 12, 1, 512 }, { 65326, 12, 1, places[i] } };
+		const double um = 0.8707951277094507;
+		size_t n;
+		hand_made(at("nikon.tif"), 16, 8, nikon, 2, 256);
+		uint8_t *bytes = read_bytes(at("nikon.tif"), &n);
+		memcpy(bytes + 520, &um, sizeof um); /* among the pixels: a reader of tags does not mind */
+		write_bytes(at("nikon.tif"), bytes, n);
+		free(bytes);
+		c5_scan *scan = scan_of(&plain, at("nikon.tif"));
+		if (i) assert_true(isnan(scan->series->pixel_size_um));
+		else assert_true(scan->series->pixel_size_um == um);
+		c5_scan_free(scan);
+	}
+}
+
 static void refuses_what_is_no_image(void **state)
 {
 	(void)state;
@@ -57,7 +78,7 @@ static void refuses_what_is_no_image(void **state)
 	assert_int_equal(mkfifo(at("pipe.tif"), 0600), 0);
 	refuses(&plain, at("pipe.tif"), C5_EINPUT, "pipe.tif", "not a regular file", NULL);
 	mkdir(at("folder.tif"), 0755);
-	refuses(&plain, at("folder.tif"), C5_EINPUT, "folder.tif", "no TIFF or PNG image", NULL);
+	refuses(&plain, at("folder.tif"), C5_EINPUT, "folder.tif", "no TIFF, PNG or JPEG image", NULL);
 	write_text(at("folder.tif/notes.txt"), "x");
 	refuses(&plain, at("folder.tif"), C5_EINPUT, "1 files", "--pattern", NULL);
 }
@@ -329,6 +350,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(reads_the_hand_made_file_when_nothing_is_wrong_with_it),
+		cmocka_unit_test(believes_of_private_tags_what_can_be_read),
 		cmocka_unit_test(refuses_what_is_no_image),
 		cmocka_unit_test(refuses_kinds_of_pixels_it_does_not_read),
 		cmocka_unit_test(refuses_absurd_sizes_before_anything_is_allocated),

@@ -24,6 +24,8 @@ struct c5_scorer {
 	int dtype, n_channels, height, width;
 	int (*from)[C5_CHANNELS_MAX]; /* (n) */
 	bool (*lacks)[C5_CHANNELS_MAX];
+	int (*window)[2];           /* (n) height and width of the crops' middle that a member is shown; 0: all of them */
+	void *middle;               /* (threads, a crop): the middle by itself */
 	void *pixels[2];            /* (batch, n_channels, height, width) */
 	float *inputs;              /* (largest member's batch) */
 	float *scratch;             /* (threads, scratch_each) */
@@ -110,6 +112,7 @@ int c5_scorer_open(c5_scorer **out, c5_device *device, const c5_member *members,
 	}
 	if (err == C5_OK && (err = c5_alloc(&s->nets, n, sizeof *s->nets)) == C5_OK && (err = c5_alloc(&s->from, n, sizeof *s->from)) == C5_OK)
 		err = c5_alloc(&s->lacks, n, sizeof *s->lacks);
+	if (err == C5_OK) err = c5_alloc(&s->window, n, sizeof *s->window);
 	while (err == C5_OK && (err = make_nets(s)) == C5_ENOMEM && s->batch > 1) {
 		c5_log(C5_LOG_WARN, "%s: not enough memory for batches of %d, trying %d", c5_device_name(device), s->batch, s->batch / 2);
 		s->batch /= 2;
@@ -131,6 +134,8 @@ void c5_scorer_close(c5_scorer *s)
 	free(s->nets);
 	free(s->from);
 	free(s->lacks);
+	free(s->window);
+	free(s->middle);
 	free(s->pixels[0]);
 	free(s->pixels[1]);
 	free(s->inputs);
@@ -192,10 +197,32 @@ int c5_scorer_bind(c5_scorer *s, const char *channels, int n_channels, int dtype
 	free(s->pixels[0]);
 	free(s->pixels[1]);
 	free(s->scratch);
-	s->pixels[0] = s->pixels[1] = s->scratch = NULL;
+	free(s->middle);
+	s->pixels[0] = s->pixels[1] = s->middle = NULL;
+	s->scratch = NULL;
+	memset(s->window, 0, s->n * sizeof *s->window);
 	s->scratch_each = each;
 	for (int i = 0; err == C5_OK && i < 2; i++) err = c5_alloc_aligned(&s->pixels[i], (size_t)s->batch, crop_bytes(s));
 	return err < 0 ? err : c5_alloc_aligned(&s->scratch, (size_t)c5_threads() * each, sizeof *s->scratch);
+}
+
+int c5_scorer_window(c5_scorer *s, size_t k, int height, int width)
+{
+	if (height > s->height || width > s->width)
+		return c5_fail(C5_EINPUT, "%s is to be shown %dx%d px of crops of %dx%d", s->members[k].name, height, width, s->height, s->width);
+	const bool whole = height < 1 || width < 1 || (height == s->height && width == s->width);
+	s->window[k][0] = whole ? 0 : height;
+	s->window[k][1] = whole ? 0 : width;
+	return whole || s->middle ? C5_OK : c5_alloc_aligned(&s->middle, (size_t)c5_threads(), crop_bytes(s));
+}
+
+/* The middle of each channel of a crop, one behind the other. */
+static void cut_middle(const c5_scorer *s, const int window[2], const uint8_t *crop, uint8_t *out)
+{
+	const size_t element = c5_dtype_size(s->dtype), h = (size_t)window[0], w = (size_t)window[1], height = (size_t)s->height, width = (size_t)s->width;
+	const uint8_t *first = crop + ((height - h) / 2 * width + (width - w) / 2) * element;
+	for (size_t c = 0; c < (size_t)s->n_channels; c++)
+		for (size_t y = 0; y < h; y++, out += w * element) memcpy(out, first + (c * height + y) * width * element, w * element);
 }
 
 int c5_scorer_lacks(const c5_scorer *s, size_t member)
@@ -213,7 +240,14 @@ int c5_scorer_prepare(c5_scorer *s, size_t member, const void *pixels, size_t n,
 #pragma omp parallel for schedule(static) num_threads(c5_threads())
 	for (size_t i = 0; i < n; i++) {
 		float *to = inputs + i * count, *scratch = s->scratch + (size_t)omp_get_thread_num() * s->scratch_each;
-		int err = c5_prepare_apply(p, s->from[member], s->dtype, (const char *)pixels + i * crop_bytes(s), s->height, s->width, to, scratch);
+		const uint8_t *crop = (const uint8_t *)pixels + i * crop_bytes(s);
+		int h = s->height, w = s->width;
+		if (s->window[member][0]) {
+			uint8_t *middle = (uint8_t *)s->middle + (size_t)omp_get_thread_num() * crop_bytes(s);
+			cut_middle(s, s->window[member], crop, middle);
+			crop = middle, h = s->window[member][0], w = s->window[member][1];
+		}
+		int err = c5_prepare_apply(p, s->from[member], s->dtype, crop, h, w, to, scratch);
 		if (err < 0) {
 #pragma omp atomic write
 			failed = err;
@@ -298,7 +332,8 @@ static void turn(const c5_scorer *s, size_t k, int v, size_t n)
 /* Two members that take the same, prepared alike, share the work. */
 static bool same_inputs(const c5_scorer *s, size_t a, size_t b)
 {
-	return memcmp(&s->members[a].prepare, &s->members[b].prepare, sizeof(c5_prepare)) == 0 && memcmp(s->lacks[a], s->lacks[b], sizeof *s->lacks) == 0;
+	return memcmp(&s->members[a].prepare, &s->members[b].prepare, sizeof(c5_prepare)) == 0 && memcmp(s->lacks[a], s->lacks[b], sizeof *s->lacks) == 0 &&
+		memcmp(s->window[a], s->window[b], sizeof *s->window) == 0;
 }
 
 /* What a member says of the crops that lie prepared: the mean over its views. The first pass is begun already. */

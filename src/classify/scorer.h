@@ -43,6 +43,9 @@ int c5_scorer_batch(const c5_scorer *s);     /* what it came to */
 
 /* Crops of one array: their channels ("phase,srs"), type and size. C5_ENOTFOUND names a channel that is missing. */
 int c5_scorer_bind(c5_scorer *s, const char *channels, int n_channels, int dtype, int height, int width);
+/* Member `k` is shown the middle height x width px of each crop bound, instead of the whole of it; 0: the whole, as c5_scorer_bind leaves it.
+ * C5_EINPUT: the crops are smaller. */
+int c5_scorer_window(c5_scorer *s, size_t k, int height, int width);
 /* Which of a member's channels the bound crops lack; the number of them. */
 int c5_scorer_lacks(const c5_scorer *s, size_t member);
 

@@ -17,6 +17,8 @@
 #define WINDOW 8192       /* bytes read at a time: a directory and its short arrays are close together */
 #define DESCRIPTION_MAX (UINT64_C(256) << 20)
 #define SAMPLES_MAX 4096  /* of one pixel */
+#define NIKON_FIRST 65325 /* private tags of NIS-Elements */
+#define NIKON_UM 65326
 #define ENTRIES_MAX 65535 /* of one directory */
 
 struct walk {
@@ -37,7 +39,7 @@ struct notes {
 	uint16_t bits, compression, photometric, samples, planar, format, unit, extra_first;
 	uint64_t extra;
 	bool bits_differ, tiled;
-	struct entry offsets, counts, description, x_resolution;
+	struct entry offsets, counts, description, x_resolution, nikon[2];
 };
 
 /* Compressions libtiff decodes for us, the most one stored byte can decode to; 0: known by name, but not read. */
@@ -151,6 +153,8 @@ static int note(struct walk *w, const struct entry *e, struct notes *d)
 	case TIFFTAG_TILELENGTH: return note_u32(w, e, &d->tile_height);
 	case TIFFTAG_EXTRASAMPLES: d->extra = e->count; return e->count ? note_u16(w, e, &d->extra_first) : C5_OK;
 	case TIFFTAG_SAMPLEFORMAT: return note_u16(w, e, &d->format);
+	case NIKON_FIRST: d->nikon[0] = *e; return C5_OK;
+	case NIKON_UM: d->nikon[1] = *e; return C5_OK;
 	default: return C5_OK; /* private and descriptive tags */
 	}
 }
@@ -250,6 +254,21 @@ static int read_resolution(struct walk *w, c5_probe *probe, const struct notes *
 	return C5_OK;
 }
 
+/* NIS-Elements writes the side of a pixel in um as one double, and another private one before it. What cannot be read there is not missed. */
+static void read_nikon(struct walk *w, c5_probe *probe, const struct notes *d)
+{
+	uint64_t bits;
+	double um;
+	for (int i = 0; i < 2; i++)
+		if (d->nikon[i].type != TIFF_DOUBLE || d->nikon[i].count != 1) return;
+	if (fetch_uint(w, d->nikon[1].at, 8, &bits) < 0) {
+		c5_error_clear();
+		return;
+	}
+	memcpy(&um, &bits, sizeof um);
+	if (um > 1e-4 && um < 1e4) probe->nikon_um = um;
+}
+
 static int read_directory(struct walk *w, c5_probe *probe, uint64_t offset, uint32_t number, c5_page *page, uint64_t *next)
 {
 	unsigned wide = w->big ? 8 : 4, head = w->big ? 8 : 2, each = w->big ? 20 : 12;
@@ -282,6 +301,7 @@ static int read_directory(struct walk *w, c5_probe *probe, uint64_t offset, uint
 	if ((err = judge(w, page, &d, number)) < 0) return err;
 	if (!page->error && (err = check_data(w, page, &d, number)) < 0) return err;
 	if (!number && (err = read_description(w, probe, &d)) == C5_OK) err = read_resolution(w, probe, &d);
+	if (!number && err == C5_OK) read_nikon(w, probe, &d);
 	return err;
 }
 

@@ -76,6 +76,7 @@ static int layout_plain(c5_layout *out, const c5_files *files, uint32_t file)
 	if (err < 0) return err;
 	out->n_views = 1;
 	if ((err = c5_view_make(out->views, files->at[file].path, c, t, 1)) < 0) return err;
+	out->views->pixel_um = probe->nikon_um;
 	for (uint32_t i = 0, k = 0; i < probe->n_pages; i++) {
 		const c5_page *page = &probe->pages[i];
 		if (page->reduced && !all) continue;

@@ -77,7 +77,7 @@ int c5_probe_file(c5_probe *out, const char *path)
 	uint8_t head[8] = { 0 };
 	int err = C5_OK, fd;
 	memset(out, 0, sizeof *out);
-	out->x_resolution = NAN;
+	out->x_resolution = out->nikon_um = NAN;
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* not to wait for the writer of a pipe */
 	if (fd < 0) return c5_fail(errno == ENOENT || errno == ENOTDIR ? C5_EINPUT : C5_EIO, "%s: cannot open: %s", path, strerror(errno));
 	if (fstat(fd, &st) < 0) err = c5_fail(C5_EIO, "%s: cannot look at: %s", path, strerror(errno));
@@ -117,5 +117,5 @@ void c5_probe_free(c5_probe *probe)
 	free(probe->pages);
 	free(probe->description);
 	memset(probe, 0, sizeof *probe);
-	probe->x_resolution = NAN;
+	probe->x_resolution = probe->nikon_um = NAN;
 }

@@ -35,6 +35,7 @@ typedef struct c5_probe {
 	char *description;           /* ImageDescription of the first page, or the text of a companion file; NULL: none */
 	double x_resolution;         /* pixels per unit; NAN: not stated */
 	uint16_t resolution_unit;    /* 1 none, 2 inch, 3 cm */
+	double nikon_um;             /* side of a pixel by NIS-Elements' private tag; NAN: not there */
 } c5_probe;
 
 /* Reads the headers of `path`. C5_EINPUT for what is no image we know or is damaged; pages of unreadable types carry their own error. */

@@ -2,6 +2,7 @@
 #include "pipeline/identify_fit.h"
 
 #include <math.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -99,6 +100,40 @@ static void warn_scale(const c5_stored_model *s, const char *model, const c5_ide
 			"train on such images", s->channels[0].name, i->diameter_px, ratio, model, 1 / ratio, instead);
 }
 
+/* Share of a frame's pixels that are as bright as any. */
+static double share_brightest(const c5_identify_frame *frame)
+{
+	const size_t n = frame->height * frame->width;
+	size_t count = 0;
+	float most = -INFINITY;
+	for (size_t i = 0; i < n; i++) {
+		if (frame->pixels[i] > most) most = frame->pixels[i], count = 0;
+		count += frame->pixels[i] >= most;
+	}
+	return n ? (double)count / (double)n : 0;
+}
+
+/* Frames that are burnt out are told, of as few experiments as are looked at above: the first that is. */
+static void warn_burnt(const c5_stored_model *s, c5_file *f, char *const *names, size_t n)
+{
+	const size_t few = n < EXPERIMENTS ? n : EXPERIMENTS;
+	c5_codec *codec = NULL;
+	bool told = !s->n_channels || c5_codec_open(&codec) < 0;
+	for (size_t i = 0; i < few && !told; i++) {
+		const char *name = names[few > 1 ? i * (n - 1) / (few - 1) : 0];
+		c5_identify_frame frame[2];
+		c5_few_frames one = { .frames = frame };
+		if (add_frame(&one, f, codec, name, s->channels[0].name) < 0 || !one.n) continue;
+		const double share = share_brightest(&frame[0]);
+		if ((told = share > C5_FIT_BURNT))
+			c5_log(C5_LOG_WARN, "%s: %.1f %% of the pixels of %s are as bright as can be: it is burnt out, and nothing can be seen there", name, 100 * share,
+				s->channels[0].name);
+		free((void *)(uintptr_t)frame[0].pixels);
+	}
+	c5_codec_close(codec);
+	c5_error_clear();
+}
+
 /* Whether what can be known is, as error code; without a word where it is not. */
 static int look(const c5_stored_model *s, c5_identity *i, double *ratio, c5_file *f, char *const *names, size_t n)
 {
@@ -113,6 +148,7 @@ void c5_fit_warn(const c5_stored_model *s, const char *model, c5_file *f, char *
 {
 	c5_identity i;
 	double ratio;
+	warn_burnt(s, f, names, n);
 	if (look(s, &i, &ratio, f, names, n) < 0) {
 		c5_log(C5_LOG_DEBUG, "whether model %s is fit for these images is not known: %s", model, c5_error_last());
 		c5_error_clear();
@@ -131,6 +167,7 @@ int c5_fit_rescale(double *factor, const char *rescale, const c5_stored_model *s
 	*factor = automatic ? 1 : strtod(rescale, &end);
 	if (!automatic && (end == rescale || *end || !(*factor >= 1 / C5_FIT_MOST && *factor <= C5_FIT_MOST)))
 		return c5_fail(C5_EUSAGE, "--rescale: %s; auto, or a factor from %g to %g is expected", rescale, 1 / C5_FIT_MOST, C5_FIT_MOST);
+	warn_burnt(s, f, names, n);
 	int err = look(s, &i, &ratio, f, names, n);
 	if (err == C5_OK && automatic && !isfinite(ratio)) err = c5_fail(C5_EINPUT, "images and model show nothing to compare");
 	if (err < 0 && automatic) return c5_fail_in(err, "--rescale auto: at which scale model %s was trained is not known; state the factor", model);

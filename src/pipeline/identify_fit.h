@@ -7,6 +7,7 @@
 #include "identify/identify.h"
 
 #define C5_FIT_NEAR 1.25 /* a scale this close counts as the same */
+#define C5_FIT_BURNT 0.05 /* share of pixels as bright as any from which a frame is told to be burnt out */
 #define C5_FIT_MOST 16.0 /* factors of size go no further, either way */
 
 /* A few of the named experiments, a frame each, channel `channel`, as one answer; digest: of the network that gave it. */

@@ -17,7 +17,7 @@
 
 typedef struct c5_score_params {
 	char *model, *class_name;   /* members.h; the class that the score is the probability of */
-	char *device, *precision;
+	char *device, *precision, *rescale;
 	int64_t batch, views;
 	bool calibrated;
 	double threshold;

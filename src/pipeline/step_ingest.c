@@ -1,6 +1,6 @@
 /* step_ingest.c – microscopy files into raw/CHANNEL (T, Y, X) or (T, Z, Y, X), pixels as recorded, and sources/CHANNEL, one row a plane: which
  * file, which directory in it, the SHA-256 of its pixels. A channel that has its `sha256` attribute is complete; taking the same files in
- * again does nothing, other pixels under the same name are refused. */
+ * again does nothing but to fill in what is stated now and was not then (a condition, a pixel size); other pixels under the same name are refused. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/sha256.h"
+#include "container/amend.h"
 #include "pipeline/steps.h"
 
 #define INGEST_VERSION 1
@@ -144,6 +145,21 @@ static int compare_old(const c5_run_context *run, const c5_step *step, const c5_
 	return err;
 }
 
+/* What is stated of a channel taken in before: what it lacked is filled in. What the command line or a sheet says differently now counts, too; what
+ * only the files say does not, as somebody may have known better. */
+static int amend_old(const c5_run_context *run, const c5_scan_params *p, const c5_series *s)
+{
+	c5_experiment e = { 0 };
+	c5_buf told = { 0 };
+	int err = experiment_of(s, &e);
+	if (err == C5_OK) err = c5_experiment_amend(run->file, &e, s->channel, s->modality, p->sheet || p->pattern || p->modality || p->pixel_size_um > 0 ||
+		p->frame_interval_s > 0, &told);
+	if (err == C5_OK && told.size) c5_log(C5_LOG_INFO, "%s: now %.*s", s->experiment, (int)told.size, (const char *)told.data);
+	c5_buf_free(&told);
+	c5_experiment_free(&e);
+	return err;
+}
+
 /* ---- plan ---- */
 
 static int plan_series(const c5_run_context *run, const c5_step *step, c5_plan *plan, size_t index)
@@ -162,7 +178,7 @@ static int plan_series(const c5_run_context *run, const c5_step *step, c5_plan *
 		free(done_before);
 		if ((err = compare_old(run, step, s, planes, sources_path)) == C5_OK) {
 			plan->skipped++;
-			return C5_OK;
+			return amend_old(run, p, s);
 		}
 		char *why = c5_strdup(c5_error_last());
 		int failed = c5_plan_add_job(plan, &j);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/log.h"
 #include "base/text.h"
 #include "classify/ensemble.h"
 #include "classify/scorer.h"
@@ -17,6 +18,7 @@
 
 #define SCORE_VERSION 1
 #define ROWS_PER_CHUNK 1024
+#define NEAR 0.05 /* stretches of the world this near are the same */
 
 enum { INDEX, PROB, MEAN, SPREAD, ENTROPY, MUTUAL, ROWS }; /* scratch */
 
@@ -30,12 +32,16 @@ enum { INDEX, PROB, MEAN, SPREAD, ENTROPY, MUTUAL, ROWS }; /* scratch */
 	{ "views", C5_OPT_INT, F(views), "1", 1, C5_VIEWS_MOST, NULL, "N", \
 		"ways each crop is looked at, the mean counts: 2 or 4 mirrored, 8 turned as well" }, \
 	{ "precision", C5_OPT_CHOICE, F(precision), "fp32", 0, 0, NULL, "fp32|bf16", "arithmetic of the network" }
+#define SCALE { "rescale", C5_OPT_TEXT, F(rescale), NULL, 0, 0, NULL, "auto|X", \
+	"show the network the middle of each crop, at the scale it learnt from: auto, by the pixel sizes of both, or X times as large as it was cut; " \
+	"unset: the whole crop" }
 #define CALL { "threshold", C5_OPT_REAL, F(threshold), "0.5", 0, 1, NULL, NULL, "an object is called positive from this score on" }
 
-const c5_opt c5_scored_opts[] = { WHICH, { 0 } };
+const c5_opt c5_scored_opts[] = { WHICH, SCALE, { 0 } };
 const c5_opt c5_followed_opts[] = { CALL, { 0 } };
 static const c5_opt score_opts[] = {
 	WHICH,
+	SCALE,
 	{ "device", C5_OPT_TEXT, F(device), "auto", 0, 0, NULL, "NAME", "auto, cpu, cuda or cuda:N" },
 	{ "batch", C5_OPT_INT, F(batch), "64", 1, 1024, NULL, NULL, "crops the device takes at a time; halved where memory is short" },
 	CALL,
@@ -98,13 +104,60 @@ static int sign(c5_array_spec *s, const c5_step *step, const char *input, const 
 	return err;
 }
 
-static int plan_one(const c5_run_context *run, const c5_step *step, c5_plan *plan, c5_job *j, const char *name, const c5_members *m, int positive)
+/* Pixels of the crops' middle that show member `k` what it learnt from, by height; 0: all of them. */
+static int window_of(int *window, const c5_members *m, size_t k, const char *rescale, const c5_array_spec *crops, double pixel_um)
+{
+	const c5_prepare *p = &m->at[k].prepare;
+	const double learnt_um = m->stored[k].pixel_size_um, height = (double)crops->dims[2], width = (double)crops->dims[3];
+	const bool by_size = strcmp(rescale, "auto") == 0;
+	char *end = NULL;
+	double factor = by_size ? pixel_um / learnt_um : strtod(rescale, &end);
+	if (by_size && !isfinite(factor))
+		return c5_fail(C5_EINPUT, "--rescale auto: the pixel size of %s is not known; %s", isfinite(pixel_um) ? "what the model learnt from" : "the crops",
+			isfinite(pixel_um) ? "say --rescale X" : "cyto5 ingest --pixel-size with the same inputs fills it in, then cut crops again, or say --rescale X");
+	if (!by_size && (end == rescale || *end || !(factor >= 1 / C5_FIT_MOST && factor <= C5_FIT_MOST)))
+		return c5_fail(C5_EUSAGE, "--rescale: %s; auto, or a factor from %g to %g is expected", rescale, 1 / C5_FIT_MOST, C5_FIT_MOST);
+	double h = p->height / factor, w = p->width / factor;
+	if (h > (1 + NEAR) * height || w > (1 + NEAR) * width)
+		return c5_fail(C5_EINPUT, "crops of %gx%g px show less than %s learnt from; cut larger ones: cyto5 crop --size %.0f", height, width, m->at[k].name,
+			ceil(fmax(h, w)));
+	*window = fabs(h - height) <= NEAR * height && fabs(w - width) <= NEAR * width ? 0 : (int)fmax(1, fmin(round(h), height));
+	return C5_OK;
+}
+
+/* Windows of all members as text, by commas; without --rescale NULL, and a warning where crops show another stretch of the world. */
+static int windows_of(char **text, const c5_members *m, const char *rescale, c5_file *f, const c5_job *j, const c5_array_spec *crops, bool *warned)
+{
+	c5_buf b = { 0 };
+	double pixel_um = NAN;
+	int err = c5_attr_get_f64(f, j->input, "pixel_size_um", &pixel_um);
+	*text = NULL;
+	if (err < 0) c5_error_clear();
+	err = C5_OK;
+	for (size_t k = 0; err == C5_OK && rescale && k < m->n; k++) {
+		int window;
+		if ((err = window_of(&window, m, k, rescale, crops, pixel_um)) == C5_OK) c5_text_addf(&b, "%s%d", k ? "," : "", window);
+		else err = c5_fail_in(err, "%s", j->experiment.name);
+	}
+	if (err < 0) c5_buf_free(&b);
+	else if (rescale && !(*text = c5_text_take(&b))) err = c5_fail(C5_ENOMEM, "out of memory");
+	const double shown = pixel_um * (double)crops->dims[2], learnt = m->stored[0].pixel_size_um * m->at[0].prepare.height;
+	if (err == C5_OK && !rescale && !*warned && isfinite(shown) && isfinite(learnt) && fabs(shown - learnt) > NEAR * learnt) {
+		c5_log(C5_LOG_WARN, "%s: crops show %.3g um, model %s learnt from %.3g um: its answers may mean little; --rescale auto shows it as much",
+			j->experiment.name, shown, m->at[0].name, learnt);
+		*warned = true;
+	}
+	return err;
+}
+
+static int plan_one(const c5_run_context *run, const c5_step *step, c5_plan *plan, c5_job *j, const char *name, const c5_members *m, int positive,
+	bool *warned)
 {
 	const c5_score_params *p = step->params;
 	const c5_step by = { &scored, step->params, 0 };
 	c5_array *images = NULL;
 	c5_array_spec *s;
-	char *crops = NULL, path[512];
+	char *crops = NULL, *windows = NULL, path[512];
 	uint8_t *missing = NULL;
 	bool reused;
 	int err;
@@ -115,14 +168,17 @@ static int plan_one(const c5_run_context *run, const c5_step *step, c5_plan *pla
 	if ((err = c5_members_reuse(run, &by, plan, j, "scores/latest", m, &reused)) < 0 || reused) return err;
 	if ((err = c5_array_open(&images, run->file, j->input)) < 0 || (err = c5_members_check(m, run->file, name, j->input, c5_array_spec_of(images))) < 0)
 		goto done;
+	if ((err = windows_of(&windows, m, p->rescale, run->file, j, c5_array_spec_of(images), warned)) < 0) goto done;
 	uint64_t n = c5_array_spec_of(images)->dims[0], batch = (uint64_t)p->batch, per = batch * (batch < ROWS_PER_CHUNK ? ROWS_PER_CHUNK / batch : 1);
 	snprintf(path, sizeof path, "/experiments/%s/scores/%s", name, c5_revision_name(run->run));
 	if ((err = c5_job_add_output(j, &s)) < 0 || (err = score_table(s, path, n, per, m)) < 0 || (err = sign(s, step, j->input, m, positive)) < 0)
 		goto done;
+	if (windows && (err = c5_spec_attr_str(s, "windows", windows)) < 0) goto done;
 	uint64_t chunks = n ? c5_spec_chunks(s) : 0;
 	if ((err = c5_step_missing(run->file, s, chunks, 1, &missing)) < 0) goto done;
 	err = c5_plan_add_units(plan, chunks, missing, 4, (double)per);
 done:
+	free(windows);
 	free(missing);
 	c5_array_close(images);
 	return err;
@@ -143,6 +199,7 @@ static int plan_score(const c5_run_context *run, const c5_step *step, c5_plan *p
 {
 	const c5_score_params *p = step->params;
 	c5_members m;
+	bool warned = false;
 	int positive, err = c5_device_check(p->device);
 	if (err < 0 || (err = c5_members_open_in(&m, c5_file_path(run->file), run->run, p->model, false)) < 0) return err;
 	err = c5_members_class(&m, p->class_name, &positive);
@@ -150,7 +207,7 @@ static int plan_score(const c5_run_context *run, const c5_step *step, c5_plan *p
 	for (size_t i = 0; err == C5_OK && i < run->n_names; i++) {
 		c5_job *j;
 		if ((err = c5_plan_add_job(plan, &j)) < 0) break;
-		if ((err = plan_one(run, step, plan, j, run->names[i], &m, positive)) < 0 && err != C5_ENOMEM) err = c5_job_fail(j);
+		if ((err = plan_one(run, step, plan, j, run->names[i], &m, positive, &warned)) < 0 && err != C5_ENOMEM) err = c5_job_fail(j);
 		if (j->error && !j->experiment.name && !(j->experiment.name = c5_strdup(run->names[i]))) err = c5_fail(C5_ENOMEM, "out of memory");
 	}
 	c5_members_close(&m);
@@ -186,7 +243,15 @@ static int want_scorer(c5_worker *w, const c5_score_params *p, const c5_job *job
 		    (err = c5_members_class(&s->asked.members, c5_job_attr(job, 0, "positive"), &s->positive)) < 0)
 			return err;
 	}
-	return c5_asked_bind(&s->asked, w, job);
+	if ((err = c5_asked_bind(&s->asked, w, job)) < 0) return err;
+	const char *windows = c5_job_attr(job, 0, "windows");
+	for (size_t k = 0; err == C5_OK && windows && k < s->asked.members.n; k++) {
+		const c5_prepare *prepare = &s->asked.members.at[k].prepare;
+		const int height = atoi(windows);
+		err = c5_scorer_window(s->asked.scorer, k, height, (int)lround((double)height * prepare->width / prepare->height));
+		if ((windows = strchr(windows, ','))) windows++;
+	}
+	return err;
 }
 
 /* Columns of the crops' index that the scores repeat. */

@@ -184,9 +184,10 @@ int c5_dataset_check(const c5_dataset *d, const uint8_t *part, uint8_t which, co
 	size_t *counts;
 	int err;
 	const char *of = d->label ? d->label : "label";
+	if (!d->n_classes)
+		return c5_fail(C5_EINPUT, "%s: no crop has a class by it; what experiments lack, a sample sheet fills in: cyto5 ingest FILE.h5 --sheet plate.csv", of);
 	if (d->n_classes < 2)
-		return c5_fail(C5_EINPUT, "%s: %s%s%s; at least two classes are needed to learn from", of, d->n_classes ? "one class only, " : "no class",
-			d->n_classes ? d->classes[0] : "", d->n_classes ? "" : " found");
+		return c5_fail(C5_EINPUT, "%s: one class only, %s; at least two classes are needed to learn from", of, d->classes[0]);
 	if ((err = c5_alloc(&counts, (size_t)d->n_classes, sizeof *counts)) < 0) return err;
 	if (!c5_dataset_count(d, counts, part, which)) err = c5_fail(C5_EINPUT, "%s: no crop has a class%s%s", of, part ? " in " : "", part ? what : "");
 	for (int k = 0; err == C5_OK && k < d->n_classes; k++)
