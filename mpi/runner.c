@@ -332,7 +332,8 @@ static void tell_memory(const runner *r, const c5_step *step, const c5_step_ops 
 	if (r->plan.skipped)
 		c5_log(C5_LOG_INFO, "%s: %llu %s%s as before", step->kind->name, (unsigned long long)r->plan.skipped, what, r->plan.skipped == 1 ? "" : "s");
 	if (todo) c5_log(C5_LOG_INFO, "%s: %zu %s%s%s in %zu part%s, at most about %zu MiB of memory a rank", step->kind->name, todo, what,
-		todo == 1 ? "" : "s", of, r->plan.n_units, r->plan.n_units == 1 ? "" : "s", (most + (c5_comm_size(r->comm) > 1 ? C5_OUTBOX_BYTES : 0) + (c5_threads() > 1 ? C5_PACKERS_BYTES : 0)) / (1u << 20) + 24);
+		todo == 1 ? "" : "s", of, r->plan.n_units, r->plan.n_units == 1 ? "" : "s",
+		(most + (c5_comm_size(r->comm) > 1 ? C5_OUTBOX_BYTES : 0) + (c5_threads() > 1 ? C5_PACKERS_BYTES : 0)) / (1u << 20) + 24);
 	c5_event("step", "sii", "step", step->kind->name, "jobs", (int64_t)r->plan.n_jobs, "units", (int64_t)r->plan.n_units, (char *)NULL);
 }
 

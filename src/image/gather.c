@@ -310,7 +310,8 @@ static int gather_names(c5_gather *g, const char *folder, char *const *names, si
 		if (!(paths[kept++] = c5_name_join(folder, names[i]))) err = c5_fail(C5_ENOMEM, "out of memory");
 	}
 	if (!err && !kept)
-		err = c5_fail(C5_EINPUT, "%s: no TIFF, PNG or JPEG image among its %zu files; name the folder that holds them, or their place with --pattern", folder, n);
+		err = c5_fail(C5_EINPUT, "%s: no TIFF, PNG or JPEG image among its %zu files; name the folder that holds them, or their place with --pattern",
+			folder, n);
 	if (!err && ctc) { /* frames by number; several pages are planes of depth */
 		for (size_t i = 0; i < kept && !err; i++) {
 			c5_entry *e;

@@ -185,7 +185,8 @@ int c5_dataset_check(const c5_dataset *d, const uint8_t *part, uint8_t which, co
 	int err;
 	const char *of = d->label ? d->label : "label";
 	if (!d->n_classes)
-		return c5_fail(C5_EINPUT, "%s: no crop has a class by it; what experiments lack, a sample sheet fills in: cyto5 ingest FILE.h5 --sheet plate.csv", of);
+		return c5_fail(C5_EINPUT, "%s: no crop has a class by it; what experiments lack, a sample sheet fills in: cyto5 ingest FILE.h5 --sheet plate.csv",
+			of);
 	if (d->n_classes < 2)
 		return c5_fail(C5_EINPUT, "%s: one class only, %s; at least two classes are needed to learn from", of, d->classes[0]);
 	if ((err = c5_alloc(&counts, (size_t)d->n_classes, sizeof *counts)) < 0) return err;
