@@ -2,8 +2,8 @@
  *
  *     bench_nn [--net NAME] [--size PX] [--batch N] [--mode train|infer] [--precision fp32|bf16] [--reps N] [--dump DIR] [--serve]
  *
- * Training: set the input, forward, loss (cross-entropy; binary for one class), backward, one step of SGD with momentum 0.9. Inference: input,
- * forward, output. One JSON line: milliseconds a pass (median, least), items a second, share of a pass in the library's convolutions and products,
+ * Training: set the input, forward, loss (cross-entropy; binary for one class), backward, one step of SGD with momentum 0.9, running statistics.
+ * Inference: input, forward, output. One JSON line: milliseconds a pass (median, least), items a second, share of a pass in the library's convolutions and products,
  * memory, losses of the first passes. --serve times no passes by itself, but one for each line it reads, and answers with its milliseconds. --dump
  * writes what another library needs to repeat it: layers.json, weights.f32, input.f32, target.f32, output.f32. */
 #include <inttypes.h>
@@ -45,7 +45,7 @@ typedef struct bench {
 	c5_model *model;
 	c5_weights *weights;
 	c5_net *net;
-	float *input, *target, *output;
+	float *input, *target, *output, *statistics;
 	size_t n_in, n_out;
 	double losses[8];
 } bench;
@@ -127,7 +127,8 @@ static int make(bench *b)
 		}
 	c5_net_how how = { .batch = (int)s->batch, .training = train, .precision = !strcmp(s->precision, "bf16") ? C5_BF16 : C5_FP32 };
 	if (s->dump && (err = dump(b))) return err;
-	return c5_net_make(&b->net, b->device, b->model, b->weights, &how);
+	if ((err = c5_net_make(&b->net, b->device, b->model, b->weights, &how))) return err;
+	return c5_alloc(&b->statistics, c5_net_statistics(b->net) + 1, sizeof *b->statistics);
 }
 
 static int pass(bench *b, int64_t index)
@@ -143,6 +144,8 @@ static int pass(bench *b, int64_t index)
 	if (!err) err = c5_net_loss(b->net, &l, 1, targets, NULL, items, 1.0 / (double)items, &loss);
 	if (!err) err = c5_net_backward(b->net, NULL, NULL);
 	if (!err) err = c5_net_step(b->net, &o, NULL, 0.01, NULL);
+	if (!err) err = c5_net_statistics_get(b->net, b->statistics); /* waits for all that came before */
+	if (!err && c5_net_statistics(b->net)) err = c5_net_statistics_put(b->net, b->statistics);
 	if (index < 8) b->losses[index] = loss;
 	return err;
 }
@@ -220,6 +223,7 @@ int main(int argc, char **argv)
 	free(b.input);
 	free(b.target);
 	free(b.output);
+	free(b.statistics);
 	c5_opt_clear(opts, &b.set);
 	return err != C5_OK;
 }

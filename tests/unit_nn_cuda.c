@@ -16,6 +16,7 @@
 #include "nn/net.h"
 #ifdef C5_EMULATED
 #include "cudnn.h"
+#include "nn/backend.h"
 #endif
 
 static c5_device *cpu, *gpu;
@@ -300,6 +301,83 @@ static void passes_are_recorded_once(void **state)
 	bed_free(&b);
 }
 
+/* Whichever of the two says no: passes are run plainly, and graphs are tried no more on that device. */
+static void passes_that_cannot_be_recorded_are_run(void **state)
+{
+	(void)state;
+	static int *const no[] = { &c5_emulated_recording, &c5_emulated_engines_record };
+	c5_optimizer o = { .kind = C5_OPT_SGD, .momentum = 0.9f };
+	for (size_t k = 0; k < sizeof no / sizeof *no; k++) {
+		bed a, b;
+		c5_device *d;
+		int before = c5_emulated_launches;
+		must(c5_device_open(&d, "cuda"));
+		bed_make(&a, 1, cpu, true, C5_FP32);
+		bed_make(&b, 1, d, true, C5_FP32);
+		*no[k] = 0;
+		for (uint64_t step = 0; step < 4; step++) {
+			double x = train(&a, &o, 77, step * BATCH), y = train(&b, &o, 77, step * BATCH);
+			assert_true(fabs(x - y) <= 1e-5 * fabs(x));
+		}
+		*no[k] = 1;
+		assert_int_equal(c5_emulated_launches, before);
+		must(c5_net_save(a.net, a.got));
+		must(c5_net_save(b.net, b.got));
+		near_enough("weights", nets[1].name, C5_FP32, error(b.got->data, a.got->data, a.got->count), 1e-9);
+		bed_free(&a);
+		bed_free(&b);
+		c5_device_close(d);
+	}
+}
+
+static void the_fastest_engine_is_taken_where_asked_for(void **state)
+{
+	(void)state;
+	for (int tuned = 0; tuned < 2; tuned++) {
+		bed a, b;
+		c5_device *d;
+		if (tuned) setenv("C5_CUDNN_TUNE", "1", 1);
+		must(c5_device_open(&d, "cuda"));
+		unsetenv("C5_CUDNN_TUNE");
+		bed_make(&a, 1, cpu, true, C5_FP32);
+		size_t before = c5_emulated_held;
+		bed_make(&b, 1, d, true, C5_FP32);
+		forward(&a, 5, 0);
+		forward(&b, 5, 0);
+		assert_int_equal(c5_emulated_engine, tuned ? 3 : 2);
+		must(c5_net_output(a.net, 0, a.y, BATCH));
+		must(c5_net_output(b.net, 0, b.y, BATCH));
+		near_enough("outputs", nets[1].name, C5_FP32, error(b.y, a.y, a.n_out), 1e-10);
+		bed_free(&a);
+		bed_free(&b);
+		assert_int_equal(c5_emulated_held, before);
+		c5_device_close(d);
+	}
+}
+
+/* More than the staging memory holds, by pieces, to memory of any kind. */
+static void large_arrays_travel_whole(void **state)
+{
+	(void)state;
+	size_t n = ((size_t)37 << 18) + 5;
+	float *from = malloc(n * sizeof *from), *to = malloc(n * sizeof *to);
+	void *there, *locked;
+	const struct c5_backend *b = gpu->b;
+	for (size_t i = 0; i < n; i++) from[i] = (float)i;
+	must(b->alloc(gpu->dev, &there, n * sizeof *from));
+	must(b->host_alloc(gpu->dev, &locked, n * sizeof *from));
+	for (int k = 0; k < 3; k++) {
+		size_t count = k ? n : 100;
+		must(b->upload(gpu->dev, there, from, count * sizeof *from));
+		must(b->download(gpu->dev, k == 2 ? locked : to, there, count * sizeof *to));
+		assert_memory_equal(k == 2 ? locked : to, from, count * sizeof *to);
+	}
+	b->host_release(gpu->dev, locked);
+	b->release(gpu->dev, there);
+	free(from);
+	free(to);
+}
+
 static void shapes_without_an_engine_are_computed_too(void **state)
 {
 	c5_emulated_engines = 0;
@@ -347,6 +425,9 @@ int main(void)
 		cmocka_unit_test(weights_come_back),
 #ifdef C5_EMULATED
 		cmocka_unit_test(passes_are_recorded_once),
+		cmocka_unit_test(passes_that_cannot_be_recorded_are_run),
+		cmocka_unit_test(the_fastest_engine_is_taken_where_asked_for),
+		cmocka_unit_test(large_arrays_travel_whole),
 		cmocka_unit_test(shapes_without_an_engine_are_computed_too),
 		cmocka_unit_test(a_full_device_is_said_and_left_as_it_was),
 #endif
@@ -357,6 +438,10 @@ int main(void)
 		return failed;
 	}
 	print_message("on %s\n", c5_device_name(gpu));
+	if (getenv("C5_OPEN_ONLY")) {
+		c5_device_close(gpu);
+		return failed;
+	}
 	if (c5_device_open(&cpu, "cpu") != C5_OK) return 1;
 	failed += cmocka_run_group_tests_name("backends", tests, NULL, NULL);
 	c5_device_close(gpu);

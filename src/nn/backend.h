@@ -173,9 +173,10 @@ struct c5_backend {
 	int (*accumulate)(void *dev, const c5_desc *d, void *to, const void *from); /* to += from */
 
 	/* Around the ops of one forward or backward pass; `slot` is the net's memory for it, NULL at first. pass_begin may answer 1: the whole pass has
-	 * been done (a recorded graph was launched) and the net leaves the ops out. Both may be NULL. `slot_free` frees it. */
+	 * been done (a recorded graph was launched) and the net leaves the ops out. pass_end is told how the ops fared, and answers that, or its own
+	 * failure, or 1: nothing has been done, and the net does all from pass_begin on once more. Both may be NULL. `slot_free` frees it. */
 	int (*pass_begin)(void *dev, void **slot, const c5_pass *pass);
-	int (*pass_end)(void *dev, void **slot);
+	int (*pass_end)(void *dev, void **slot, int err);
 	void (*slot_free)(void *dev, void **slot);
 
 	size_t (*loss_scratch)(void *dev, const c5_desc *output);

@@ -24,16 +24,18 @@ int c5_cu_status(cudaError_t e, const char *what)
 static void cu_close(void *dev)
 {
 	c5_cu *d = dev;
+	cudaSetDevice(d->index);
 	if (d->stream) cudaStreamSynchronize(d->stream);
 	if (d->cudnn) cudnnDestroy(d->cudnn);
-	for (int i = 0; i < 2; i++) {
+	for (int i = 0; i < C5_CU_STAGES; i++) {
 		if (d->stage.gone[i]) cudaEventDestroy(d->stage.gone[i]);
-		if (d->stage.half[i]) cudaFreeHost(d->stage.half[i]);
+		if (d->stage.part[i]) cudaFreeHost(d->stage.part[i]);
 	}
 	if (d->pass) cudaFree(d->pass);
 	if (d->value) cudaFree(d->value);
 	if (d->host_value) cudaFreeHost(d->host_value);
 	if (d->stream) cudaStreamDestroy(d->stream);
+	(void)cudaGetLastError();
 	free(d);
 }
 
@@ -47,19 +49,28 @@ int c5_cuda_count(int *n)
 	return c5_fail(C5_ENOTFOUND, "device 'cuda': no NVIDIA GPU can be used here (%s); use --device cpu", cudaGetErrorString(e));
 }
 
+static int cu_sync(void *dev) { return c5_cu_status(cudaStreamSynchronize(((c5_cu *)dev)->stream), "waiting"); }
+
 static int take_device(c5_cu *d)
 {
 	int err = c5_cu_status(cudaSetDevice(d->index), "the GPU");
 	if (!err) err = c5_cu_status(cudaGetDeviceProperties(&d->prop, d->index), "the GPU");
 	if (!err) err = c5_cu_status(cudaStreamCreateWithFlags(&d->stream, cudaStreamNonBlocking), "the GPU");
-	for (int i = 0; i < 2 && !err; i++) {
-		err = c5_cu_status(cudaMallocHost((void **)&d->stage.half[i], C5_CU_STAGE), "staging");
+	for (int i = 0; i < C5_CU_STAGES && !err; i++) {
+		err = c5_cu_status(cudaMallocHost((void **)&d->stage.part[i], C5_CU_STAGE), "staging");
 		if (!err) err = c5_cu_status(cudaEventCreateWithFlags(&d->stage.gone[i], cudaEventDisableTiming), "staging");
 	}
 	if (!err) err = c5_cu_status(cudaMalloc((void **)&d->pass, sizeof *d->pass), "a pass");
 	if (!err) err = c5_cu_status(cudaMalloc((void **)&d->value, sizeof *d->value), "a number");
 	if (!err) err = c5_cu_status(cudaMallocHost((void **)&d->host_value, sizeof *d->host_value), "a number");
-	if (err) return err;
+	if (!err) err = c5_k_set_pass(d->stream, d->pass, 0, 0); /* a GPU that this program has no code for fails here */
+	if (!err) err = cu_sync(d);
+	if (err) {
+		char why[256];
+		snprintf(why, sizeof why, "%s", c5_error_last());
+		return c5_fail(C5_ENOTFOUND, "device 'cuda:%d' (%s, compute capability %d.%d) cannot be used: %s; use --device cpu", d->index, d->prop.name,
+			d->prop.major, d->prop.minor, why);
+	}
 	cudnnStatus_t s = cudnnCreate(&d->cudnn);
 	if (s == CUDNN_STATUS_SUCCESS) s = cudnnSetStream(d->cudnn, d->stream);
 	return s == CUDNN_STATUS_SUCCESS ? C5_OK : c5_fail(C5_ENOTFOUND, "device 'cuda:%d' (%s): cuDNN does not start: %s", d->index, d->prop.name,
@@ -71,9 +82,10 @@ static int cu_open(void **out, int index)
 	c5_cu *d;
 	int err = c5_alloc(&d, 1, sizeof *d);
 	if (err) return err;
-	const char *graphs = getenv("C5_CUDA_GRAPHS");
+	const char *graphs = getenv("C5_CUDA_GRAPHS"), *tune = getenv("C5_CUDNN_TUNE");
 	d->index = index;
 	d->graphs = !graphs || strcmp(graphs, "0") != 0;
+	d->tune = tune && strcmp(tune, "1") == 0;
 	if ((err = take_device(d))) {
 		cu_close(d);
 		return err;
@@ -97,15 +109,13 @@ static bool cu_has_bf16(void *dev) { return ((c5_cu *)dev)->prop.major >= 8; }
 static size_t cu_free_bytes(void *dev)
 {
 	size_t left = 0, all = 0;
-	(void)dev;
+	cudaSetDevice(((c5_cu *)dev)->index);
 	if (cudaMemGetInfo(&left, &all) != cudaSuccess) (void)cudaGetLastError();
 	return left;
 }
 
-/* A thread that did not open the device has another current one until it says so. */
-static int current(c5_cu *d) { return c5_cu_status(cudaSetDevice(d->index), "the GPU"); }
-
-static int cu_sync(void *dev) { return c5_cu_status(cudaStreamSynchronize(((c5_cu *)dev)->stream), "waiting"); }
+/* A thread that did not open the device has another current one until it says so; kernels go to a stream of the current one only. */
+static int current(c5_cu *d) { return d->recording ? C5_OK : c5_cu_status(cudaSetDevice(d->index), "the GPU"); }
 
 /* ---- memory ---- */
 
@@ -154,19 +164,58 @@ static void cu_host_release(void *dev, void *p)
 	if (p) cudaFreeHost(p);
 }
 
-/* Through the staging halves: the caller's memory is free again on return, the device goes on. */
+/* The next part of the staging memory, once what it held has travelled: an event never recorded is over. */
+static int stage_take(c5_cu *d, int *part)
+{
+	*part = d->stage.next;
+	d->stage.next = (*part + 1) % C5_CU_STAGES;
+	return c5_cu_status(cudaEventSynchronize(d->stage.gone[*part]), "staging");
+}
+
+static size_t stage_size(size_t at, size_t bytes) { return bytes - at < C5_CU_STAGE ? bytes - at : C5_CU_STAGE; }
+
+/* Through the staging memory: the caller's memory is free again on return, the device goes on. */
 static int cu_upload(void *dev, void *to, const void *from, size_t bytes)
 {
 	c5_cu *d = dev;
-	int err = current(d);
+	int err = current(d), part;
 	for (size_t at = 0; at < bytes && !err; at += C5_CU_STAGE) {
-		size_t n = bytes - at < C5_CU_STAGE ? bytes - at : C5_CU_STAGE;
-		int half = d->stage.next;
-		d->stage.next = !half;
-		if ((err = c5_cu_status(cudaEventSynchronize(d->stage.gone[half]), "an upload"))) return err; /* an event never recorded is over */
-		memcpy(d->stage.half[half], (const uint8_t *)from + at, n);
-		err = c5_cu_status(cudaMemcpyAsync((uint8_t *)to + at, d->stage.half[half], n, cudaMemcpyHostToDevice, d->stream), "an upload");
-		if (!err) err = c5_cu_status(cudaEventRecord(d->stage.gone[half], d->stream), "an upload");
+		size_t n = stage_size(at, bytes);
+		if ((err = stage_take(d, &part))) return err;
+		memcpy(d->stage.part[part], (const uint8_t *)from + at, n);
+		err = c5_cu_status(cudaMemcpyAsync((uint8_t *)to + at, d->stage.part[part], n, cudaMemcpyHostToDevice, d->stream), "an upload");
+		if (!err) err = c5_cu_status(cudaEventRecord(d->stage.gone[part], d->stream), "an upload");
+	}
+	return err;
+}
+
+/* Whether the device may write there by itself. */
+static bool page_locked(const void *p)
+{
+	struct cudaPointerAttributes a;
+	if (cudaPointerGetAttributes(&a, p) == cudaSuccess) return a.type == cudaMemoryTypeHost;
+	(void)cudaGetLastError();
+	return false;
+}
+
+/* Pieces [sent, ...) are sent ahead into as many parts as there are, and copied out as they come. */
+static int download_staged(c5_cu *d, uint8_t *to, const uint8_t *from, size_t bytes)
+{
+	int err = C5_OK, part[C5_CU_STAGES];
+	size_t pieces = (bytes + C5_CU_STAGE - 1) / C5_CU_STAGE;
+	for (size_t sent = 0, got = 0; got < pieces && !err;) {
+		if (sent < pieces && sent - got < C5_CU_STAGES) {
+			size_t at = sent * C5_CU_STAGE, n = stage_size(at, bytes);
+			int *p = &part[sent++ % C5_CU_STAGES];
+			if ((err = stage_take(d, p))) return err;
+			err = c5_cu_status(cudaMemcpyAsync(d->stage.part[*p], from + at, n, cudaMemcpyDeviceToHost, d->stream), "a download");
+			if (!err) err = c5_cu_status(cudaEventRecord(d->stage.gone[*p], d->stream), "a download");
+			continue;
+		}
+		int p = part[got % C5_CU_STAGES];
+		if ((err = c5_cu_status(cudaEventSynchronize(d->stage.gone[p]), "a download"))) return err;
+		memcpy(to + got * C5_CU_STAGE, d->stage.part[p], stage_size(got * C5_CU_STAGE, bytes));
+		got++;
 	}
 	return err;
 }
@@ -174,7 +223,11 @@ static int cu_upload(void *dev, void *to, const void *from, size_t bytes)
 static int cu_download(void *dev, void *to, const void *from, size_t bytes)
 {
 	c5_cu *d = dev;
-	int err = bytes ? c5_cu_status(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToHost, d->stream), "a download") : C5_OK;
+	int err = current(d);
+	if (err) return err;
+	if (!bytes) return cu_sync(d);
+	if (!page_locked(to)) return download_staged(d, to, from, bytes);
+	err = c5_cu_status(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToHost, d->stream), "a download");
 	return err ? err : cu_sync(d);
 }
 
@@ -242,14 +295,16 @@ static int cu_param_in(void *dev, const c5_desc *to_desc, void *to, const float 
 {
 	c5_desc plain;
 	c5_desc_plain(&plain, C5_TYPE_F32, to_desc->rank, to_desc->dims);
-	return c5_cu_move(dev, &plain, from, to_desc, to);
+	int err = current(dev);
+	return err ? err : c5_cu_move(dev, &plain, from, to_desc, to);
 }
 
 static int cu_param_out(void *dev, const c5_desc *from_desc, float *to, const void *from)
 {
 	c5_desc plain;
 	c5_desc_plain(&plain, C5_TYPE_F32, from_desc->rank, from_desc->dims);
-	return c5_cu_move(dev, from_desc, from, &plain, to);
+	int err = current(dev);
+	return err ? err : c5_cu_move(dev, from_desc, from, &plain, to);
 }
 
 /* ---- operations ---- */
@@ -292,19 +347,30 @@ static int cu_op_make(c5_op **out, void *dev, const c5_op_spec *spec)
 	*out = NULL;
 	if (spec->kind < 0 || spec->kind >= (int)(sizeof makers / sizeof *makers) || !makers[spec->kind])
 		return c5_fail(C5_EFAIL, "operation %d is not known to the GPU", spec->kind);
-	int err = makers[spec->kind](dev, &op, spec);
+	int err = current(dev);
+	if (!err) err = makers[spec->kind](dev, &op, spec);
 	if (err) cu_op_free(dev, (c5_op *)op);
 	else *out = &op->op;
 	return err;
 }
 
-static int cu_op_forward(void *dev, c5_op *op, const c5_op_args *a) { return ((c5_cu_op *)op)->forward(dev, (c5_cu_op *)op, a); }
-static int cu_op_backward(void *dev, c5_op *op, const c5_op_args *a) { return ((c5_cu_op *)op)->backward(dev, (c5_cu_op *)op, a); }
+static int cu_op_forward(void *dev, c5_op *op, const c5_op_args *a)
+{
+	int err = current(dev);
+	return err ? err : ((c5_cu_op *)op)->forward(dev, (c5_cu_op *)op, a);
+}
+
+static int cu_op_backward(void *dev, c5_op *op, const c5_op_args *a)
+{
+	int err = current(dev);
+	return err ? err : ((c5_cu_op *)op)->backward(dev, (c5_cu_op *)op, a);
+}
 
 static int cu_op_refresh(void *dev, c5_op *op, const c5_op_args *a)
 {
 	c5_cu_op *o = (c5_cu_op *)op;
-	return o->refresh ? o->refresh(dev, o, a) : C5_OK;
+	int err = current(dev);
+	return err || !o->refresh ? err : o->refresh(dev, o, a);
 }
 
 /* Products end with bias, addend (in inference) and any activation in one pass over the output; batch norm with an addend and ReLU. */
@@ -326,7 +392,8 @@ static bool cu_fuses(void *dev, const c5_op_spec *s)
 
 static int cu_accumulate(void *dev, const c5_desc *desc, void *to, const void *from)
 {
-	return c5_k_accumulate(((c5_cu *)dev)->stream, desc->type, c5_desc_count(desc), to, from);
+	int err = current(dev);
+	return err ? err : c5_k_accumulate(((c5_cu *)dev)->stream, desc->type, c5_desc_count(desc), to, from);
 }
 
 /* ---- recorded passes ---- */
@@ -350,23 +417,31 @@ static int cu_pass_begin(void *dev, void **at, const c5_pass *pass)
 	if (++s->passes < 2 || !d->graphs) return C5_OK;
 	err = c5_cu_status(cudaStreamBeginCapture(d->stream, cudaStreamCaptureModeThreadLocal), "recording a pass");
 	d->recording = !err;
-	d->in_pass = !err;
-	return err;
+	if (!err) return C5_OK;
+	d->graphs = false;
+	c5_error_clear();
+	return C5_OK;
 }
 
-static int cu_pass_end(void *dev, void **at)
+/* What cannot be recorded or kept as a graph is run plainly, here and from then on. */
+static int cu_pass_end(void *dev, void **at, int err)
 {
 	c5_cu *d = dev;
 	slot *s = *at;
 	cudaGraph_t graph = NULL;
 	d->in_pass = false;
-	if (!d->recording) return C5_OK;
+	if (!d->recording) return err;
 	d->recording = false;
-	int err = c5_cu_status(cudaStreamEndCapture(d->stream, &graph), "recording a pass");
-	if (!err) err = c5_cu_status(cudaGraphInstantiate(&s->graph, graph, 0), "recording a pass");
+	cudaError_t e = cudaStreamEndCapture(d->stream, &graph);
+	if (e == cudaSuccess && !err) e = cudaGraphInstantiate(&s->graph, graph, 0);
 	if (graph) cudaGraphDestroy(graph);
-	if (!err) err = c5_cu_status(cudaGraphLaunch(s->graph, d->stream), "a recorded pass");
-	return err ? c5_fail_in(err, "(C5_CUDA_GRAPHS=0 in the environment does without)") : C5_OK;
+	if (e != cudaSuccess || err) {
+		(void)cudaGetLastError();
+		s->graph = NULL;
+		d->graphs = false;
+		return 1;
+	}
+	return c5_cu_status(cudaGraphLaunch(s->graph, d->stream), "a recorded pass");
 }
 
 static void cu_slot_free(void *dev, void **at)
@@ -400,7 +475,8 @@ static size_t cu_loss_scratch(void *dev, const c5_desc *output)
 static int cu_loss(void *dev, const c5_loss_args *a, double *value)
 {
 	c5_cu *d = dev;
-	int err = c5_k_loss(d->stream, a, d->value);
+	int err = current(d);
+	if (!err) err = c5_k_loss(d->stream, a, d->value);
 	return err ? err : fetch(d, value);
 }
 
@@ -413,7 +489,8 @@ static size_t cu_norm_scratch(void *dev, size_t n)
 static int cu_norm(void *dev, size_t n, const float *g, void *scratch, double *squares)
 {
 	c5_cu *d = dev;
-	int err = c5_k_squares(d->stream, n, g, scratch, d->value);
+	int err = current(d);
+	if (!err) err = c5_k_squares(d->stream, n, g, scratch, d->value);
 	return err ? err : fetch(d, squares);
 }
 

@@ -14,9 +14,10 @@
 
 enum { C5_CU_PLAIN, C5_CU_LAST, C5_CU_TURNED };
 
-/* Host memory between the caller's and the device's, in two halves: one is filled while the other travels. */
-#define C5_CU_STAGE ((size_t)4 << 20)
-typedef struct c5_cu_stage { uint8_t *half[2]; cudaEvent_t gone[2]; int next; } c5_cu_stage;
+/* Page-locked memory between the caller's and the device's, in parts: some are filled or emptied while others travel. */
+#define C5_CU_STAGE ((size_t)1 << 20)
+#define C5_CU_STAGES 8
+typedef struct c5_cu_stage { uint8_t *part[C5_CU_STAGES]; cudaEvent_t gone[C5_CU_STAGES]; int next; } c5_cu_stage;
 
 typedef struct c5_cu {
 	int index;
@@ -28,6 +29,7 @@ typedef struct c5_cu {
 	bool in_pass;                /* `pass` is that of the pass under way */
 	bool recording;              /* the stream is being captured */
 	bool graphs;                 /* passes are recorded */
+	bool tune;                   /* engines of the library are timed */
 	double *value, *host_value;  /* one number on the device, and pinned on the host */
 	size_t workspace_most;       /* bytes a plan of the library may want */
 } c5_cu;

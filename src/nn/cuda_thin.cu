@@ -1,5 +1,5 @@
-/* cuda_thin.cu – convolutions of one pixel with few filters, such as the last of a network that answers for every pixel: all three passes at the speed
- * of memory, from the type the input has, with weights, sums and output in float32. A library's tiles would be nearly empty, and its sums over
+/* cuda_thin.cu – convolutions of one pixel with few filters, such as the last of a network that answers for every pixel: all three passes at the
+ * speed of memory, from the type the input has, with weights, sums and output in float32. A library's tiles would be nearly empty, and its sums over
  * positions, where their order is to be fixed, run in very few blocks. */
 #include "nn/cuda_rows.cuh"
 

@@ -1,6 +1,7 @@
 /* cudnn_plan.c – convolutions by cuDNN's graph API: one operation, the engines its heuristics name in their order, and the first of them that serves.
  *
- * Engines are chosen by shape alone, not timed: every rank must sum in the same order. Left out are those that sum in no fixed order, and for float32
+ * Engines are chosen by shape alone, not timed, for every rank must sum in the same order; where C5_CUDNN_TUNE asks for it the first few that serve
+ * are timed, and the fastest is taken: bits may then differ from start to start. Left out are those that sum in no fixed order, and for float32
  * those that compute with less (TF32). cuDNN takes different padding before and after, so TensorFlow's "same" needs no copy. */
 #include <string.h>
 
@@ -157,9 +158,53 @@ static bool try_config(making *m, desc_t config, c5_cu_plan *p)
 		drop(&plan);
 		return false;
 	}
-	p->plan = plan;
-	p->workspace = (size_t)bytes;
+	*p = (c5_cu_plan){ .plan = plan, .workspace = (size_t)bytes };
 	return true;
+}
+
+#define TUNED 8  /* plans timed */
+#define TIMES 5  /* runs timed at once, after one that is not */
+
+/* Milliseconds of a plan; negative if it does not run. */
+static float time_plan(making *m, c5_cu_plan *p, void *const at[3], void *space, cudaEvent_t from, cudaEvent_t to)
+{
+	float ms = -1;
+	cudaStream_t s = m->d->stream;
+	bool good = c5_cu_plan_run(m->d, p, at[0], at[1], at[2], space) == C5_OK && cudaEventRecord(from, s) == cudaSuccess;
+	for (int i = 0; i < TIMES && good; i++) good = c5_cu_plan_run(m->d, p, at[0], at[1], at[2], space) == C5_OK;
+	good = good && cudaEventRecord(to, s) == cudaSuccess && cudaEventSynchronize(to) == cudaSuccess && cudaEventElapsedTime(&ms, from, to) == cudaSuccess;
+	return good ? ms : -1;
+}
+
+/* Which of n plans is the fastest on arrays of zeros; the first, where there is no memory for these. */
+static int fastest(making *m, c5_cu_plan *plans, int n)
+{
+	const c5_k_conv *g = m->g;
+	size_t each = m->type == CUDNN_DATA_FLOAT ? 4 : 2, most = 1, bytes[4] = {
+		(size_t)(g->items * g->height * g->width * g->channels) * each, (size_t)(g->filters * g->kernel[0] * g->kernel[1] * (g->channels / g->groups)) * each,
+		(size_t)(g->items * g->out_height * g->out_width * g->filters) * each };
+	void *at[4] = { NULL };
+	cudaEvent_t from = NULL, to = NULL;
+	int best = 0;
+	float least = -1;
+	for (int i = 0; i < n; i++) most = plans[i].workspace > most ? plans[i].workspace : most;
+	bytes[3] = most;
+	bool good = cudaEventCreateWithFlags(&from, 0) == cudaSuccess && cudaEventCreateWithFlags(&to, 0) == cudaSuccess;
+	for (int i = 0; i < 4 && good; i++)
+		good = cudaMalloc(&at[i], bytes[i]) == cudaSuccess && cudaMemsetAsync(at[i], 0, bytes[i], m->d->stream) == cudaSuccess;
+	for (int i = 0; i < n && good; i++) {
+		float ms = time_plan(m, &plans[i], at, at[3], from, to);
+		if (ms < 0 || (least >= 0 && ms >= least)) continue;
+		least = ms;
+		best = i;
+	}
+	cudaStreamSynchronize(m->d->stream);
+	for (int i = 0; i < 4; i++) cudaFree(at[i]);
+	if (from) cudaEventDestroy(from);
+	if (to) cudaEventDestroy(to);
+	(void)cudaGetLastError();
+	c5_error_clear();
+	return best;
 }
 
 #define CONFIGS 96 /* for float32 the fast ones, which round, come first */
@@ -175,7 +220,14 @@ static void ask(making *m, cudnnBackendHeurMode_t mode, c5_cu_plan *p)
 	while (made < CONFIGS && (configs[made] = new_desc(m, CUDNN_BACKEND_ENGINECFG_DESCRIPTOR))) made++;
 	if (m->s == CUDNN_STATUS_SUCCESS)
 		m->s = cudnnBackendGetAttribute(heuristic, CUDNN_ATTR_ENGINEHEUR_RESULTS, CUDNN_TYPE_BACKEND_DESCRIPTOR, made, &n, configs);
-	for (int64_t i = 0; i < n && i < made && !p->plan && m->s == CUDNN_STATUS_SUCCESS; i++) try_config(m, configs[i], p);
+	c5_cu_plan plans[TUNED];
+	int found = 0, wanted = m->d->tune ? TUNED : 1;
+	for (int64_t i = 0; i < n && i < made && found < wanted && m->s == CUDNN_STATUS_SUCCESS; i++) found += try_config(m, configs[i], &plans[found]);
+	int best = found > 1 ? fastest(m, plans, found) : 0;
+	for (int i = 0; i < found; i++) {
+		if (i == best) *p = plans[i];
+		else c5_cu_plan_free(&plans[i]);
+	}
 	for (int64_t i = 0; i < made; i++) drop(&configs[i]);
 	drop(&heuristic);
 }

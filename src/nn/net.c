@@ -120,6 +120,7 @@ static int make(c5_net *n, const c5_model *m, const c5_weights *w, const c5_net_
 	if ((err = make_taps(n))) return err;
 	n->plain_floats = plain_floats(n);
 	if (!err) err = c5_alloc(&n->written, g->n_values, sizeof *n->written);
+	if (!err) err = c5_alloc(&n->written_before, g->n_values, sizeof *n->written_before);
 	if (!err) err = take(n, &n->arena, g->arena);
 	if (!err) err = take(n, &n->kept, g->kept);
 	if (!err) err = take(n, &n->derived, g->derived);
@@ -176,6 +177,7 @@ void c5_net_free(c5_net *n)
 		b->release(dev, n->class_weight[i]);
 	}
 	free(n->written);
+	free(n->written_before);
 	if (n->graph.device) c5_graph_free(&n->graph);
 	c5_model_free(n->model);
 	free(n);

@@ -19,6 +19,13 @@ static int timed(c5_net *n, c5_op *op, const c5_op_args *a, bool back)
 	return err;
 }
 
+/* A pass that could not be recorded is done plainly. */
+static bool once_more(int end)
+{
+	if (end == 1) c5_error_clear();
+	return end == 1;
+}
+
 int c5_net_forward(c5_net *n, uint64_t seed, uint64_t item0)
 {
 	const struct c5_backend *b = n->device->b;
@@ -28,13 +35,13 @@ int c5_net_forward(c5_net *n, uint64_t seed, uint64_t item0)
 	n->times.passes++;
 	int err = C5_OK, done = 0;
 	bool slots = b->pass_begin && !n->timing;
-	if (slots && (done = b->pass_begin(n->device->dev, &n->forward_slot, &n->pass)) < 0) return done;
-	for (size_t i = 0; i < g->n_nodes && !err && !done; i++) err = timed(n, g->nodes[i].op, &g->nodes[i].args, false);
-	if (slots && !done) {
-		int end = b->pass_end(n->device->dev, &n->forward_slot);
-		if (!err) err = end;
-		if (err) b->slot_free(n->device->dev, &n->forward_slot); /* what was recorded is not whole */
-	}
+	do {
+		if (slots && (done = b->pass_begin(n->device->dev, &n->forward_slot, &n->pass)) < 0) return done;
+		err = C5_OK;
+		for (size_t i = 0; i < g->n_nodes && !err && !done; i++) err = timed(n, g->nodes[i].op, &g->nodes[i].args, false);
+		if (slots && !done) err = b->pass_end(n->device->dev, &n->forward_slot, err);
+	} while (once_more(err));
+	if (err && slots) b->slot_free(n->device->dev, &n->forward_slot); /* what was recorded is not whole */
 	return err;
 }
 
@@ -157,14 +164,14 @@ static void mark(c5_net *n, const c5_node *a)
 		if (n->graph.values[a->in[k]].want_grad) n->written[a->in[k]] = true;
 }
 
-static int tell(c5_net *n, c5_net_ready ready, void *ctx, size_t from, size_t to)
+static int tell(c5_net *n, bool fetched, c5_net_ready ready, void *ctx, size_t from, size_t to)
 {
 	const struct c5_backend *b = n->device->b;
-	int err = b->host_memory ? C5_OK : b->download(n->device->dev, n->host_g + from, n->g + from, (to - from) * sizeof(float));
+	int err = b->host_memory || fetched ? C5_OK : b->download(n->device->dev, n->host_g + from, n->g + from, (to - from) * sizeof(float));
 	return err ? err : ready(ctx, from, to);
 }
 
-/* With `skip` the pass itself has been done already: only what it left is noted and told. */
+/* With `skip` the pass itself has been done already, and gradients that are told of are on the host: only what it left is noted and told. */
 static int nodes_backward(c5_net *n, bool skip, c5_net_ready ready, void *ctx)
 {
 	const struct c5_backend *b = n->device->b;
@@ -181,7 +188,7 @@ static int nodes_backward(c5_net *n, bool skip, c5_net_ready ready, void *ctx)
 		if (a->backward && n->written[a->out] && skip) mark(n, a);
 		else if (a->backward && n->written[a->out]) err = node_backward(n, a);
 		else if (to > from && !skip) err = b->zero(n->device->dev, n->g + from, (to - from) * sizeof(float));
-		if (to > from && ready && !err) err = tell(n, ready, ctx, from, to);
+		if (to > from && ready && !err) err = tell(n, skip, ready, ctx, from, to);
 	}
 	return err;
 }
@@ -195,14 +202,16 @@ int c5_net_backward(c5_net *n, c5_net_ready ready, void *ctx)
 	uint64_t seeds = seeds_of(n);
 	if (slots && seeds != n->seeds) b->slot_free(n->device->dev, &n->backward_slot);
 	n->seeds = seeds;
-	n->fetched = ready != NULL;
-	if (slots && (done = b->pass_begin(n->device->dev, &n->backward_slot, &n->pass)) < 0) return done;
-	err = nodes_backward(n, done > 0, slots ? NULL : ready, ctx);
-	if (slots && !done) {
-		int end = b->pass_end(n->device->dev, &n->backward_slot);
-		if (!err) err = end;
-		if (err) b->slot_free(n->device->dev, &n->backward_slot);
-	}
+	n->fetched = ready && !slots; /* piece by piece */
+	memcpy(n->written_before, n->written, n->graph.n_values * sizeof *n->written);
+	do {
+		if (slots && (done = b->pass_begin(n->device->dev, &n->backward_slot, &n->pass)) < 0) return done;
+		memcpy(n->written, n->written_before, n->graph.n_values * sizeof *n->written);
+		err = nodes_backward(n, done > 0, slots ? NULL : ready, ctx);
+		if (slots && !done) err = b->pass_end(n->device->dev, &n->backward_slot, err);
+	} while (once_more(err));
+	if (err && slots) b->slot_free(n->device->dev, &n->backward_slot);
+	if (slots && ready && !err) err = c5_net_gradients(n) ? C5_OK : C5_EFAIL; /* all at once: the pass is over */
 	if (slots && ready && !err) err = nodes_backward(n, true, ready, ctx);
 	return err;
 }

@@ -28,7 +28,7 @@ struct c5_net {
 	bool fetched;                 /* host_g holds this pass' gradients */
 	c5_tap *taps;
 	int n_taps;
-	bool *written;                /* per value: has a gradient in this pass */
+	bool *written, *written_before; /* per value: has a gradient in this pass; when its backward part began */
 	c5_pass pass;
 	void *forward_slot, *backward_slot;
 	uint64_t seeds;               /* which gradients were seeded when backward_slot was recorded */

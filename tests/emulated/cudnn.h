@@ -67,6 +67,8 @@ cudnnStatus_t cudnnBackendExecute(cudnnHandle_t handle, cudnnBackendDescriptor_t
 
 /* For tests: without it there is an engine for no shape, and kernels of our own take over. */
 extern int c5_emulated_engines;
+extern int c5_emulated_engine;         /* the one that ran last */
+extern int c5_emulated_engines_record; /* 0: they cannot be recorded */
 
 #ifdef __cplusplus
 }

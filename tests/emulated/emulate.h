@@ -8,6 +8,7 @@
 
 /* Does it now, or keeps it if the stream is being captured. */
 void c5_emulated_do(cudaStream_t s, std::function<void()> work);
+bool c5_emulated_capturing(cudaStream_t s);
 void c5_emulated_run(bool meet, unsigned blocks, unsigned threads, const std::function<void()> &thread);
 
 template <class F> void c5_emulate(bool meet, size_t blocks, unsigned threads, cudaStream_t s, F thread)

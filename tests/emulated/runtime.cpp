@@ -13,16 +13,17 @@
 
 c5_dim threadIdx, blockIdx, blockDim, gridDim;
 size_t c5_emulated_memory = (size_t)1 << 40, c5_emulated_held;
-int c5_emulated_launches;
+int c5_emulated_launches, c5_emulated_recording = 1;
+float c5_emulated_ms;
 
 struct CUstream_st { bool capturing = false, spoiled = false; std::vector<std::function<void()>> kept; };
-struct CUevent_st { int unused; };
+struct CUevent_st { float ms; };
 struct CUgraph_st { std::vector<std::function<void()>> kept; };
 struct CUgraphExec_st { std::vector<std::function<void()>> kept; };
 
 static cudaError_t last;
 static std::vector<CUstream_st *> streams;
-static std::map<void *, size_t> held;
+static std::map<void *, size_t> held, locked;
 
 static cudaError_t told(cudaError_t e)
 {
@@ -139,6 +140,8 @@ void c5_emulated_run(bool meet, unsigned blocks, unsigned threads, const std::fu
 	}
 }
 
+bool c5_emulated_capturing(cudaStream_t s) { return s->capturing; }
+
 void c5_emulated_do(cudaStream_t s, std::function<void()> work)
 {
 	if (s->capturing) s->kept.push_back(work);
@@ -162,6 +165,7 @@ cudaError_t cudaGetDeviceProperties(struct cudaDeviceProp *prop, int)
 	memset(prop, 0, sizeof *prop);
 	strcpy(prop->name, "emulated");
 	prop->major = 9;
+	prop->minor = 0;
 	prop->totalGlobalMem = c5_emulated_memory;
 	prop->multiProcessorCount = 4;
 	return cudaSuccess;
@@ -212,11 +216,21 @@ cudaError_t cudaFree(void *p)
 cudaError_t cudaMallocHost(void **p, size_t bytes)
 {
 	*p = malloc(bytes);
+	if (*p) locked[*p] = bytes;
 	return told(*p ? cudaSuccess : cudaErrorMemoryAllocation);
+}
+
+cudaError_t cudaPointerGetAttributes(struct cudaPointerAttributes *a, const void *p)
+{
+	auto after = locked.upper_bound((void *)p);
+	bool in = after != locked.begin() && (const char *)p < (const char *)std::prev(after)->first + std::prev(after)->second;
+	a->type = in ? cudaMemoryTypeHost : cudaMemoryTypeUnregistered;
+	return cudaSuccess;
 }
 
 cudaError_t cudaFreeHost(void *p)
 {
+	locked.erase(p);
 	free(p);
 	return cudaSuccess;
 }
@@ -272,7 +286,18 @@ cudaError_t cudaEventCreateWithFlags(cudaEvent_t *e, unsigned)
 	return cudaSuccess;
 }
 
-cudaError_t cudaEventRecord(cudaEvent_t, cudaStream_t) { return cudaSuccess; }
+cudaError_t cudaEventRecord(cudaEvent_t e, cudaStream_t)
+{
+	e->ms = c5_emulated_ms;
+	return cudaSuccess;
+}
+
+cudaError_t cudaEventElapsedTime(float *ms, cudaEvent_t from, cudaEvent_t to)
+{
+	*ms = to->ms - from->ms;
+	return cudaSuccess;
+}
+
 cudaError_t cudaEventSynchronize(cudaEvent_t) { return told(forbidden() ? cudaErrorStreamCaptureUnsupported : cudaSuccess); }
 
 cudaError_t cudaEventDestroy(cudaEvent_t e)
@@ -303,6 +328,7 @@ cudaError_t cudaStreamEndCapture(cudaStream_t s, cudaGraph_t *graph)
 
 cudaError_t cudaGraphInstantiate(cudaGraphExec_t *exec, cudaGraph_t graph, unsigned long long)
 {
+	if (!c5_emulated_recording) return told(cudaErrorStreamCaptureUnsupported);
 	*exec = new CUgraphExec_st;
 	(*exec)->kept = graph->kept;
 	return cudaSuccess;
