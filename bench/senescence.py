@@ -98,6 +98,10 @@ def plates(folder, members, epochs, views, seed):
 # ---- modalities ----
 
 KINDS = ("srs", "tpef", "transmission")
+BACKBONE = os.path.join(ROOT, "models", "mobilenet_v1_0.25_128.h5") + ":mobilenet_v1_0.25_128"
+# A head over all layers of a network of photographs, which stays as it is.
+TRANSFER = ["--from", BACKBONE, "--features", "Conv2d_*_pointwise", "--optimizer", "logistic", "--augment", "none", "--flip", "--quarters",
+            "--epochs", 16, "--watch", "last"]
 
 
 def modalities(folder, seed):
@@ -105,21 +109,22 @@ def modalities(folder, seed):
     sim = ["--channels", ",".join(KINDS), "--plates", 2, "--variation", 0.3, "--noise", 4]
     plate_container(learn, 64, *sim, "--fields", 6, "--seed", 2 * seed - 1)
     plate_container(test, 64, *sim, "--fields", 12, "--seed", 2 * seed)
-    train = ["--label", "condition", "--per-class", 100, "--validation", 0, "--model", "lenet", "--size", 48, "--batch", 20, "--epochs", 60,
-             "--watch", "last", "--averaging", 0.98, "--members", 3, "--seed", seed]
-    ways = {k: ["--channels", k] for k in KINDS} | {"early": [], "late": ["--fusion", "late", "--drop-channel", 0.2]}
+    train = ["--label", "condition", "--per-class", 100, "--validation", 0, "--scaling", "percentile", "--seed", seed]
+    late = ["--model", "lenet", "--size", 48, "--batch", 20, "--epochs", 60, "--averaging", 0.98, "--watch", "last", "--members", 3,
+            "--fusion", "late", "--drop-channel", 0.2]
+    ways = {k: [*TRANSFER, "--size", 128, "--channels", k] for k in KINDS} | {"early": [*TRANSFER, "--size", 128], "late": late}
     figures = {}
     for name, words in ways.items():
         cyto5("train", learn, *train, *words, "--name", name)
-        figures[name] = validate(f"{learn}:{name}-*", test, "--resize", "--views", 8)["figures"]
-    every = validate(",".join(f"{learn}:{name}-*" for name in ways), test, "--resize", "--views", 8)
+        figures[name] = validate(f"{learn}:{name}*", test, "--resize", "--views", 8)["figures"]
+    every = validate(",".join(f"{learn}:{name}*" for name in ways), test, "--resize", "--views", 8)
     best = max(figures[k]["accuracy"] for k in KINDS)
     for name, value in figures.items():
-        tell("senescence", f"three modalities, 100 cells a class: accuracy of {name if name in KINDS else name + ' fusion'}, 3 networks",
-             value["accuracy"], None, unit="", ROC_AUC=value["ROC_AUC"])
+        tell("senescence", f"three modalities, 100 cells a class: accuracy of {name if name in KINDS else name + ' fusion'}", value["accuracy"], None,
+             unit="", ROC_AUC=value["ROC_AUC"])
     accuracy = every["figures"]["accuracy"]
     tell("senescence", "three modalities, 100 cells a class: accuracy of the ensemble", accuracy, 0.95, unit="", crops=every["crops"],
-         **interval(every, "accuracy"))
+         ROC_AUC=every["figures"]["ROC_AUC"], **interval(every, "accuracy"))
     tell("senescence", "three modalities: the ensemble over the best single modality, accuracy gained", accuracy - best, 0.0, unit="")
     # A modality is missing: the late one was trained to do without.
     cyto5("crop", test, "--size", 64, "--channels", "srs,tpef")
@@ -129,7 +134,6 @@ def modalities(folder, seed):
 
 # ---- real cells, few labels ----
 
-BACKBONE = os.path.join(ROOT, "models", "mobilenet_v1_0.25_128.h5") + ":mobilenet_v1_0.25_128"
 SIZES = (128, 160, 192) # what a pixel of each layer sees, in three sizes: an ensemble, so that none has to be chosen
 
 
@@ -144,9 +148,8 @@ def hek(folder, source, seeds):
         path = f"{folder}/hek{seed}.h5"
         cyto5("import", "crops", path, source)
         for size in SIZES:
-            _, trained = cyto5("train", path, "--from", BACKBONE, "--size", size, "--features", "Conv2d_*_pointwise", "--optimizer", "logistic",
-                               "--scaling", "range", "--augment", "none", "--flip", "--quarters", "--epochs", 16, "--label", "condition", "--folds",
-                               5, "--seed", seed, "--name", f"hek{size}", "--watch", "last")
+            _, trained = cyto5("train", path, *TRANSFER, "--size", size, "--scaling", "range", "--label", "condition", "--folds", 5, "--seed", seed,
+                               "--name", f"hek{size}")
             spent += trained
             figures = validate(f"hek{size}-fold*", path, "--kept-back", "--resize", "--views", 8, "--resamples", 0)["figures"]
             each[size].append((figures["accuracy"], figures["ROC_AUC"]))
