@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/disk.h"
 #include "base/error.h"
 #include "base/svg.h"
 #include "base/text.h"
@@ -312,25 +313,6 @@ static const struct { const char *name, *what; int (*draw)(c5_buf *to, const c5_
 	{ "reports.svg", "reports on the way", c5_plot_reports },
 };
 
-/* Written beside and renamed: a picture is whole or not there. */
-static int write_file(const char *folder, const char *name, const c5_buf *b)
-{
-	char *path = c5_format("%s/%s", folder, name), *part = c5_format("%s/%s.part", folder, name);
-	FILE *f = path && part ? fopen(part, "wb") : NULL;
-	int err = C5_OK;
-	if (!f) err = c5_fail(C5_EIO, "%s/%s: cannot be written: %s", folder, name, strerror(errno));
-	else {
-		bool whole = fwrite(b->data, 1, b->size, f) == b->size;
-		if (fclose(f) != 0 || !whole || rename(part, path) != 0) {
-			err = c5_fail(C5_EIO, "%s: cannot be written: %s", path, strerror(errno));
-			unlink(part);
-		}
-	}
-	free(part);
-	free(path);
-	return err;
-}
-
 int c5_plot_all(const char *folder, const c5_search_plot *p, size_t *made)
 {
 	int err = C5_OK;
@@ -338,13 +320,14 @@ int c5_plot_all(const char *folder, const c5_search_plot *p, size_t *made)
 	if (mkdir(folder, 0777) < 0 && errno != EEXIST) return c5_fail(C5_EIO, "%s: cannot be made: %s", folder, strerror(errno));
 	for (size_t i = 0; err == C5_OK && i < sizeof plots / sizeof *plots; i++) {
 		c5_buf b = { 0 };
-		char *title = c5_format("%s: %s", p->title, plots[i].what);
+		char *title = c5_format("%s: %s", p->title, plots[i].what), *path = c5_format("%s/%s", folder, plots[i].name);
 		c5_search_plot one = *p;
 		one.title = title;
-		err = title ? plots[i].draw(&b, &one) : c5_fail(C5_ENOMEM, "out of memory");
-		if (err == C5_OK && (err = write_file(folder, plots[i].name, &b)) == C5_OK) ++*made;
+		err = title && path ? plots[i].draw(&b, &one) : c5_fail(C5_ENOMEM, "out of memory");
+		if (err == C5_OK && (err = c5_disk_write(path, b.data, b.size)) == C5_OK) ++*made;
 		if (err == C5_ENOTFOUND) err = C5_OK; /* nothing to draw */
 		free(title);
+		free(path);
 		c5_buf_free(&b);
 	}
 	return err;

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/disk.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -77,20 +78,6 @@ done:
 	return err;
 }
 
-/* Written beside and renamed: a picture is whole or not there. */
-static int write_text(const char *path, const c5_buf *b)
-{
-	char *part = c5_format("%s.part", path);
-	FILE *to = part ? fopen(part, "wb") : NULL;
-	int err = C5_OK;
-	if (!to || fwrite(b->data, 1, b->size, to) != b->size) err = c5_fail(C5_EIO, "%s: cannot be written", path);
-	if (to && fclose(to) != 0 && err == C5_OK) err = c5_fail(C5_EIO, "%s: cannot be written", path);
-	if (err == C5_OK && rename(part, path) != 0) err = c5_fail(C5_EIO, "%s: cannot be written", path);
-	if (err < 0 && part) unlink(part);
-	free(part);
-	return err;
-}
-
 static int run(int argc, char **argv)
 {
 	lineage set = { 0 };
@@ -113,7 +100,7 @@ static int run(int argc, char **argv)
 	if ((err = read_tracks(f, codec, path, &tracks)) < 0) goto done;
 	c5_lineage_plot plot = { .title = name, .minutes = isnan(e.frame_interval_s) ? 0 : e.frame_interval_s / 60, .sideways = set.sideways,
 		.colour = strcmp(set.colour, "generation") == 0 ? C5_LINEAGE_GENERATION : C5_LINEAGE_FOUNDER, .least = (uint32_t)set.least };
-	if ((err = c5_lineage_svg(&svg, &tracks, &plot)) < 0 || (err = svg.err) < 0 || (err = write_text(out, &svg)) < 0) goto done;
+	if ((err = c5_lineage_svg(&svg, &tracks, &plot)) < 0 || (err = svg.err) < 0 || (err = c5_disk_write(out, svg.data, svg.size)) < 0) goto done;
 	c5_log(C5_LOG_INFO, "%s: %zu tracks, %u divisions", name, tracks.n_tracks, tracks.divisions);
 	printf("%s\n", out);
 done:

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/disk.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "base/signal.h"
@@ -51,26 +52,12 @@ static const c5_opt result_opts[] = {
 
 /* ---- results ---- */
 
-static int write_text(const char *path, const char *data, size_t size)
-{
-	char *part = c5_format("%s.part", path);
-	FILE *to = part ? fopen(part, "wb") : NULL;
-	int err = C5_OK;
-	if (!to) err = c5_fail(C5_EIO, "%s: cannot be written: %s", path, strerror(errno));
-	if (to && fwrite(data, 1, size, to) != size) err = c5_fail(C5_EIO, "%s: cannot be written", path);
-	if (to && fclose(to) != 0 && err == C5_OK) err = c5_fail(C5_EIO, "%s: cannot be written: %s", path, strerror(errno));
-	if (err == C5_OK && rename(part, path) != 0) err = c5_fail(C5_EIO, "%s: cannot be written: %s", path, strerror(errno));
-	if (err < 0 && part) unlink(part);
-	free(part);
-	return err;
-}
-
 static int write_best(const char *path, const c5_found *f)
 {
 	const c5_trial *best = f->best ? c5_history_get(&f->history, f->best) : c5_history_best(&f->history);
 	if (!best) return c5_fail(C5_ENOTFOUND, "%s: no trial of search %s gave a value yet", path, f->name);
 	char *text = c5_best_config(&f->setup, best, f->run);
-	int err = text ? write_text(path, text, strlen(text)) : c5_fail(C5_ENOMEM, "out of memory");
+	int err = text ? c5_disk_write(path, text, strlen(text)) : c5_fail(C5_ENOMEM, "out of memory");
 	free(text);
 	return err;
 }
@@ -79,7 +66,7 @@ static int write_csv(const char *path, const c5_found *f)
 {
 	c5_buf b = { 0 };
 	int err = c5_trials_csv(&b, &f->history);
-	if (err == C5_OK) err = write_text(path, (const char *)b.data, b.size);
+	if (err == C5_OK) err = c5_disk_write(path, (const char *)b.data, b.size);
 	c5_buf_free(&b);
 	return err;
 }

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/dtype.h"
+#include "base/disk.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "cli/model.h"
@@ -154,8 +155,7 @@ static int finish(numbers *out, const char *path)
 {
 	int closed = fclose(out->file);
 	out->file = NULL;
-	if (closed != 0 || rename(out->path, path) < 0) return c5_fail(C5_EIO, "%s: %s", path, strerror(errno));
-	return C5_OK;
+	return closed != 0 ? c5_fail(C5_EIO, "%s: %s", path, strerror(errno)) : c5_disk_name(out->path, path);
 }
 
 static int run_all(c5_net *net, const c5_model *m, numbers *in, const char *path, const struct apply *set, const char *device)

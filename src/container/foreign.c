@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/disk.h"
 #include "base/error.h"
 #include "base/mem.h"
 #include "container/driver.h"
@@ -96,8 +97,7 @@ int c5_foreign_finish(c5_foreign *f)
 	herr_t closed = H5Fclose(f->id);
 	f->id = H5I_INVALID_HID;
 	if (closed < 0) err = c5_h5_fail(C5_EIO, "%s: cannot be written", f->path);
-	else if (rename(f->part, f->path) < 0) err = c5_fail(C5_EIO, "%s: cannot be renamed: %s", f->part, strerror(errno));
-	else {
+	else if ((err = c5_disk_name(f->part, f->path)) == C5_OK) {
 		free(f->part);
 		f->part = NULL;
 	}

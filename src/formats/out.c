@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/disk.h"
 #include "base/error.h"
 #include "base/mem.h"
 
@@ -112,6 +113,7 @@ static int give_name(const c5_out *o)
 		if (!(old = c5_format("%s.old", o->path))) return c5_fail(C5_ENOMEM, "out of memory");
 		if ((err = take_away(old)) == C5_OK && rename(o->path, old) != 0) err = c5_fail(C5_EIO, "%s: %s", o->path, strerror(errno));
 	}
+	if (err == C5_OK && !o->folder) err = c5_disk_sync(o->part);
 	if (err == C5_OK && renameat2(AT_FDCWD, o->part, AT_FDCWD, o->path, o->force ? 0 : RENAME_NOREPLACE) != 0) {
 		/* Not every file system knows how to rename without replacing. */
 		if ((errno != EINVAL && errno != ENOSYS) || access(o->path, F_OK) == 0 || rename(o->part, o->path) != 0)

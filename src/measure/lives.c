@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/disk.h"
 #include "base/error.h"
 #include "base/mem.h"
 
@@ -105,29 +106,6 @@ void c5_lives_free(c5_lives *l)
 
 /* ---- reading ---- */
 
-static int read_text(char **text, size_t *size, const char *path)
-{
-	FILE *file = fopen(path, "rb");
-	size_t cap = 0;
-	int err = C5_OK;
-	*text = NULL;
-	*size = 0;
-	if (!file) return c5_fail(errno == ENOENT ? C5_ENOTFOUND : C5_EIO, "%s: %s", path, strerror(errno));
-	for (size_t n = 1; n > 0;) {
-		if ((err = c5_grow(text, &cap, *size + 65537, 1)) < 0) break;
-		n = fread(*text + *size, 1, 65536, file);
-		*size += n;
-		if (*size > TEXT_MAX) {
-			err = c5_fail(C5_EINPUT, "%s: over %llu MiB, a text of tracks is expected", path, (unsigned long long)(TEXT_MAX >> 20));
-			break;
-		}
-	}
-	if (err == C5_OK && ferror(file)) err = c5_fail(C5_EIO, "%s: cannot be read: %s", path, strerror(errno));
-	fclose(file);
-	if (err == C5_OK) (*text)[*size] = '\0';
-	return err;
-}
-
 /* Four whole numbers and nothing else; false if not. */
 static bool row_numbers(const char *line, const char *end, int64_t v[4])
 {
@@ -152,7 +130,7 @@ int c5_lives_read(c5_life **rows, size_t *n, const char *path, uint32_t label_ma
 	unsigned long long line = 0;
 	*rows = NULL;
 	*n = 0;
-	int err = read_text(&text, &size, path);
+	int err = c5_disk_read(&text, &size, path, TEXT_MAX, "a text of tracks");
 	for (char *p = text, *stop = text + (err < 0 ? 0 : size); err == C5_OK && p < stop;) {
 		char *end = memchr(p, '\n', (size_t)(stop - p)), *next;
 		int64_t v[4], low = (int64_t)first, high = low + UINT32_MAX - 1;

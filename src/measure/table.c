@@ -8,32 +8,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/disk.h"
 #include "base/error.h"
 #include "base/mem.h"
 #include "base/options.h"
 #include "base/text.h"
 
 #define TEXT_MAX (UINT64_C(256) << 20)
-
-static int read_text(c5_table *t, size_t *size)
-{
-	FILE *file = fopen(t->path, "rb");
-	size_t cap = 0;
-	int err = C5_OK;
-	*size = 0;
-	if (!file) return c5_fail(errno == ENOENT ? C5_ENOTFOUND : C5_EIO, "%s: %s", t->path, strerror(errno));
-	for (size_t n = 1; err == C5_OK && n > 0;) {
-		if ((err = c5_grow(&t->text, &cap, *size + 65537, 1)) < 0) break;
-		*size += n = fread(t->text + *size, 1, 65536, file);
-		if (*size > TEXT_MAX) err = c5_fail(C5_EINPUT, "%s: over %llu MiB; a table of scores is expected", t->path, (unsigned long long)(TEXT_MAX >> 20));
-	}
-	if (err == C5_OK && ferror(file)) err = c5_fail(C5_EIO, "%s: cannot be read: %s", t->path, strerror(errno));
-	fclose(file);
-	if (err < 0) return err;
-	t->text[*size] = '\0';
-	if (strlen(t->text) != *size) return c5_fail(C5_EINPUT, "%s: a byte of value 0 in it; text is expected", t->path);
-	return C5_OK;
-}
 
 /* Cuts the cell at *at out of the text, in place; *at goes behind its separator. *last when the line ends with it. */
 static int next_cell(c5_table *t, char **at, char separator, unsigned long long *line, char **cell, bool *last)
@@ -93,7 +74,8 @@ int c5_table_read(c5_table *t, const char *path)
 	int err;
 	memset(t, 0, sizeof *t);
 	if (!(t->path = c5_strdup(path))) return c5_fail(C5_ENOMEM, "out of memory");
-	if ((err = read_text(t, &size)) < 0) return err;
+	if ((err = c5_disk_read(&t->text, &size, path, TEXT_MAX, "a table of scores")) < 0) return err;
+	if (strlen(t->text) != size) return c5_fail(C5_EINPUT, "%s: a byte of value 0 in it; text is expected", path);
 	char *at = t->text + (strncmp(t->text, "\xef\xbb\xbf", 3) ? 0 : 3);
 	while (*at) {
 		if (skipped(at)) {
