@@ -465,11 +465,21 @@ static void foreign_datasets_are_refused(void **state)
 	H5Pset_fletcher32(list);
 	H5Dclose(H5Dcreate2(h, "/models/big-endian", H5T_STD_U16BE, space, H5P_DEFAULT, list, H5P_DEFAULT));
 	H5Sclose(space);
+	/* a text column wider than 16 bits tell */
+	hid_t text = H5Tcopy(H5T_C_S1), wide = H5Tcreate(H5T_COMPOUND, 65536 + 8);
+	H5Tset_size(text, 65536 + 8);
+	H5Tinsert(wide, "text", 0, text);
+	space = H5Screate_simple(1, dims, NULL);
+	H5Pset_chunk(list, 1, dims);
+	H5Dclose(H5Dcreate2(h, "/models/wide", wide, space, H5P_DEFAULT, list, H5P_DEFAULT));
+	H5Tclose(wide);
+	H5Tclose(text);
+	H5Sclose(space);
 	H5Pclose(list);
 	H5Fclose(h);
 	MUST(c5_file_open(&f, path, C5_READ, NULL));
-	static const char *const names[] = { "/models/plain", "/models/unfiltered", "/models/big-endian" };
-	for (int i = 0; i < 3; i++) {
+	static const char *const names[] = { "/models/plain", "/models/unfiltered", "/models/big-endian", "/models/wide" };
+	for (int i = 0; i < 4; i++) {
 		assert_int_equal(c5_array_open(&a, f, names[i]), C5_EINPUT);
 		assert_non_null(strstr(c5_error_last(), names[i]));
 	}

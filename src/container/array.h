@@ -89,5 +89,7 @@ int c5_array_put_rows(c5_array *a, c5_codec *codec, uint64_t first, uint64_t n, 
 
 /* Sets the column's values apart: a named column's offset and type, or C5_ENOTFOUND. */
 int c5_spec_find_column(const c5_array_spec *s, const char *name, const c5_column **column);
+/* A column of a row as a number, whatever its type; NAN for a text. */
+double c5_column_value(const c5_column *c, const void *row);
 
 #endif

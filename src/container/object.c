@@ -47,7 +47,9 @@ static int look_columns(c5_object *o, hid_t type)
 		hid_t member = H5Tget_member_type(type, (unsigned)i);
 		snprintf(c->name, sizeof c->name, "%s", name ? name : "?");
 		c->offset = (uint32_t)H5Tget_member_offset(type, (unsigned)i);
-		if (member >= 0 && H5Tget_class(member) == H5T_STRING) c->text = H5Tis_variable_str(member) > 0 ? 0 : (uint16_t)H5Tget_size(member);
+		size_t size = member >= 0 ? H5Tget_size(member) : 0;
+		if (member >= 0 && H5Tget_class(member) == H5T_STRING)
+			c->text = H5Tis_variable_str(member) > 0 ? 0 : size < UINT16_MAX ? (uint16_t)size : UINT16_MAX;
 		else if (member >= 0) c->dtype = (uint16_t)plain_dtype(member);
 		H5free_memory(name);
 		if (member >= 0) H5Tclose(member);

@@ -51,6 +51,7 @@ static int add_column(c5_array_spec *s, const char *name, int dtype, size_t text
 	if (err < 0) return err;
 	c5_column *c = &s->columns[s->n_columns];
 	memset(c, 0, sizeof *c);
+	if (text > UINT16_MAX) return c5_fail(C5_EINPUT, "column '%s' has texts of %zu bytes, at most %d are expected", name, text, UINT16_MAX);
 	if (strlen(name) >= sizeof c->name) return c5_fail(C5_EUSAGE, "column name '%s' is longer than %zu bytes", name, sizeof c->name - 1);
 	strcpy(c->name, name);
 	c->dtype = (uint16_t)dtype;
@@ -72,6 +73,19 @@ int c5_spec_find_column(const c5_array_spec *s, const char *name, const c5_colum
 			return C5_OK;
 		}
 	return c5_fail(C5_ENOTFOUND, "%s: no column '%s'", s->path, name);
+}
+
+double c5_column_value(const c5_column *c, const void *row)
+{
+	const char *at = (const char *)row + c->offset;
+	switch (c->dtype) {
+#define CASE(type, of) case type: { of v; memcpy(&v, at, sizeof v); return (double)v; }
+	CASE(C5_U8, uint8_t) CASE(C5_U16, uint16_t) CASE(C5_U32, uint32_t) CASE(C5_U64, uint64_t)
+	CASE(C5_I8, int8_t) CASE(C5_I16, int16_t) CASE(C5_I32, int32_t) CASE(C5_I64, int64_t)
+	CASE(C5_F32, float) CASE(C5_F64, double)
+#undef CASE
+	default: return NAN;
+	}
 }
 
 static int add_attr(c5_array_spec *s, const char *name, const char *text, double number, bool is_number)

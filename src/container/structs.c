@@ -51,33 +51,16 @@ int c5_structs_write(c5_file *f, const char *path, const c5_record_field *fields
 
 /* ---- in ---- */
 
-static double number(int dtype, const uint8_t *p)
+static int take_value(char *to, const c5_record_field *field, const c5_column *column, const uint8_t *row)
 {
-	union { uint8_t u8; uint16_t u16; uint32_t u32; uint64_t u64; int8_t i8; int16_t i16; int32_t i32; int64_t i64; float f32; double f64; } v;
-	memcpy(&v, p, c5_dtype_size(dtype));
-	switch (dtype) {
-	case C5_U8: return v.u8;
-	case C5_U16: return v.u16;
-	case C5_U32: return v.u32;
-	case C5_U64: return (double)v.u64;
-	case C5_I8: return v.i8;
-	case C5_I16: return v.i16;
-	case C5_I32: return v.i32;
-	case C5_I64: return (double)v.i64;
-	case C5_F32: return (double)v.f32;
-	default: return v.f64;
-	}
-}
-
-static int take_value(char *to, const c5_record_field *field, const c5_column *column, const uint8_t *from)
-{
+	const uint8_t *from = column ? row + column->offset : NULL;
 	if (field->type == C5_RECORD_TEXT) {
 		if (!column || !column->text || !*from) return C5_OK;
 		char *text = strndup((const char *)from, column->text);
 		memcpy(to, &text, sizeof text);
 		return text ? C5_OK : c5_fail(C5_ENOMEM, "out of memory");
 	}
-	double v = column && !column->text ? number(column->dtype, from) : NAN;
+	double v = column ? c5_column_value(column, row) : NAN;
 	int64_t whole = v > -9.2e18 && v < 9.2e18 ? (int64_t)v : -1;
 	if (column && column->dtype == C5_I64) memcpy(&whole, from, sizeof whole); /* all 64 bits of it */
 	if (field->type == C5_I64) memcpy(to, &whole, sizeof whole);
@@ -100,7 +83,7 @@ int c5_structs_read(c5_file *f, const char *path, const c5_record_field *fields,
 		for (size_t k = 0; k < s.n_columns && !column; k++)
 			if (strcmp(s.columns[k].name, fields[c].name) == 0) column = &s.columns[k];
 		for (size_t i = 0; err == C5_OK && i < *n; i++)
-			err = take_value(rows + i * size + fields[c].offset, &fields[c], column, column ? (uint8_t *)content + i * s.row_size + column->offset : NULL);
+			err = take_value(rows + i * size + fields[c].offset, &fields[c], column, (const uint8_t *)content + i * s.row_size);
 	}
 	free(content);
 	c5_spec_free(&s);

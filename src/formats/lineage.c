@@ -223,19 +223,6 @@ int c5_lineage_join(c5_lineage *l, const char *name)
 
 /* ---- out of a container ---- */
 
-double c5_column_value(const c5_column *c, const void *row)
-{
-	const char *at = (const char *)row + c->offset;
-	switch (c->dtype) {
-#define CASE(type, of) case type: { of v; memcpy(&v, at, sizeof v); return (double)v; }
-	CASE(C5_U8, uint8_t) CASE(C5_U16, uint16_t) CASE(C5_U32, uint32_t) CASE(C5_U64, uint64_t)
-	CASE(C5_I8, int8_t) CASE(C5_I16, int16_t) CASE(C5_I32, int32_t) CASE(C5_I64, int64_t)
-	CASE(C5_F32, float) CASE(C5_F64, double)
-#undef CASE
-	default: return NAN;
-	}
-}
-
 enum { FRAME, LABEL, TRACK, Y, X, AREA };
 static const char *const node_columns[] = { "frame", "label", "track", "y", "x", "area" };
 static const char *const track_columns[] = { "track", "first", "last", "parent" };

@@ -49,7 +49,4 @@ int c5_lineage_join(c5_lineage *l, const char *name);
 /* Reads nodes and tracks of the group tracks/rN at `path`, settled. Nodes of track 0 are left out. */
 int c5_lineage_read(c5_lineage *out, c5_file *f, c5_codec *codec, const char *path, uint32_t frames);
 
-/* A column of table rows as a number, whatever its type. */
-double c5_column_value(const c5_column *c, const void *row);
-
 #endif

@@ -44,25 +44,7 @@ int c5_rows_need(const c5_column **out, const c5_rows *t, const char *path, cons
 	return *out ? C5_OK : c5_fail(C5_ESCHEMA, "%s: a column %s is expected", path, name);
 }
 
-double c5_rows_number(const c5_rows *t, const c5_column *c, uint64_t row)
-{
-	const uint8_t *p = t->rows + row * t->row + c->offset;
-	union { uint8_t u8; uint16_t u16; uint32_t u32; uint64_t u64; int8_t i8; int16_t i16; int32_t i32; int64_t i64; float f32; double f64;
-		} v = { .u64 = 0 };
-	memcpy(&v, p, c5_dtype_size(c->dtype));
-	switch (c->dtype) {
-	case C5_U8: return v.u8;
-	case C5_U16: return v.u16;
-	case C5_U32: return v.u32;
-	case C5_U64: return (double)v.u64;
-	case C5_I8: return v.i8;
-	case C5_I16: return v.i16;
-	case C5_I32: return v.i32;
-	case C5_I64: return (double)v.i64;
-	case C5_F32: return v.f32;
-	default: return v.f64;
-	}
-}
+double c5_rows_number(const c5_rows *t, const c5_column *c, uint64_t row) { return c5_column_value(c, t->rows + row * t->row); }
 
 bool c5_rows_text(char text[C5_VALUE_TEXT], const c5_rows *t, const c5_column *c, uint64_t row)
 {
