@@ -90,6 +90,30 @@ static void intervals_repeat_by_seed_and_widen_by_group(void **state)
 	c5_figures_free(&d);
 }
 
+/* The area alone, in floats, is the one among all figures; of one class or of what has no order it is none. */
+static void the_area_alone_is_the_same(void **state)
+{
+	(void)state;
+	enum { N = 200 };
+	float score[N];
+	double wide[N], area;
+	bool truth[N];
+	for (size_t i = 0; i < N; i++) {
+		truth[i] = i % 3 == 0;
+		wide[i] = score[i] = (float)((i * 37 % 101 / 4 + 5 * truth[i]) / 64.0); /* with ties, within and across */
+	}
+	const c5_scored s = { .n = N, .truth = truth, .score = wide };
+	c5_figures f = { 0 };
+	assert_int_equal(c5_classify_figures(&f, &s, &plain), C5_OK);
+	assert_int_equal(c5_roc_area(&area, score, truth, N), C5_OK);
+	assert_true(area > 0.5 && area < 1 && area == c5_figures_find(&f, "ROC_AUC")->value);
+	c5_figures_free(&f);
+	assert_true(c5_roc_area(&area, score, truth, 0) == C5_OK && isnan(area));
+	assert_true(c5_roc_area(&area, score, (const bool[]){ true, true, true }, 3) == C5_OK && isnan(area));
+	score[1] = NAN;
+	assert_true(c5_roc_area(&area, score, truth, N) == C5_OK && isnan(area));
+}
+
 static void several_classes_are_those_of_scikit_learn(void **state)
 {
 	(void)state;
@@ -253,6 +277,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(figures_are_those_of_scikit_learn),
 		cmocka_unit_test(what_one_class_cannot_say_is_undefined),
+		cmocka_unit_test(the_area_alone_is_the_same),
 		cmocka_unit_test(intervals_repeat_by_seed_and_widen_by_group),
 		cmocka_unit_test(several_classes_are_those_of_scikit_learn),
 		cmocka_unit_test(shares_of_a_single_group_have_intervals_of_wilson),

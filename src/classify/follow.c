@@ -8,6 +8,7 @@
 
 #include "base/error.h"
 #include "base/mem.h"
+#include "measure/figures.h"
 
 struct entry { uint32_t key, frame; size_t at; float score; };
 
@@ -17,12 +18,6 @@ static int by_key(const void *x, const void *y)
 	if (a->key != b->key) return a->key < b->key ? -1 : 1;
 	if (a->frame != b->frame) return a->frame < b->frame ? -1 : 1;
 	return (a->at > b->at) - (a->at < b->at);
-}
-
-static int by_score(const void *x, const void *y)
-{
-	double a = *(const double *)x, b = *(const double *)y;
-	return (a > b) - (a < b);
 }
 
 static int sort_entries(struct entry **out, double **values, const c5_scored_object *objects, size_t n, bool by_track)
@@ -49,10 +44,8 @@ static summary sum_up(const struct entry *e, size_t n, double threshold, double 
 	s.mean = n ? s.mean / (double)n : NAN;
 	for (size_t i = 0; i < n; i++) s.sd += (values[i] - s.mean) * (values[i] - s.mean);
 	s.sd = n > 1 ? sqrt(s.sd / (double)(n - 1)) : n ? 0 : NAN;
-	if (n) {
-		qsort(values, n, sizeof *values, by_score);
-		s.median = (values[(n - 1) / 2] + values[n / 2]) / 2;
-	}
+	c5_sort_values(values, n);
+	s.median = c5_sorted_median(values, n);
 	return s;
 }
 

@@ -196,12 +196,6 @@ static int find_treatments(c5_screen *s)
 	return C5_OK;
 }
 
-static int by_number(const void *x, const void *y)
-{
-	double a = *(const double *)x, b = *(const double *)y;
-	return (a > b) - (a < b);
-}
-
 /* Middle 95 % of the means of wells drawn with replacement. */
 static int interval(double *low, double *high, const double *v, size_t n, const c5_screen_params *p, uint64_t item)
 {
@@ -217,20 +211,11 @@ static int interval(double *low, double *high, const double *v, size_t n, const 
 		for (size_t k = 0; k < n; k++) means[r] += v[c5_random_below(&random, n)];
 		means[r] /= (double)n;
 	}
-	qsort(means, times, sizeof *means, by_number);
+	c5_sort_values(means, times);
 	*low = means[(size_t)(0.025 * (double)(times - 1))];
 	*high = means[(size_t)ceil(0.975 * (double)(times - 1))];
 	free(means);
 	return C5_OK;
-}
-
-static void moments(const double *v, size_t n, double *mean, double *sd)
-{
-	double sum = 0, square = 0;
-	for (size_t i = 0; i < n; i++) sum += v[i];
-	*mean = c5_ratio(sum, (double)n);
-	for (size_t i = 0; i < n; i++) square += (v[i] - *mean) * (v[i] - *mean);
-	*sd = n > 1 ? sqrt(square / (double)(n - 1)) : NAN;
 }
 
 /* What wells of a treatment are, and their values; `tested` gets the normalised ones. */
@@ -256,7 +241,7 @@ static int gather(c5_screen *s, size_t at, const c5_screen_params *p, double *va
 	}
 	t->mean = c5_ratio(sum, (double)t->objects);
 	t->share = c5_ratio(positive, (double)t->objects);
-	moments(values, n, &t->value, &t->sd);
+	c5_moments(&t->value, &t->sd, values, n);
 	return interval(&t->low, &t->high, values, n, p, at);
 }
 
@@ -265,8 +250,8 @@ static int test_one(c5_screen_treatment *t, const double *a, const double *b, si
 	int tail = !strcmp(p->direction, "up") ? C5_TAIL_GREATER : !strcmp(p->direction, "down") ? C5_TAIL_LESS : C5_TAIL_BOTH, err;
 	double mean, sd, mean_low, sd_low;
 	c5_compared c;
-	moments(a, t->tested, &mean, &sd);
-	moments(b, m, &mean_low, &sd_low);
+	c5_moments(&mean, &sd, a, t->tested);
+	c5_moments(&mean_low, &sd_low, b, m);
 	t->normalised = mean;
 	t->ssmd = c5_ratio(mean - mean_low, sqrt(sd * sd + sd_low * sd_low));
 	t->p = t->q = t->effect = NAN;

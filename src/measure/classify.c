@@ -228,3 +228,39 @@ done:
 	free(once);
 	return err;
 }
+
+/* ---- one figure alone ---- */
+
+typedef struct ranked { float score; bool truth; } ranked;
+
+static int lower_first(const void *x, const void *y)
+{
+	const float a = ((const ranked *)x)->score, b = ((const ranked *)y)->score;
+	return (a > b) - (a < b);
+}
+
+int c5_roc_area(double *out, const float *score, const bool *truth, size_t n)
+{
+	ranked *r;
+	double negatives = 0, positives = 0, pairs = 0; /* pairs: in which the positive scores higher */
+	*out = NAN;
+	for (size_t i = 0; i < n; i++)
+		if (isnan(score[i])) return C5_OK; /* it has no place in an order */
+	int err = c5_alloc(&r, n, sizeof *r);
+	if (err < 0) return err;
+	for (size_t i = 0; i < n; i++) r[i] = (ranked){ score[i], truth[i] };
+	qsort(r, n, sizeof *r, lower_first);
+	for (size_t i = 0; i < n;) {
+		double up = 0, right = 0;
+		for (const float s = r[i].score; i < n && r[i].score == s; i++) {
+			if (r[i].truth) up++;
+			else right++;
+		}
+		pairs += up * (negatives + right / 2);
+		positives += up;
+		negatives += right;
+	}
+	free(r);
+	*out = c5_ratio(pairs, positives * negatives);
+	return C5_OK;
+}

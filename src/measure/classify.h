@@ -28,4 +28,8 @@ typedef struct c5_classify_params {
 /* The same figures and intervals for any number of threads. */
 int c5_classify_figures(c5_figures *to, const c5_scored *s, const c5_classify_params *params);
 
+/* The area under the ROC curve alone: the chance that a positive object scores above one that is not, ties counting half. *out is NAN when one of
+ * the two is missing, or a score is no number. C5_ENOMEM only. */
+int c5_roc_area(double *out, const float *score, const bool *truth, size_t n);
+
 #endif

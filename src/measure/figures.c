@@ -55,6 +55,17 @@ double c5_sorted_quantile(const double *v, size_t n, double share)
 	return i + 1 < n ? v[i] + (at - (double)i) * (v[i + 1] - v[i]) : v[n - 1];
 }
 
+double c5_sorted_median(const double *v, size_t n) { return n ? (v[(n - 1) / 2] + v[n / 2]) / 2 : NAN; }
+
+void c5_moments(double *mean, double *sd, const double *v, size_t n)
+{
+	double sum = 0, square = 0;
+	for (size_t i = 0; i < n; i++) sum += v[i];
+	*mean = c5_ratio(sum, (double)n);
+	for (size_t i = 0; i < n; i++) square += (v[i] - *mean) * (v[i] - *mean);
+	*sd = n > 1 ? sqrt(square / (double)(n - 1)) : NAN;
+}
+
 void c5_wilson(double *low, double *high, double share, double n)
 {
 	const double z = 1.959963984540054; /* 97.5 % of the standard normal */

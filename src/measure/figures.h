@@ -39,6 +39,11 @@ void c5_wilson(double *low, double *high, double share, double n);
 /* Puts v[0..n) in ascending order; and of v so ordered, n > 0, the value below which `share` of it lies, by straight line between neighbours. */
 void c5_sort_values(double *v, size_t n);
 double c5_sorted_quantile(const double *v, size_t n, double share);
+/* The middle of values in order, or the mean of the two in the middle; NAN of none. */
+double c5_sorted_median(const double *v, size_t n);
+
+/* Mean (NAN of none) and standard deviation of a sample, by n - 1 (NAN of fewer than two). */
+void c5_moments(double *mean, double *sd, const double *v, size_t n);
 
 /* a / b, NAN when b is 0. */
 static inline double c5_ratio(double a, double b) { return b != 0 ? a / b : __builtin_nan(""); }

@@ -14,8 +14,8 @@ typedef struct c5_map_agreement {
 	double mae, rmse;
 } c5_map_agreement;
 
-/* a: measured, b: computed, (height, width), finite. range: greatest less least value the pixels may have; not above 0: SSIM and PSNR stay undefined.
- * */
+/* a: measured, b: computed, (height, width), finite. range: greatest less least value the pixels may have; not above 0: SSIM and PSNR stay
+ * undefined. */
 int c5_map_compare(c5_map_agreement *out, const double *a, const double *b, size_t height, size_t width, double range);
 
 #endif

@@ -7,23 +7,12 @@
 
 #define MAD_TO_SD 1.482602218505602 /* 1 / the third quartile of the standard normal */
 
-static double median(const double *v, size_t n) { return n ? (v[(n - 1) / 2] + v[n / 2]) / 2 : NAN; }
-
 /* The middle of the distances from `centre`; v sorted, and it becomes those distances, sorted. */
 static double median_distance(double *v, size_t n, double centre)
 {
 	for (size_t i = 0; i < n; i++) v[i] = fabs(v[i] - centre);
 	c5_sort_values(v, n);
-	return n > 1 ? MAD_TO_SD * median(v, n) : NAN;
-}
-
-static void moments(const double *v, size_t n, double *mean, double *sd)
-{
-	double sum = 0, square = 0;
-	for (size_t i = 0; i < n; i++) sum += v[i];
-	*mean = c5_ratio(sum, (double)n);
-	for (size_t i = 0; i < n; i++) square += (v[i] - *mean) * (v[i] - *mean);
-	*sd = n > 1 ? sqrt(square / (double)(n - 1)) : NAN;
+	return n > 1 ? MAD_TO_SD * c5_sorted_median(v, n) : NAN;
 }
 
 void c5_plate_measure(c5_plate_quality *out, double *positive, size_t n_positive, double *negative, size_t n_negative)
@@ -31,10 +20,10 @@ void c5_plate_measure(c5_plate_quality *out, double *positive, size_t n_positive
 	c5_plate_quality q = { .n_positive = n_positive, .n_negative = n_negative };
 	c5_sort_values(positive, n_positive);
 	c5_sort_values(negative, n_negative);
-	moments(positive, n_positive, &q.mean_positive, &q.sd_positive);
-	moments(negative, n_negative, &q.mean_negative, &q.sd_negative);
-	q.median_positive = median(positive, n_positive);
-	q.median_negative = median(negative, n_negative);
+	c5_moments(&q.mean_positive, &q.sd_positive, positive, n_positive);
+	c5_moments(&q.mean_negative, &q.sd_negative, negative, n_negative);
+	q.median_positive = c5_sorted_median(positive, n_positive);
+	q.median_negative = c5_sorted_median(negative, n_negative);
 	q.mad_positive = median_distance(positive, n_positive, q.median_positive);
 	q.mad_negative = median_distance(negative, n_negative, q.median_negative);
 	q.z_prime = 1 - c5_ratio(3 * (q.sd_positive + q.sd_negative), fabs(q.mean_positive - q.mean_negative));

@@ -317,23 +317,6 @@ static int guess_of(const unit_work *u, double *guess)
 	return C5_OK;
 }
 
-static int auc_of(double *auc, const float *probability, const bool *truth, size_t n)
-{
-	c5_figures figures = { 0 };
-	double *score;
-	const c5_classify_params params = { .threshold = 0.5, .bins = 15 };
-	int err = c5_alloc(&score, n, sizeof *score);
-	if (err < 0) return err;
-	for (size_t i = 0; i < n; i++) score[i] = (double)probability[i];
-	const c5_scored s = { n, truth, score, NULL, 0 };
-	err = c5_classify_figures(&figures, &s, &params);
-	const c5_figure *f = err == C5_OK ? c5_figures_find(&figures, "ROC_AUC") : NULL;
-	*auc = f ? f->value : (double)NAN;
-	c5_figures_free(&figures);
-	free(score);
-	return err;
-}
-
 /* What a network says of the blocks of a field, and what they are. */
 typedef struct judged { float *probability; bool *truth; size_t n; uint32_t positive; } judged;
 
@@ -393,7 +376,7 @@ static int foretell(unit_work *u, const forecast_params *p, const c5_field *f, f
 	judged said = { 0 };
 	double sum = 0, auc = NAN;
 	int err = judge(&said, u, p, f);
-	if (err == C5_OK) err = auc_of(&auc, said.probability, said.truth, said.n);
+	if (err == C5_OK) err = c5_roc_area(&auc, said.probability, said.truth, said.n);
 	for (size_t i = 0; err == C5_OK && i < said.n; i++) sum += c5_forecast_calibrated(u->line, (double)said.probability[i]);
 	if (err == C5_OK) {
 		row->auc = auc, row->blocks = (uint32_t)said.n, row->positive = said.positive; /* the row is packed: nothing points into it */

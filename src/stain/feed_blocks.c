@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/mem.h"
 #include "base/random.h"
+#include "measure/classify.h"
 #include "stain/blocks.h"
 #include "stain/feeds.h"
 #include "stain/feed_parts.h"
@@ -117,18 +118,26 @@ static int judge(c5_feed *feed, const float *const *outputs, const float *const 
 {
 	const blocks *b = (const blocks *)feed;
 	double auc = 0, f1 = 0, a;
-	int known = 0, n = 0;
+	float *score = NULL;
+	bool *truth = NULL;
+	int known = 0, n = 0, err;
+	if ((err = c5_alloc(&score, feed->n_validate, sizeof *score)) < 0 || (err = c5_alloc(&truth, feed->n_validate, sizeof *truth)) < 0) goto done;
 	for (int m = 0; m < b->markers; m++) {
 		size_t tp = 0, fp = 0, fn = 0;
 		for (size_t i = 0; i < feed->n_validate; i++) {
-			bool yes = outputs[0][i * (size_t)b->markers + (size_t)m] > 0.5f, truth = targets[0][i * (size_t)b->markers + (size_t)m] > 0.5f;
-			tp += yes && truth, fp += yes && !truth, fn += !yes && truth;
+			const size_t at = i * (size_t)b->markers + (size_t)m;
+			score[i] = outputs[0][at], truth[i] = targets[0][at] > 0.5f;
+			const bool yes = score[i] > 0.5f;
+			tp += yes && truth[i], fp += yes && !truth[i], fn += !yes && truth[i];
 		}
-		if (c5_feed_auc(&a, outputs[0] + m, targets[0] + m, feed->n_validate, (size_t)b->markers) < 0 || isnan(a)) continue;
-		auc += a, f1 += tp ? 2.0 * (double)tp / (double)(2 * tp + fp + fn) : 0, known++;
+		if ((err = c5_roc_area(&a, score, truth, feed->n_validate)) < 0) goto done;
+		if (!isnan(a)) auc += a, f1 += tp ? 2.0 * (double)tp / (double)(2 * tp + fp + fn) : 0, known++;
 	}
 	if (known) names[n] = "auc", values[n++] = auc / known, names[n] = "f1", values[n++] = f1 / known;
-	return n;
+done:
+	free(score);
+	free(truth);
+	return err < 0 ? err : n;
 }
 
 static void release(c5_feed *feed)

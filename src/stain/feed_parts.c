@@ -33,31 +33,3 @@ int c5_feed_shuffle(size_t *order, size_t n, uint64_t seed, uint64_t epoch)
 	}
 	return C5_OK;
 }
-
-typedef struct scored { float score; bool truth; } scored;
-
-static int lower(const void *a, const void *b)
-{
-	const scored *p = a, *q = b;
-	return p->score < q->score ? -1 : p->score > q->score;
-}
-
-int c5_feed_auc(double *out, const float *score, const float *truth, size_t n, size_t step)
-{
-	scored *s;
-	double ranks = 0, positive = 0;
-	*out = NAN;
-	int err = c5_alloc(&s, n, sizeof *s);
-	if (err < 0) return err;
-	for (size_t i = 0; i < n; i++) s[i] = (scored){ score[i * step], truth[i * step] > 0.5f };
-	qsort(s, n, sizeof *s, lower);
-	for (size_t i = 0, k; i < n; i = k) { /* equal scores share their mean rank */
-		for (k = i; k < n && !(s[k].score > s[i].score); k++) {}
-		for (size_t j = i; j < k; j++)
-			if (s[j].truth) ranks += 0.5 * (double)(i + k + 1), positive++;
-	}
-	double negative = (double)n - positive;
-	if (positive > 0 && negative > 0) *out = (ranks - positive * (positive + 1) / 2) / (positive * negative);
-	free(s);
-	return C5_OK;
-}

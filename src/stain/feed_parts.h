@@ -14,7 +14,5 @@ void c5_feed_random(c5_random *r, uint64_t seed, size_t item, uint64_t draw);
 void c5_feed_light(float *planes, int channels, size_t area, c5_random *r);
 /* Puts numbers in an order drawn by (seed, epoch). */
 int c5_feed_shuffle(size_t *order, size_t n, uint64_t seed, uint64_t epoch);
-/* Area under the ROC curve of every `step`-th number; ties count half; NAN with one class only. */
-int c5_feed_auc(double *out, const float *score, const float *truth, size_t n, size_t step);
 
 #endif

@@ -10,6 +10,7 @@
 #include "base/error.h"
 #include "base/mem.h"
 #include "base/random.h"
+#include "measure/classify.h"
 #include "train/split.h"
 
 #define ORDER_KEY UINT64_C(0x636c6173736573) /* keeps the draws of orders apart from others of the same seed */
@@ -199,39 +200,6 @@ static int draw_plain(c5_feed *f, uint64_t seed, uint64_t epoch, size_t *order)
 
 /* ---- judging ---- */
 
-typedef struct scored { float score; uint8_t truth; } scored;
-
-static int by_score(const void *a, const void *b)
-{
-	float x = ((const scored *)a)->score, y = ((const scored *)b)->score;
-	return (x > y) - (x < y);
-}
-
-double c5_auc(const float *score, const uint8_t *truth, size_t n)
-{
-	scored *s;
-	double below = 0, sum = 0;
-	size_t positive = 0;
-	if (c5_alloc(&s, n, sizeof *s) < 0) return NAN;
-	for (size_t i = 0; i < n; i++) {
-		if (isnan(score[i])) { /* it has no place in an order */
-			free(s);
-			return NAN;
-		}
-		s[i] = (scored){ score[i], truth[i] };
-	}
-	qsort(s, n, sizeof *s, by_score);
-	for (size_t i = 0, k; i < n; i = k) { /* groups of equal scores */
-		double p = 0, q = 0;
-		for (k = i; k < n && s[k].score == s[i].score; k++) s[k].truth ? p++ : q++;
-		sum += p * (below + 0.5 * q);
-		below += q;
-		positive += (size_t)p;
-	}
-	free(s);
-	return positive && below > 0 ? sum / ((double)positive * below) : NAN;
-}
-
 /* How far shares of right answers are from what was claimed, over bins of the claim. */
 static double calibration_error(const float *prob, const int32_t *label, size_t n, size_t classes)
 {
@@ -252,11 +220,11 @@ static double calibration_error(const float *prob, const int32_t *label, size_t 
 int c5_class_figures(const float *prob, const int32_t *label, size_t n, size_t classes, const char *names[8], double values[8])
 {
 	size_t right = 0, *of, *hit = NULL, seen = 0;
-	uint8_t *truth = NULL;
+	bool *truth = NULL;
 	float *score = NULL;
 	double balanced = 0, auc = 0, loss = 0;
 	int err = c5_alloc(&of, classes, sizeof *of), curves = 0;
-	if (err < 0 || (err = c5_alloc(&hit, classes, sizeof *hit)) < 0 || (err = c5_alloc(&truth, n, 1)) < 0 ||
+	if (err < 0 || (err = c5_alloc(&hit, classes, sizeof *hit)) < 0 || (err = c5_alloc(&truth, n, sizeof *truth)) < 0 ||
 	    (err = c5_alloc(&score, n, sizeof *score)) < 0) goto done;
 	for (size_t i = 0; i < n; i++) {
 		const float *p = prob + i * classes;
@@ -274,7 +242,8 @@ int c5_class_figures(const float *prob, const int32_t *label, size_t n, size_t c
 			truth[i] = label[i] == (int32_t)k;
 			score[i] = prob[i * classes + k];
 		}
-		double one = c5_auc(score, truth, n);
+		double one;
+		if ((err = c5_roc_area(&one, score, truth, n)) < 0) goto done;
 		if (!isnan(one)) auc += one, curves++;
 	}
 	names[0] = "accuracy", values[0] = n ? (double)right / (double)n : NAN;

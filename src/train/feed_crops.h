@@ -37,8 +37,4 @@ int c5_prepare_measure(c5_prepare *p, c5_dataset *d, const uint8_t *part, size_t
  * the most probable class, in 15 equal bins). names and values have room for 8; returns how many, or an error. */
 int c5_class_figures(const float *prob, const int32_t *label, size_t n, size_t classes, const char *names[8], double values[8]);
 
-/* Area under the curve of scores for the items with truth against those without; ties count half. NAN when either is missing, or a score is no
- * number. */
-double c5_auc(const float *score, const uint8_t *truth, size_t n);
-
 #endif

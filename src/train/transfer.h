@@ -21,13 +21,13 @@ int c5_model_fuse(c5_model **out, const c5_model *m, int branches);
  * no maps. */
 int c5_model_features(c5_model **out, const c5_model *m, const char *globs, int classes);
 
-/* Index before which all layers lie that `name` names (in all branches) or that come before it: for freezing up to and including it. -1: not there.
- * */
+/* Index before which all layers lie that `name` names (in all branches) or that come before it: for freezing up to and including it. -1: not
+ * there. */
 int c5_model_upto(const c5_model *m, const char *name);
 
 /* Takes every array over whose layer has the same name (a branch's without its "bB.") and the same shape. A first convolution for other channels
- * takes the sum over the old channels, divided evenly among the new ones: grey in all channels then gives what it gave before. taken, left: layers.
- * */
+ * takes the sum over the old channels, divided evenly among the new ones: grey in all channels then gives what it gave before. taken, left:
+ * layers. */
 int c5_transfer(c5_weights *w, const c5_model *m, const c5_weights *from, const c5_model *from_model, int *taken, int *left);
 
 #endif
