@@ -1,5 +1,7 @@
 """cli_odd.py – frames that are no pictures of cells: pixels without a number, one value everywhere, one object on all of the frame, nothing at all, a
 single pixel. Every step, every way out and every look at them ends well, and says of them what is so."""
+import shlex
+
 from support import *
 
 METHODS = ("deviation", "phase", "rods", "fluorescence", "sesmo", "otsu", "percentile")
@@ -128,7 +130,17 @@ def a_single_pixel():
     told("thin.h5")
 
 
-for part in (pixels_without_a_number, one_value_everywhere, one_object_everywhere, a_single_pixel):
+def a_name_that_a_shell_would_stumble_over():
+    """The record's command line is one that a shell reads back to the same words."""
+    words = ("ingest", "it's a \"plate\" of $HOME.h5", "one/odd", "--channel", "phase", "--experiment", "odd")
+    stack("one/odd", [np.ones((8, 8))])
+    works(*words)
+    with h5py.File(words[1], "r") as f:
+        line = f["runs/r000001/command_line"][()].decode()
+    check(shlex.split(line) == ["cyto5", *words], f"recorded as {line}")
+
+
+for part in (a_name_that_a_shell_would_stumble_over, pixels_without_a_number, one_value_everywhere, one_object_everywhere, a_single_pixel):
     with Folder():
         part()
 done()

@@ -69,6 +69,26 @@ done:
 	return err;
 }
 
+#define VERBS_MOST 15
+
+int c5_cli_verbs(const c5_command *command, const c5_command *const *verbs, const char *listed, int argc, char **argv)
+{
+	const char *words[VERBS_MOST + 1] = { NULL };
+	c5_cli cli;
+	for (size_t i = 0; verbs[i] && i < VERBS_MOST; i++) {
+		words[i] = strchr(verbs[i]->name, ' ') + 1;
+		if (argc > 1 && !strcmp(argv[1], words[i])) return verbs[i]->run(argc - 1, argv + 1);
+	}
+	int err = c5_cli_open(&cli, command, NULL, argc, argv, 1, -1); /* --help, and what is no option of any verb */
+	if (err == C5_OK && !cli.helped) {
+		const char *near = c5_nearest(cli.words[0], words);
+		err = c5_fail(C5_EUSAGE, "%.60s: no such verb%s%s%s; %s is expected first (see --help)", cli.words[0], near ? "; did you mean " : "",
+			near ? near : "", near ? "?" : "", listed);
+	}
+	c5_cli_close(&cli, NULL);
+	return err;
+}
+
 int c5_cli_log(const c5_cli *cli, int rank, int ranks)
 {
 	const c5_log_setup setup = { cli->common.quiet, cli->common.verbose, cli->common.json, rank, ranks };

@@ -75,6 +75,9 @@ typedef struct c5_cli {
  * for, checks the number of operands (`most` < 0: any), starts the log and sets the threads. `groups` may be NULL.
  * c5_cli_close is due in any case. */
 int c5_cli_open(c5_cli *cli, const c5_command *command, const c5_opt_group *groups, int argc, char **argv, int least, int most);
+/* For a command that is a list of others ("model show"): does the one whose verb is argv[1]; else --help, or C5_EUSAGE, which names them (`listed`,
+ * as they are read) and the nearest. verbs end with NULL. */
+int c5_cli_verbs(const c5_command *command, const c5_command *const *verbs, const char *listed, int argc, char **argv);
 /* Starts the log again when the rank is known. */
 int c5_cli_log(const c5_cli *cli, int rank, int ranks);
 /* Releases the settings of all groups and closes the log. */

@@ -34,24 +34,7 @@ int c5_stain_region(c5_rect *out, const char *text, size_t height, size_t width)
 	return C5_OK;
 }
 
-static int run(int argc, char **argv)
-{
-	const char *words[8] = { NULL };
-	for (size_t i = 0; verbs[i]; i++) {
-		const char *verb = strchr(verbs[i]->name, ' ') + 1;
-		words[i] = verb;
-		if (argc > 1 && !strcmp(argv[1], verb)) return verbs[i]->run(argc - 1, argv + 1);
-	}
-	c5_cli cli;
-	int err = c5_cli_open(&cli, &c5_cmd_stain, NULL, argc, argv, 1, -1); /* --help, and what is no option of any verb */
-	if (err == C5_OK && !cli.helped) {
-		const char *near = c5_nearest(cli.words[0], words);
-		err = c5_fail(C5_EUSAGE, "%.60s: no such verb%s%s%s; train, predict, show, evaluate or forecast is expected first (see --help)", cli.words[0],
-			near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
-	}
-	c5_cli_close(&cli, NULL);
-	return err;
-}
+static int run(int argc, char **argv) { return c5_cli_verbs(&c5_cmd_stain, verbs, "train, predict, show, evaluate or forecast", argc, argv); }
 
 const c5_command c5_cmd_stain = {
 	"stain", C5_MAKE, "fluorescence from label-free frames: train, predict, show, evaluate, forecast", "VERB FILE.h5 [--option VALUE]",

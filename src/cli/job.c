@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/signal.h"
+#include "base/text.h"
 #include "base/threads.h"
 #include "cli/shifted.h"
 #include "container/run.h"
@@ -35,16 +36,17 @@ static const c5_opt config_opts[] = {
 char *c5_cli_line(const char *command, int argc, char **argv)
 {
 	c5_buf b = { 0 };
-	c5_buf_put(&b, "cyto5 ", 6);
-	c5_buf_put(&b, command, strlen(command));
+	c5_text_addf(&b, "cyto5 %s", command);
 	for (int i = 1; i < argc; i++) {
 		bool plain = argv[i][0] && strspn(argv[i], "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=:,./@%") == strlen(argv[i]);
-		c5_buf_put(&b, plain ? " " : " '", plain ? 1 : 2);
-		c5_buf_put(&b, argv[i], strlen(argv[i]));
-		if (!plain) c5_buf_put(&b, "'", 1);
+		c5_text_add(&b, plain ? " " : " '");
+		for (const char *p = argv[i]; *p; p++) {
+			if (*p == '\'') c5_text_add(&b, "'\\''"); /* as a shell has it: out, the sign itself, and in again */
+			else c5_buf_put(&b, p, 1);
+		}
+		if (!plain) c5_text_add(&b, "'");
 	}
-	c5_buf_put(&b, "", 1);
-	return (char *)b.data;
+	return c5_text_take(&b);
 }
 
 static void tell_summary(const c5_run_summary *s, const char *container)

@@ -23,8 +23,7 @@ int c5_model_pick(c5_model **m, c5_stored_model *s, bool *stored, const char *wh
 int c5_model_print(const c5_model *m, const c5_stored_model *s, const char *heading);
 int c5_model_json(c5_buf *b, const c5_model *m, const c5_stored_model *s);
 
-/* One run that writes one model: the container is made when it is not there. `s->revision` is set. */
-/* of several */
+/* One run that writes one model, or n of them: the container is made when it is not there. `s->revision` is set. */
 int c5_models_store(const char *container, const char *const *names, c5_stored_model *models, size_t n, const char *command, int argc, char **argv);
 int c5_model_store(const char *container, const char *name, c5_stored_model *s, const char *command, int argc, char **argv);
 
