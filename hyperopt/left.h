@@ -2,8 +2,8 @@
  *
  * Between the end of a trial and its place in the container or among those that wait (waiting.h) the search has to hear of it, perhaps from another
  * host. A search that is killed meanwhile would run it again. So each run has a mark, made and locked by its keeper (keeper.h) before it begins, and
- * removed when the trial is safe. A keeper whose search is gone writes into the mark what a trial that has ended came to. Who resumes takes that in.
- * */
+ * removed when the trial is safe. A keeper whose search is gone writes into the mark what a trial that has ended came to. Who resumes takes that
+ * in. */
 #ifndef C5_HYPEROPT_LEFT_H
 #define C5_HYPEROPT_LEFT_H
 

@@ -1,5 +1,5 @@
-/* unit_base_random.c – Philox4x32-10 against the known answers its authors published, streams apart from one another, and the helpers' distributions.
- * */
+/* unit_base_random.c – Philox4x32-10 against the known answers its authors published, streams apart from one another, and the helpers'
+ * distributions. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>

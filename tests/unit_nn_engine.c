@@ -171,8 +171,8 @@ static void answers_are_near_for_any_batch(void **state)
 
 /* ---- the memory plan ---- */
 
-/* What lies in the arena, 64 bytes at a time: who wrote there last. A pass is gone through without computing; whoever reads must find its own mark.
- * */
+/* What lies in the arena, 64 bytes at a time: who wrote there last. A pass is gone through without computing; whoever reads must find its own
+ * mark. */
 typedef struct shadow {
 	const c5_net *n;
 	uint32_t *mark, last, *value, *grad, *workspace;

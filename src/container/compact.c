@@ -71,8 +71,8 @@ static char run_state(c5_file *f, uint32_t number)
 	return first;
 }
 
-/* The revisions of one product: those a `latest` points at or whose run is unfinished stay; where there is no `latest`, all but those of failed runs.
- * */
+/* The revisions of one product: those a `latest` points at or whose run is unfinished stay; where there is no `latest`, all but those of failed
+ * runs. */
 static int add_product(compaction *c, const char *group)
 {
 	char *latest = c5_format("%s/latest", group), *target = NULL, **names = NULL;

@@ -16,8 +16,8 @@ typedef struct c5_members {
 	int n_classes;
 } c5_members;
 
-/* weights: whether they are read too (a plan needs none). C5_ENOTFOUND lists the models there are; C5_EINPUT: no preparation stored, other classes.
- * */
+/* weights: whether they are read too (a plan needs none). C5_ENOTFOUND lists the models there are; C5_EINPUT: no preparation stored, other
+ * classes. */
 int c5_members_open(c5_members *out, const char *container, const char *spec, bool weights);
 /* The same; of models of the container at hand, what run `run` has made goes before the latest, which is published at its end. */
 int c5_members_open_in(c5_members *out, const char *container, uint32_t run, const char *spec, bool weights);

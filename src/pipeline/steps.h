@@ -73,8 +73,8 @@ int c5_step_read_drift(c5_file *f, const char *path, uint64_t frames, double **p
 void c5_step_axes(c5_array_spec *s, const c5_experiment *e);
 /* Notes on an output what made it: step, method version, settings, input. */
 int c5_step_sign(c5_array_spec *s, const c5_step *step, const char *input);
-/* missing[i] = 1 for those of n items, `per_item` chunks each, that are not all in the container; *missing NULL when the array is new. Caller frees.
- * */
+/* missing[i] = 1 for those of n items, `per_item` chunks each, that are not all in the container; *missing NULL when the array is new. Caller
+ * frees. */
 int c5_step_missing(c5_file *f, const c5_array_spec *s, uint64_t n, uint64_t per_item, uint8_t **missing);
 
 #endif

@@ -27,8 +27,8 @@ size_t light_bytes(size_t height, size_t width)
 	return 2 * (h * w * sizeof(float) + h * (w / 2 + 1) * sizeof(c5_fft_value));
 }
 
-/* Where a place of the wider field lies in the picture: itself, or two mirrored ones, mixed from one edge to the other so that the field has no seam.
- * */
+/* Where a place of the wider field lies in the picture: itself, or two mirrored ones, mixed from one edge to the other so that the field has no
+ * seam. */
 typedef struct source { size_t a, b; float mix; } source;
 
 static source mirrored(size_t i, size_t n, size_t wide)

@@ -21,8 +21,8 @@ typedef struct c5_block_feed {
 
 /* Blocks wholly within the fields' rectangles; one input (C, window, window), one target (K): 1 where the marker's share passes, else 0.
  * Augmented by the symmetries of the square, brightness, contrast and noise. Judged by AUC and F1 (at 0.5) of the first marker and the mean over
- * markers. C5_EINPUT when there is no block, no positive or no negative one for a marker (named): nothing could be learnt. The fields are borrowed.
- * */
+ * markers. C5_EINPUT when there is no block, no positive or no negative one for a marker (named): nothing could be learnt. The fields are
+ * borrowed. */
 int c5_feed_blocks(c5_feed **out, const c5_block_feed *how, const c5_field *fields, size_t n, char *const *markers);
 
 typedef struct c5_dense_feed {

@@ -19,8 +19,8 @@ typedef struct c5_stainer_how {
 } c5_stainer_how;
 
 typedef struct c5_stainer c5_stainer;
-/* Copies model, weights and recipe; the device is borrowed. C5_EINPUT when blocks do not fit into (height, width), C5_ENOMEM when the device is full.
- * */
+/* Copies model, weights and recipe; the device is borrowed. C5_EINPUT when blocks do not fit into (height, width), C5_ENOMEM when the device is
+ * full. */
 int c5_stainer_open(c5_stainer **out, c5_device *device, const c5_model *m, const c5_weights *w, const c5_recipe *r, size_t height, size_t width,
 	const c5_stainer_how *how);
 void c5_stainer_close(c5_stainer *s); /* NULL is fine */
