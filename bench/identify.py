@@ -223,7 +223,8 @@ def judge_set(name, images, model):
           f"(median {100 * np.median(errors):.1f}, "
           f"{len(errors)} tries)" + (f"; diameter {100 * np.mean(np.abs(np.array(px) - 1)):.0f} % off masks', in the middle {np.median(px):.2f} x"
                                      if px else ""), flush=True)
-    return {"set": name, "modality": modality, "right": right, "kinds": kinds, "errors": errors}
+    return {"set": name, "modality": modality, "right": [bool(r) for r in right], "kinds": [bool(k) for k in kinds],
+            "errors": [float(e) for e in errors]}
 
 
 def conclude(results):
@@ -240,11 +241,24 @@ def conclude(results):
     return 0 if np.mean(every) >= 0.95 and np.mean(errors) <= 0.05 else 1
 
 
-def judge(container, model, sets):
+def judge(container, model, sets, keep=None):
+    """keep: a file of what was judged before, which is not judged again."""
     if "," in model:
-        return [one for m, half in zip(model.split(","), HALVES) for one in judge(container, m, [name for name in half if name in sets])]
-    found = recorded(container, sets)
-    return [judge_set(name, found[name], model) for name in sets if name in found]
+        return [one for m, half in zip(model.split(","), HALVES) for one in judge(container, m, [name for name in half if name in sets], keep)]
+    results = []
+    for name in sets:
+        kept = json.load(open(keep)) if keep and os.path.exists(keep) else []
+        one = next((k for k in kept if k["set"] == name), None)
+        if not one:
+            images = recorded(container, [name]).get(name)
+            if not images:
+                continue
+            one = judge_set(name, images, model)
+            if keep:
+                json.dump([*kept, one], open(f"{keep}.new", "w"))
+                os.rename(f"{keep}.new", keep)
+        results.append(one)
+    return results
 
 
 def main():
@@ -263,7 +277,7 @@ def main():
         for k, half in enumerate(HALVES):
             if not trained(container, f"without{k}"):
                 train(container, f"without{k}", (*half, "simulated"), "--resume")
-        return conclude(judge(container, ",".join(f"{container}:without{k}" for k in range(2)), list(SETS)))
+        return conclude(judge(container, ",".join(f"{container}:without{k}" for k in range(2)), list(SETS), f"{sys.argv[3]}/judged.json"))
     print(__doc__)
     return 2
 
