@@ -1,5 +1,7 @@
 """cli_bad.py – everything that can be wrong with inputs, containers, settings and places: the documented exit status, one clear line that names
 the thing, nothing lost, no half container left behind, and never a hang. What ranks share is tried on three ranks too."""
+import resource
+
 from support import *
 
 SHOW = "-v" in sys.argv  # print every message, for the eye
@@ -299,6 +301,15 @@ def disk_full():
     same(content("full0.h5"), content("full3.h5"), "disk full and resumed, alone and on 3 ranks")
 
 
+def limited():
+    """A limit on the size of files is told like a full disk, and what was committed stays."""
+    limit = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (2_000_000, 2_000_000))
+    r = subprocess.run([CYTO5, "run", "slow.yml", "limited.h5", "long", "--commit-every", "0.05"], capture_output=True, text=True, preexec_fn=limit)
+    check(r.returncode == 1 and "File too large" in r.stderr and "limited.h5" in r.stderr, f"limit on files: {r}")
+    works("run", "slow.yml", "limited.h5", "long", "--resume")
+    clean("limited.h5")
+
+
 # ---- settings ----
 
 def settings():
@@ -386,7 +397,7 @@ def amended(path, folder, ranks):
 
 with Folder():
     movie("long", 7, 12, height=700, width=700)  # some work: seconds, not a blink
-    for part in (damaged_inputs, some_bad, foreign_containers, places, taken_away, disk_full, settings, ingest_again):
+    for part in (damaged_inputs, some_bad, foreign_containers, places, taken_away, disk_full, limited, settings, ingest_again):
         began = time.time()
         part()
         if SHOW:

@@ -20,6 +20,12 @@ static void channels_are_found_by_name(void **state)
 	assert_string_equal(c5_error_last(), "channel phase is not in the crops, which have phase2,srs");
 	assert_int_equal(c5_prepare_bind(from, &p, NULL), C5_ENOTFOUND);
 	assert_non_null(strstr(c5_error_last(), "none that are named"));
+	assert_int_equal(c5_prepare_bind(from, &p, "ch0"), C5_ENOTFOUND); /* phase or srs? */
+	c5_prepare grey = { .channels = 3, .names = { "phase", "phase", "phase" } };
+	assert_int_equal(c5_prepare_bind(from, &grey, "ch0"), C5_OK); /* nobody named it, and it is the only one */
+	assert_true(from[0] == 0 && from[1] == 0 && from[2] == 0);
+	assert_int_equal(c5_prepare_bind(from, &grey, "ch0,ch1"), C5_ENOTFOUND);
+	assert_int_equal(c5_prepare_bind(from, &grey, "chip"), C5_ENOTFOUND);
 }
 
 /* Weights of a triangle as wide as the shrinking asks for, from the definition. */

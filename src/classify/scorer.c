@@ -168,17 +168,15 @@ static int bind_member(c5_scorer *s, size_t k, const char *channels)
 {
 	const c5_member *m = &s->members[k];
 	int there = 0;
+	memset(s->lacks[k], 0, sizeof s->lacks[k]);
+	int err = c5_prepare_bind(s->from[k], &m->prepare, channels);
+	if (err == C5_OK) return C5_OK;
+	if (err != C5_ENOTFOUND || !m->prepare.missing) return c5_fail_in(err, "%s", m->name);
 	for (int c = 0; c < m->prepare.channels; c++) {
-		c5_prepare one = m->prepare;
-		int from[C5_CHANNELS_MAX];
-		one.channels = 1;
-		memcpy(one.names[0], m->prepare.names[c], sizeof one.names[0]);
-		int err = c5_prepare_bind(from, &one, channels);
-		s->lacks[k][c] = err == C5_ENOTFOUND;
-		if (err == C5_ENOTFOUND && m->prepare.missing) from[0] = 0;
-		else if (err < 0) return c5_fail_in(err, "%s", m->name);
-		s->from[k][c] = from[0];
-		there += !s->lacks[k][c];
+		const int at = c5_prepare_find(m->prepare.names[c], channels);
+		s->lacks[k][c] = at < 0;
+		s->from[k][c] = at < 0 ? 0 : at;
+		there += at >= 0;
 	}
 	return there ? C5_OK : c5_fail(C5_ENOTFOUND, "%s: the crops have none of its channels, but %s", m->name, channels &&
 		*channels ? channels : "none that are named");

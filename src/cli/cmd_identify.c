@@ -221,7 +221,8 @@ static int read_against(looker *l)
 {
 	int err = c5_trained_read(NULL, NULL, &l->against, l->set->against);
 	if (err == C5_OK && !isfinite(l->against.object_px) && !c5_fit_modality(&l->against))
-		c5_log(C5_LOG_WARN, "model %s does not say what images it was trained on; only models trained since cyto5 identifies images do", l->set->against);
+		c5_log(C5_LOG_WARN, "model %s does not say what images it was trained on: it is older than that, or its container had crops without their frames",
+			l->set->against);
 	return err;
 }
 

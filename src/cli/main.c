@@ -68,6 +68,7 @@ int main(int argc, char **argv)
 		c5_cli_contents(stdout);
 		return C5_EXIT_USAGE;
 	}
+	signal(SIGXFSZ, SIG_IGN); /* a limit on the size of files is an error of writing, told like a full disk */
 	const c5_command *command = command_for(argv[1]);
 	int err = command ? command->run(argc - 1, argv + 1) : unknown_word(argv[1]);
 	err = flush_results(err);

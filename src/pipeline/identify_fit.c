@@ -19,7 +19,7 @@ static int add_frame(c5_few_frames *all, c5_file *f, c5_codec *codec, const char
 	const c5_channel *c;
 	c5_few_frames one = { 0 };
 	int err = c5_experiment_read(f, name, &e);
-	if (err == C5_OK) err = c5_experiment_channel(&e, channel, &c);
+	if (err == C5_OK) err = c5_experiment_channel(&e, e.n_channels == 1 ? NULL : channel, &c); /* one alone may have no name: "ch0" */
 	if (err == C5_OK) err = c5_few_frames_read(&one, f, codec, name, c, 1);
 	if (err == C5_OK && one.n == 1) {
 		all->frames[all->n++] = one.frames[0];

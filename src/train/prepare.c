@@ -15,19 +15,36 @@ static const char *const scaling_names[C5_SCALINGS] = { "channel", "range", "per
 
 const char *c5_scaling_name(int scaling) { return scaling >= 0 && scaling < C5_SCALINGS ? scaling_names[scaling] : "?"; }
 
+/* "ch0": as channels are called that neither files nor people name. */
+static bool is_unnamed(const char *channels) { return strncmp(channels, "ch", 2) == 0 && channels[2] && !channels[2 + strspn(channels + 2, "0123456789")]; }
+
+static bool asks_for_one(const c5_prepare *p)
+{
+	for (int c = 1; c < p->channels; c++)
+		if (strcmp(p->names[c], p->names[0]) != 0) return false;
+	return true;
+}
+
+int c5_prepare_find(const char *name, const char *channels)
+{
+	const size_t n = strlen(name);
+	const char *at = channels;
+	for (int k = 0; at; k++) {
+		if (strncmp(at, name, n) == 0 && (at[n] == ',' || !at[n])) return k;
+		at = strchr(at, ',');
+		if (at) at++;
+	}
+	return -1;
+}
+
 int c5_prepare_bind(int from[C5_CHANNELS_MAX], const c5_prepare *p, const char *channels)
 {
 	const char *all = channels ? channels : "";
+	const bool any = is_unnamed(all) && asks_for_one(p);
 	for (int c = 0; c < p->channels; c++) {
-		size_t n = strlen(p->names[c]);
-		int k = 0;
-		const char *at = all;
-		while (at && !(strncmp(at, p->names[c], n) == 0 && (at[n] == ',' || !at[n]))) {
-			at = strchr(at, ',');
-			if (at) at++, k++;
-		}
-		if (!at) return c5_fail(C5_ENOTFOUND, "channel %s is not in the crops, which have %s", p->names[c], *all ? all : "none that are named");
-		from[c] = k;
+		from[c] = any ? 0 : c5_prepare_find(p->names[c], all);
+		if (from[c] < 0)
+			return c5_fail(C5_ENOTFOUND, "channel %s is not in the crops, which have %s", p->names[c], *all ? all : "none that are named");
 	}
 	return C5_OK;
 }

@@ -32,9 +32,12 @@ typedef struct c5_prepare {
 	bool missing;                                    /* trained with channels left out at times: what crops lack may be zeros, after scaling */
 } c5_prepare;
 
-/* Which of the crops' channels ("phase,srs" as crops store them) go where: from[c] for c < p->channels. C5_ENOTFOUND names what is missing and what
- * there is. */
+/* Which of the crops' channels ("phase,srs" as crops store them) go where: from[c] for c < p->channels. A channel that nobody has named ("ch0") and
+ * that is the only one stands for the only one asked for. C5_ENOTFOUND names what is missing and what there is. */
 int c5_prepare_bind(int from[C5_CHANNELS_MAX], const c5_prepare *p, const char *channels);
+
+/* The place of a name among such channels; -1: it is not there. */
+int c5_prepare_find(const char *name, const char *channels);
 
 /* One crop: pixels (of the crops' channels, height, width) of `dtype` to out (p->channels, p->height, p->width). scratch: c5_prepare_scratch floats.
  * Resizing is a triangle filter as wide as the shrinking asks for (bilinear when growing). Pixels that are no numbers count as the crop's least. */
