@@ -16,7 +16,10 @@ static const char *const scaling_names[C5_SCALINGS] = { "channel", "range", "per
 const char *c5_scaling_name(int scaling) { return scaling >= 0 && scaling < C5_SCALINGS ? scaling_names[scaling] : "?"; }
 
 /* "ch0": as channels are called that neither files nor people name. */
-static bool is_unnamed(const char *channels) { return strncmp(channels, "ch", 2) == 0 && channels[2] && !channels[2 + strspn(channels + 2, "0123456789")]; }
+static bool is_unnamed(const char *channels)
+{
+	return strncmp(channels, "ch", 2) == 0 && channels[2] && !channels[2 + strspn(channels + 2, "0123456789")];
+}
 
 static bool asks_for_one(const c5_prepare *p)
 {
