@@ -52,7 +52,7 @@ static const struct { const char *name, *text; int loss; } nets[] = {
 		"name: b, lstm: { units: 6 } }\n"
 	  " - { name: d, dense: { units: 3 } }\n - { name: s, softmax: {} }\noutputs: [s]\n", C5_LOSS_FOCAL },
 	/* enough rows for several pieces, the last of another size; channels by eight; a last layer of one pixel and few filters */
-	{ "rows", "inputs: { image: [2, 23, 29] }\nlayers:\n"
+	{ "rows", "inputs: { image: [2, 17, 19] }\nlayers:\n"
 	  " - { name: a, conv: { filters: 24, kernel: 1 } }\n - { name: n, batch_norm: { activation: relu } }\n - { name: b, conv: { filters: 24, kernel: "
 	  "1, bias: false } }\n"
 	  " - { name: m, batch_norm: {} }\n - { name: s, from: [m, n], add: { activation: relu } }\n - { name: g, group_norm: { groups: 3, activation: "
