@@ -3,8 +3,8 @@
  *     bench_nn [--net NAME] [--size PX] [--batch N] [--mode train|infer] [--precision fp32|bf16] [--reps N] [--dump DIR] [--serve]
  *
  * Training: set the input, forward, loss (cross-entropy; binary for one class), backward, one step of SGD with momentum 0.9, running statistics.
- * Inference: input, forward, output. One JSON line: milliseconds a pass (median, least), items a second, share of a pass in the library's convolutions and products,
- * memory, losses of the first passes. --serve times no passes by itself, but one for each line it reads, and answers with its milliseconds. --dump
+ * Inference: input, forward, output. One JSON line: milliseconds a pass (median, least), items a second, share of a pass in the library's
+ * convolutions and products, memory, losses of the first passes. --serve times no passes by itself, but one for each line it reads, and answers with its milliseconds. --dump
  * writes what another library needs to repeat it: layers.json, weights.f32, input.f32, target.f32, output.f32. */
 #include <inttypes.h>
 #include <stdio.h>

@@ -7,8 +7,8 @@
 # the layers' tests on the GPU and the two backends against each other; resnet18 and unet in bfloat16, training and inference, beside PyTorch on the
 # same GPU (channels last, autocast, cudnn.benchmark; a Python with torch for CUDA, C5_NN_PEERS, else python3); the same with our engines timed, too;
 # the same beside torch.compile; the backends' test under compute-sanitizer, where there is one (memcheck, racecheck, initcheck, synccheck).
-# C5_LIMIT_S: seconds for all of it; what no time is left for is left out and said. C5_QUICK=1 ends before torch.compile. Exits 1 when anything failed or
-# a bar was missed, 77 without a GPU.
+# C5_LIMIT_S: seconds for all of it; what no time is left for is left out and said. C5_QUICK=1 ends before torch.compile. Exits 1 when anything
+# failed or a bar was missed, 77 without a GPU.
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(dirname "$here")
@@ -67,7 +67,9 @@ step "unit_nn_layers" 180 "$tests/unit_nn_layers"
 benches="resnet18:train:bf16 resnet18:infer:bf16 unet:train:bf16 unet:infer:bf16"
 export C5_BUILD="$root/build/cuda" C5_NN_DEVICE=cuda
 for what in $benches; do step "bench $what" 150 env C5_NN_COMPILE=0 "$python" "$here/nn.py" "$what"; done
-for what in $benches; do step "bench $what, engines timed (C5_CUDNN_TUNE)" 150 env C5_CUDNN_TUNE=1 C5_NN_COMPILE=0 "$python" "$here/nn.py" "$what"; done
+for what in $benches; do
+	step "bench $what, engines timed (C5_CUDNN_TUNE)" 150 env C5_CUDNN_TUNE=1 C5_NN_COMPILE=0 "$python" "$here/nn.py" "$what"
+done
 if [ "${C5_QUICK:-}" ]; then exit $code; fi
 for what in $benches; do step "bench $what, torch.compile too" 400 env C5_NN_COMPILE=1 "$python" "$here/nn.py" "$what"; done
 sanitizer=$(command -v compute-sanitizer || ls /usr/local/cuda/bin/compute-sanitizer 2>/dev/null)

@@ -172,7 +172,8 @@ static float time_plan(making *m, c5_cu_plan *p, void *const at[3], void *space,
 	cudaStream_t s = m->d->stream;
 	bool good = c5_cu_plan_run(m->d, p, at[0], at[1], at[2], space) == C5_OK && cudaEventRecord(from, s) == cudaSuccess;
 	for (int i = 0; i < TIMES && good; i++) good = c5_cu_plan_run(m->d, p, at[0], at[1], at[2], space) == C5_OK;
-	good = good && cudaEventRecord(to, s) == cudaSuccess && cudaEventSynchronize(to) == cudaSuccess && cudaEventElapsedTime(&ms, from, to) == cudaSuccess;
+	good = good && cudaEventRecord(to, s) == cudaSuccess && cudaEventSynchronize(to) == cudaSuccess &&
+		cudaEventElapsedTime(&ms, from, to) == cudaSuccess;
 	return good ? ms : -1;
 }
 
@@ -181,7 +182,8 @@ static int fastest(making *m, c5_cu_plan *plans, int n)
 {
 	const c5_k_conv *g = m->g;
 	size_t each = m->type == CUDNN_DATA_FLOAT ? 4 : 2, most = 1, bytes[4] = {
-		(size_t)(g->items * g->height * g->width * g->channels) * each, (size_t)(g->filters * g->kernel[0] * g->kernel[1] * (g->channels / g->groups)) * each,
+		(size_t)(g->items * g->height * g->width * g->channels) * each,
+		(size_t)(g->filters * g->kernel[0] * g->kernel[1] * (g->channels / g->groups)) * each,
 		(size_t)(g->items * g->out_height * g->out_width * g->filters) * each };
 	void *at[4] = { NULL };
 	cudaEvent_t from = NULL, to = NULL;
