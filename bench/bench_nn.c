@@ -4,8 +4,8 @@
  *
  * Training: set the input, forward, loss (cross-entropy; binary for one class), backward, one step of SGD with momentum 0.9, running statistics.
  * Inference: input, forward, output. One JSON line: milliseconds a pass (median, least), items a second, share of a pass in the library's
- * convolutions and products, memory, losses of the first passes. --serve times no passes by itself, but one for each line it reads, and answers with its milliseconds. --dump
- * writes what another library needs to repeat it: layers.json, weights.f32, input.f32, target.f32, output.f32. */
+ * convolutions and products, memory, losses of the first passes. --serve times no passes by itself, but one for each line it reads, and answers
+ * with its milliseconds. --dump writes what another library needs to repeat it: layers.json, weights.f32, input.f32, target.f32, output.f32. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
