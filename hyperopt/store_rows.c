@@ -120,7 +120,7 @@ static void close_rows(rows *r)
 static int open_rows(rows *r, c5_file *f, c5_codec *codec, const char *path)
 {
 	memset(r, 0, sizeof *r);
-	int err = c5_array_open(&r->a, f, path);
+	int err = c5_table_open(&r->a, f, path);
 	if (err < 0) return err;
 	r->spec = c5_array_spec_of(r->a);
 	r->n = r->spec->dims[0];

@@ -63,7 +63,7 @@ static int read_table(c5_file *f, c5_codec *codec, const char *experiment, uint3
 {
 	char *path = c5_format("/experiments/%s/tracks/%s/%s", experiment, c5_revision_name(revision), part);
 	c5_array *a = NULL;
-	int err = path ? c5_array_open(&a, f, path) : c5_fail(C5_ENOMEM, "out of memory");
+	int err = path ? c5_table_open(&a, f, path) : c5_fail(C5_ENOMEM, "out of memory");
 	if (err == C5_OK && (err = c5_spec_copy(spec, c5_array_spec_of(a))) == C5_OK && (err = c5_alloc(rows, spec->dims[0], spec->row_size)) == C5_OK)
 		err = c5_array_read_rows(a, codec, 0, spec->dims[0], *rows);
 	c5_array_close(a);
@@ -205,7 +205,8 @@ static int compare_masks(c5_file *f, c5_codec *codec, change *c, c5_overlap *o)
 	int err = open_masks(f, c->name, c->a.masks, &a);
 	if (err < 0 || (err = open_masks(f, c->name, c->b.masks, &b)) < 0) goto done;
 	const c5_array_spec *s = c5_array_spec_of(a), *q = c5_array_spec_of(b);
-	if (s->rank != 3 || q->rank != 3 || memcmp(s->dims, q->dims, 3 * sizeof *s->dims) != 0) {
+	if ((err = c5_spec_is_masks(s)) < 0 || (err = c5_spec_is_masks(q)) < 0) goto done;
+	if (memcmp(s->dims, q->dims, 3 * sizeof *s->dims) != 0) {
 		err = c5_fail(C5_EINPUT, "%s: masks of %s and %s differ in size", c->name, "A", "B");
 		goto done;
 	}

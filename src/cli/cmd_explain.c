@@ -70,10 +70,16 @@ static int read_drawing(drawing *d, c5_worker *w, const char *group, const expla
 	int err = path && maps ? c5_rows_read(&index, w, path) : c5_fail(C5_ENOMEM, "out of memory");
 	for (int k = 0; err == C5_OK && k < 5; k++) err = c5_rows_need(&columns[k], &index, path, names[k]);
 	if (err < 0 || (err = c5_attr_get_str(w->file, maps, "input", &images)) < 0 || (err = channel_index(w->file, images, set->channel, &channel)) < 0 ||
-	    (err = c5_worker_spec(w, images, &s)) < 0)
+	    (err = c5_worker_spec(w, images, &s)) < 0 || (err = c5_spec_is_crops(s)) < 0)
 		goto done;
+	if (channel >= s->dims[1]) { err = c5_fail(C5_ESCHEMA, "%s: %llu channels, its attribute names more", images, (unsigned long long)s->dims[1]); goto done; }
 	size_t n = most && most < index.n ? most : index.n, plane = s->dims[2] * s->dims[3], element = c5_dtype_size(s->dtype), channels = s->dims[1];
 	d->e = (c5_explained){ .n = n, .height = s->dims[2], .width = s->dims[3], .dtype = s->dtype };
+	if ((err = c5_worker_spec(w, maps, &s)) < 0 || (err = c5_spec_is_crops(s)) < 0) goto done;
+	if (s->dtype != C5_U8 || s->dims[1] != 1 || s->dims[2] != d->e.height || s->dims[3] != d->e.width) {
+		err = c5_fail(C5_ESCHEMA, "%s: maps of %zu x %zu uint8 are expected, as the crops are", maps, d->e.height, d->e.width);
+		goto done;
+	}
 	if ((err = c5_alloc(&d->crops, n * plane, element)) < 0 || (err = c5_alloc(&d->maps, n, plane)) < 0 ||
 	    (err = c5_alloc(&d->of, n, sizeof *d->of)) < 0 || (err = c5_alloc(&d->probability, n, sizeof *d->probability)) < 0 ||
 	    (err = c5_alloc(&d->frame, n, sizeof *d->frame)) < 0 || (err = c5_alloc(&d->label, n, sizeof *d->label)) < 0 ||

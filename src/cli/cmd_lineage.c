@@ -36,7 +36,7 @@ static int read_tracks(c5_file *f, c5_codec *codec, const char *path, c5_tracks 
 	};
 	c5_array *a;
 	uint8_t *rows = NULL;
-	int err = c5_array_open(&a, f, path);
+	int err = c5_table_open(&a, f, path);
 	if (err < 0) return err;
 	const c5_array_spec *s = c5_array_spec_of(a);
 	size_t n = s->dims[0];

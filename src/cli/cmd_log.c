@@ -84,15 +84,14 @@ static void print_row(const c5_run_info *r, bool held)
 static int print_all(c5_file *f, bool held, bool json)
 {
 	c5_buf b = { 0 };
-	uint32_t last;
-	int err = c5_run_last(f, &last), shown = 0;
+	uint32_t *numbers;
+	size_t n;
+	int err = c5_run_numbers(f, &numbers, &n), shown = 0;
 	c5_text_add(&b, "[");
-	for (uint32_t n = 1; err == C5_OK && n <= last; n++) {
+	for (size_t i = 0; err == C5_OK && i < n; i++) {
 		c5_run_info r;
-		int got = c5_run_read(f, n, &r);
-		if (got == C5_ENOTFOUND) continue; /* dropped by compact */
-		if (got < 0) { err = got; break; }
-		bool now = held || c5_run_alive(c5_file_path(f), n);
+		if ((err = c5_run_read(f, numbers[i], &r)) < 0) break;
+		bool now = held || c5_run_alive(c5_file_path(f), numbers[i]);
 		if (json) add_json(&b, &r, now, false);
 		else {
 			if (shown++ == 0)
@@ -102,6 +101,7 @@ static int print_all(c5_file *f, bool held, bool json)
 		}
 		c5_run_info_free(&r);
 	}
+	free(numbers);
 	if (err < 0 || !json) {
 		if (err == C5_OK && shown == 0) printf("no runs yet\n");
 		c5_buf_free(&b);

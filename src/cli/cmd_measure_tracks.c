@@ -46,9 +46,7 @@ static int open_masks(c5_file *f, const char *experiment, const char *revision, 
 	if (!masks) err = c5_fail(C5_ENOMEM, "out of memory");
 	if (err == C5_OK && (err = c5_array_open(&s->masks, f, masks)) == C5_OK) {
 		const c5_array_spec *q = c5_array_spec_of(s->masks);
-		if (q->rank != 3 || (q->dtype != C5_U16 && q->dtype != C5_U32))
-			err = c5_fail(C5_ESCHEMA, "%s: masks (T, Y, X) of whole numbers are expected", masks);
-		else s->frames = q->dims[0], s->height = q->dims[1], s->width = q->dims[2];
+		if ((err = c5_spec_is_masks(q)) == C5_OK) s->frames = q->dims[0], s->height = q->dims[1], s->width = q->dims[2];
 	}
 	free(masks);
 	free(input);
@@ -66,7 +64,7 @@ static void free_table(table *t)
 static int read_table(c5_file *f, c5_codec *codec, const char *path, table *t)
 {
 	c5_array *a;
-	int err = c5_array_open(&a, f, path);
+	int err = c5_table_open(&a, f, path);
 	if (err < 0) return err;
 	if ((err = c5_spec_copy(&t->spec, c5_array_spec_of(a))) == C5_OK && (err = c5_alloc(&t->rows, t->n = t->spec.dims[0], t->spec.row_size)) == C5_OK)
 		err = c5_array_read_rows(a, codec, 0, t->n, t->rows);

@@ -195,7 +195,7 @@ static int draw_crops(c5_file *f, c5_codec *codec, const c5_experiment *e, const
 	if (!c5_exists(f, path)) { err = c5_fail(C5_ENOTFOUND, "%s: no crops %s; `cyto5 crop` makes them", e->name, set->revision); goto done; }
 	if ((err = c5_array_open(&a, f, path)) < 0) goto done;
 	const c5_array_spec *s = c5_array_spec_of(a);
-	if (s->rank != 4) { err = c5_fail(C5_ESCHEMA, "%s: not crops (N, C, H, W)", path); goto done; }
+	if ((err = c5_spec_is_crops(s)) < 0) goto done;
 	if ((err = which_channels(f, path, set, s->dims[1], &first, &channels)) < 0) goto done;
 	size_t n = s->dims[0] < (uint64_t)set->most ? s->dims[0] : (size_t)set->most, plane = s->dims[2] * s->dims[3] * c5_dtype_size(s->dtype);
 	if (n == 0) { err = c5_fail(C5_ENOTFOUND, "%s: no crops: no object was found", e->name); goto done; }

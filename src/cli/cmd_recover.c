@@ -39,13 +39,13 @@ static bool left(const char *path, const char *suffix)
 
 static int tell_runs(c5_file *f, const char *path, bool abandon, bool *changed, int *found)
 {
-	uint32_t last;
-	int err = c5_run_last(f, &last);
-	for (uint32_t n = 1; err == C5_OK && n <= last; n++) {
+	uint32_t *numbers;
+	size_t n_runs;
+	int err = c5_run_numbers(f, &numbers, &n_runs);
+	for (size_t i = 0; err == C5_OK && i < n_runs; i++) {
+		const uint32_t n = numbers[i];
 		c5_run_info r;
-		int got = c5_run_read(f, n, &r);
-		if (got == C5_ENOTFOUND) continue;
-		if (got < 0) return got;
+		if ((err = c5_run_read(f, n, &r)) < 0) break;
 		if (strcmp(r.state, "running") == 0 && c5_run_alive(path, n)) printf("run %s (%s) goes on now\n", c5_revision_name(n), r.command ? r.command : "?");
 		else if (strcmp(r.state, "running") == 0) {
 			++*found;
@@ -60,6 +60,7 @@ static int tell_runs(c5_file *f, const char *path, bool abandon, bool *changed, 
 		}
 		c5_run_info_free(&r);
 	}
+	free(numbers);
 	return err;
 }
 

@@ -79,7 +79,7 @@ static int add_experiment(found *to, c5_file *f, const char *name)
 	if (!to->marker[0]) snprintf(to->marker, sizeof to->marker, "%s", tables[0]);
 	if (strcmp(to->marker, tables[0])) goto done; /* another marker's, by an older run */
 	if (!(path = c5_format("%s/%s", group, tables[0]))) err = c5_fail(C5_ENOMEM, "out of memory");
-	else if ((err = c5_array_open(&a, f, path)) == C5_OK) err = add_rows(to, a, (uint32_t)to->n_names);
+	else if ((err = c5_table_open(&a, f, path)) == C5_OK) err = add_rows(to, a, (uint32_t)to->n_names);
 	if (err == C5_OK && !(to->names[to->n_names++] = c5_strdup(name))) err = c5_fail(C5_ENOMEM, "out of memory");
 done:
 	c5_array_close(a);

@@ -89,7 +89,7 @@ static int read_marker(found *to, c5_file *f, c5_codec *codec, const show *s, co
 		c5_array *a = NULL;
 		char *path = c5_format("/experiments/%s/stain/%s/frames/%s", to->names[i], s->revision, marker);
 		if (!path) err = c5_fail(C5_ENOMEM, "out of memory");
-		else if (c5_exists(f, path) && (err = c5_array_open(&a, f, path)) == C5_OK) err = add_table(to, a, codec, to->names[i], marker);
+		else if (c5_exists(f, path) && (err = c5_table_open(&a, f, path)) == C5_OK) err = add_table(to, a, codec, to->names[i], marker);
 		c5_array_close(a);
 		free(path);
 	}

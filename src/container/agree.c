@@ -66,7 +66,10 @@ static int read_column(c5_checking *c, const char *path, const char *name, uint6
 	int err = c5_array_open(&a, c->file, path);
 	if (err < 0) return err;
 	const c5_array_spec *s = c5_array_spec_of(a);
+	uint64_t there;
 	*n = s->dims[0];
+	if ((err = c5_array_count_chunks(a, &there)) < 0) goto done;
+	if (there < c5_spec_chunks(s)) { err = c5_fail(C5_ENOTFOUND, "not all of it is there"); goto done; } /* the walk tells */
 	if ((err = c5_spec_find_column(s, name, &column)) < 0) goto done;
 	size_t size = column->text ? 0 : c5_dtype_size(column->dtype);
 	if (size == 0 || column->dtype == C5_F32 || column->dtype == C5_F64) { err = c5_fail(C5_ENOTFOUND, "no whole numbers"); goto done; }

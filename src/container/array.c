@@ -18,6 +18,7 @@ struct c5_array {
 	uint8_t *packed, *chunk; /* one packed and one decoded chunk */
 	size_t packed_cap;
 	uint64_t held; /* number of the chunk in `chunk`; UINT64_MAX none */
+	bool whole;    /* a chunk that is not there is an error, not zeros */
 };
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "arrays go to the file as they lie in memory, and their types say little-endian");
@@ -263,6 +264,21 @@ int c5_array_open(c5_array **out, c5_file *f, const char *path)
 	return C5_OK;
 }
 
+int c5_table_open(c5_array **out, c5_file *f, const char *path)
+{
+	uint64_t there = 0, chunks = 0;
+	int err = c5_array_open(out, f, path);
+	if (err < 0) return err;
+	if (!(*out)->spec.n_columns || (*out)->spec.rank != 1) err = c5_fail(C5_ESCHEMA, "%s:%s: is no table", c5_file_path(f), path);
+	else if ((err = c5_array_count_chunks(*out, &there)) == C5_OK && there < (chunks = c5_spec_chunks(&(*out)->spec)))
+		err = c5_fail(C5_EINPUT, "%s:%s: %llu of %llu chunks are there: damaged, or of a run that did not end", c5_file_path(f), path,
+			(unsigned long long)there, (unsigned long long)chunks);
+	if (err == C5_OK) return C5_OK;
+	c5_array_close(*out);
+	*out = NULL;
+	return err;
+}
+
 void c5_array_close(c5_array *a)
 {
 	if (!a) return;
@@ -302,6 +318,16 @@ bool c5_array_has_chunk(c5_array *a, uint64_t chunk)
 	return packed_size(a, at, &size) == C5_OK && size > 0;
 }
 
+int c5_array_count_chunks(c5_array *a, uint64_t *there)
+{
+	hsize_t n = 0;
+	hid_t space = H5Dget_space(a->id);
+	int err = H5Dget_num_chunks(a->id, space, &n) < 0 ? c5_h5_fail(C5_EINPUT, "%s:%s: its chunks cannot be counted", a->file->path, a->spec.path) : C5_OK;
+	H5Sclose(space);
+	*there = n;
+	return err;
+}
+
 int c5_array_read_packed(c5_array *a, uint64_t chunk, const void **data, size_t *size, uint32_t *filter_mask)
 {
 	hsize_t at[C5_MAX_RANK], n;
@@ -330,6 +356,9 @@ int c5_array_read_chunk(c5_array *a, c5_codec *codec, uint64_t chunk, void *out)
 	uint32_t mask = 0;
 	int err = c5_array_read_packed(a, chunk, &packed, &size, &mask);
 	if (err < 0) return err;
+	if (!packed && a->whole)
+		return c5_fail(C5_EINPUT, "%s:%s: chunk %llu of %llu is missing: damaged, or of a run that did not end", a->file->path, a->spec.path,
+			(unsigned long long)chunk, (unsigned long long)c5_spec_chunks(&a->spec));
 	if (!packed) {
 		memset(out, 0, bytes);
 		return C5_OK;
@@ -349,14 +378,26 @@ static int hold_chunk(c5_array *a, c5_codec *codec, uint64_t chunk)
 	return C5_OK;
 }
 
+void c5_array_must_be_whole(c5_array *a) { a->whole = true; }
+
+/* Whether frames can be read from it: anybody's file may have another shape, or other chunks, under a name that we know. */
+static int check_frames(const c5_array *a)
+{
+	const c5_array_spec *s = &a->spec;
+	bool known = !s->n_columns && (s->rank == 3 || s->rank == 4);
+	for (int i = 0; known && i < s->rank - 2; i++) known = s->chunk[i] == 1;
+	return known ? C5_OK : c5_fail(C5_EINPUT, "%s:%s: no stack (T, Y, X) or (T, Z, Y, X) with chunks of one frame", a->file->path, s->path);
+}
+
 int c5_array_read_frame(c5_array *a, c5_codec *codec, uint64_t t, uint64_t z, void *out)
 {
 	const c5_array_spec *s = &a->spec;
-	int y = s->rank - 2, x = s->rank - 1, err;
+	int y = s->rank - 2, x = s->rank - 1, err = check_frames(a);
+	if (err < 0) return err;
 	uint64_t tiles = c5_spec_tiles(s), planes = s->rank == 4 ? s->dims[1] : 1, across = (s->dims[x] + s->chunk[x] - 1) / s->chunk[x];
 	size_t element = c5_spec_element(s);
-	if (t >= s->dims[0] || z >= planes) return c5_fail(C5_EFAIL, "%s:%s: no frame %llu", a->file->path, s->path, (unsigned long long)t);
-	if (tiles == 1) return c5_array_read_chunk(a, codec, t * planes + z, out);
+	if (t >= s->dims[0] || z >= planes) return c5_fail(C5_EINPUT, "%s:%s: no frame %llu", a->file->path, s->path, (unsigned long long)t);
+	if (tiles == 1 && s->chunk[y] == s->dims[y] && s->chunk[x] == s->dims[x]) return c5_array_read_chunk(a, codec, t * planes + z, out);
 	for (uint64_t k = 0; k < tiles; k++) {
 		if ((err = hold_chunk(a, codec, (t * planes + z) * tiles + k)) < 0) return err;
 		uint64_t y0 = k / across * s->chunk[y], x0 = k % across * s->chunk[x];
@@ -367,13 +408,23 @@ int c5_array_read_frame(c5_array *a, c5_codec *codec, uint64_t t, uint64_t z, vo
 	return C5_OK;
 }
 
+/* A row is what all dimensions but the first hold; a table has that one only. */
+static int check_rows(const c5_array *a)
+{
+	const c5_array_spec *s = &a->spec;
+	bool known = !s->n_columns || s->rank == 1;
+	for (int i = 1; known && i < s->rank; i++) known = s->chunk[i] == s->dims[i];
+	return known ? C5_OK : c5_fail(C5_EINPUT, "%s:%s: no table of one dimension, nor an array with chunks of whole rows", a->file->path, s->path);
+}
+
 int c5_array_read_rows(c5_array *a, c5_codec *codec, uint64_t first, uint64_t n, void *out)
 {
 	const c5_array_spec *s = &a->spec;
 	size_t row = c5_spec_chunk_bytes(s) / s->chunk[0];
-	int err;
+	int err = n ? check_rows(a) : C5_OK;
+	if (err < 0) return err;
 	if (first > s->dims[0] || n > s->dims[0] - first)
-		return c5_fail(C5_EFAIL, "%s:%s: no rows %llu to %llu", a->file->path, s->path, (unsigned long long)first, (unsigned long long)(first + n));
+		return c5_fail(C5_EINPUT, "%s:%s: no rows %llu to %llu", a->file->path, s->path, (unsigned long long)first, (unsigned long long)(first + n));
 	while (n) {
 		uint64_t in = first % s->chunk[0], part = s->chunk[0] - in < n ? s->chunk[0] - in : n;
 		if ((err = hold_chunk(a, codec, first / s->chunk[0])) < 0) return err;

@@ -65,15 +65,21 @@ int c5_array_create(c5_file *f, const c5_array_spec *s);
 /* A dataset opened for reading, or by the owner for handing out chunk addresses. Dead after a commit or close of its file. */
 typedef struct c5_array c5_array;
 int c5_array_open(c5_array **out, c5_file *f, const char *path);
+int c5_table_open(c5_array **out, c5_file *f, const char *path); /* a whole one; C5_ESCHEMA where it is no table */
 void c5_array_close(c5_array *a);
 const c5_array_spec *c5_array_spec_of(const c5_array *a);
 
 bool c5_array_has_chunk(c5_array *a, uint64_t chunk);
-/* Decodes one chunk: c5_spec_chunk_bytes bytes to `out`. A chunk that was never written reads as zeros. C5_EINPUT names object and chunk. */
+/* Chunks that are there, counted in one walk of their index. */
+int c5_array_count_chunks(c5_array *a, uint64_t *there);
+/* Decodes one chunk: c5_spec_chunk_bytes bytes to `out`. A chunk that was never written reads as zeros, and is C5_EINPUT once
+ * c5_array_must_be_whole was called: results are made of whole arrays only, and a damaged file may claim any size. C5_EINPUT names object and chunk. */
 int c5_array_read_chunk(c5_array *a, c5_codec *codec, uint64_t chunk, void *out);
-/* Frame t, plane z of a stack, tiles put together: (height, width) elements. */
+void c5_array_must_be_whole(c5_array *a);
+/* Frame t, plane z of a stack, tiles put together: (height, width) elements. C5_EINPUT where it is no such stack. */
 int c5_array_read_frame(c5_array *a, c5_codec *codec, uint64_t t, uint64_t z, void *out);
-/* Rows first .. first+n of a table, or crops. Consecutive calls on one chunk decode it once. */
+/* Rows first .. first+n of a table, or crops. Consecutive calls on one chunk decode it once. C5_EINPUT where rows are cut, or a table has columns of
+ * rows. */
 int c5_array_read_rows(c5_array *a, c5_codec *codec, uint64_t first, uint64_t n, void *out);
 /* As stored, for copying: *data is valid until the next call. *size 0 when the chunk does not exist. */
 int c5_array_read_packed(c5_array *a, uint64_t chunk, const void **data, size_t *size, uint32_t *filter_mask);
@@ -86,6 +92,10 @@ int c5_array_write_chunk(c5_array *a, uint64_t chunk, const void *packed, size_t
 /* Puts rows first .. first+n into a table, growing it where they go beyond its end (a table made to grow). What its chunks held besides stays. For
  * tables that one process alone writes row by row; visible with the next commit. */
 int c5_array_put_rows(c5_array *a, c5_codec *codec, uint64_t first, uint64_t n, const void *rows);
+
+/* C5_ESCHEMA unless these are masks, (T, Y, X) of uint16 or uint32; crops, (N, C, H, W) of numbers. */
+int c5_spec_is_masks(const c5_array_spec *s);
+int c5_spec_is_crops(const c5_array_spec *s);
 
 /* Sets the column's values apart: a named column's offset and type, or C5_ENOTFOUND. */
 int c5_spec_find_column(const c5_array_spec *s, const char *name, const c5_column **column);

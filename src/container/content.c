@@ -10,6 +10,9 @@
 #define BLOCK (UINT64_C(4) << 20)
 #define SLICE_MAX (UINT64_C(8) << 30) /* a slice that claims more is damage, not data */
 
+#define CLAIM_LEAST (UINT64_C(4) << 30)
+#define CLAIM_MOST 2048 /* deflate makes 1032 bytes of one at most: what claims more is mostly not there, and would take for ever */
+
 enum way { BY_FRAMES, BY_ROWS, BY_HDF5 };
 
 struct c5_content {
@@ -76,6 +79,11 @@ int c5_content_open(c5_content **out, c5_file *f, const char *path)
 	if (o.raw == 0) c->total = 0;
 	if (c->total && c->slice > SLICE_MAX) {
 		err = c5_fail(C5_EINPUT, "%s:%s: a slice of %llu bytes", f->path, path, (unsigned long long)c->slice);
+		goto done;
+	}
+	if (o.raw > CLAIM_LEAST && o.raw / CLAIM_MOST > o.stored) {
+		err = c5_fail(C5_EINPUT, "%s:%s: claims %llu bytes, %llu are stored: damaged, or of a run that did not end", f->path, path,
+			(unsigned long long)o.raw, (unsigned long long)o.stored);
 		goto done;
 	}
 	c->per_block = c->total && c->slice < BLOCK ? BLOCK / c->slice : 1;
@@ -164,4 +172,3 @@ int c5_content_next(c5_content *c, const void **bytes, size_t *n)
 	if (c->variable) *bytes = c->texts.data, *n = c->texts.size;
 	return C5_OK;
 }
-

@@ -44,8 +44,9 @@ static int read_channel(c5_file *f, const char *group, const char *name, c5_chan
 	c->wavelength_nm = NAN;
 	if ((err = c5_array_open(&a, f, path)) < 0) goto done;
 	const c5_array_spec *s = c5_array_spec_of(a);
-	if (s->rank != 3 && s->rank != 4) {
-		err = c5_fail(C5_ESCHEMA, "%s:%s: %d dimensions, expected (T, Y, X) or (T, Z, Y, X)", c5_file_path(f), path, s->rank);
+	if (!s->dtype || (s->rank != 3 && s->rank != 4)) {
+		err = c5_fail(C5_ESCHEMA, "%s:%s: %s of %d dimensions, expected numbers (T, Y, X) or (T, Z, Y, X)", c5_file_path(f), path,
+			s->dtype ? c5_dtype_name(s->dtype) : "a table", s->rank);
 		goto done;
 	}
 	c->dtype = s->dtype;

@@ -92,23 +92,42 @@ static int write_record(c5_file *f, const c5_run_info *r)
 	return c5_attr_set_i64(f, path, "sequence_index", r->number);
 }
 
+static int ascending(const void *a, const void *b)
+{
+	const uint32_t p = *(const uint32_t *)a, q = *(const uint32_t *)b;
+	return (p > q) - (p < q);
+}
+
+int c5_run_numbers(c5_file *f, uint32_t **found, size_t *n)
+{
+	char **names = NULL;
+	size_t n_names = 0;
+	*found = NULL, *n = 0;
+	int err = c5_list(f, "/runs", &names, &n_names);
+	if (err == C5_OK) err = c5_alloc(found, n_names, sizeof **found);
+	for (size_t i = 0; err == C5_OK && i < n_names; i++)
+		if (c5_revision_number(names[i])) (*found)[(*n)++] = c5_revision_number(names[i]);
+	if (*n) qsort(*found, *n, sizeof **found, ascending);
+	c5_names_free(names, n_names);
+	return err;
+}
+
 int c5_run_last(c5_file *f, uint32_t *number)
 {
-	char **names;
+	uint32_t *found;
 	size_t n;
-	int err = c5_list(f, "/runs", &names, &n);
-	*number = 0;
-	if (err < 0) return err;
-	for (size_t i = 0; i < n; i++)
-		if (c5_revision_number(names[i]) > *number) *number = c5_revision_number(names[i]);
-	c5_names_free(names, n);
-	return C5_OK;
+	int err = c5_run_numbers(f, &found, &n);
+	*number = n ? found[n - 1] : 0;
+	free(found);
+	return err;
 }
 
 int c5_run_begin(c5_file *f, c5_run_info *r)
 {
 	int err = c5_run_last(f, &r->number);
 	if (err < 0) return err;
+	if (r->number == UINT32_MAX)
+		return c5_fail(C5_ESCHEMA, "%s: its last run is %s, the highest number there is", c5_file_path(f), c5_revision_name(r->number));
 	r->number++;
 	free(r->state);
 	r->state = c5_strdup("running");
@@ -158,17 +177,21 @@ int c5_run_read(c5_file *f, uint32_t number, c5_run_info *r)
 
 int c5_run_unfinished(c5_file *f, uint32_t *number)
 {
-	int err = c5_run_last(f, number);
-	if (err < 0) return err;
-	for (; *number > 0; --*number) {
+	uint32_t *found;
+	size_t n;
+	*number = 0;
+	int err = c5_run_numbers(f, &found, &n);
+	while (err == C5_OK && n-- > 0 && !*number) {
 		char path[64], *state = NULL, *command = NULL;
-		snprintf(path, sizeof path, "/runs/%s", c5_revision_name(*number));
+		snprintf(path, sizeof path, "/runs/%s", c5_revision_name(found[n]));
 		bool running = c5_attr_get_str(f, path, "state", &state) == C5_OK && strcmp(state, "running") == 0;
 		if (running && c5_attr_get_str(f, path, "command", &command) == C5_OK && strcmp(command, C5_RUN_SEARCH) == 0) running = false;
 		free(command);
 		free(state);
-		if (running) return C5_OK;
+		if (running) *number = found[n];
 	}
+	free(found);
+	if (err < 0 || *number) return err;
 	return c5_fail(C5_ENOTFOUND, "%s: no unfinished run", c5_file_path(f));
 }
 

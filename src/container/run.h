@@ -42,6 +42,8 @@ int c5_run_end(c5_file *f, const c5_run_info *r, const char *state);
 int c5_run_read(c5_file *f, uint32_t number, c5_run_info *r);
 /* The newest run that is still `running`, searches left out: they stand open beside other runs. C5_ENOTFOUND when there is none. */
 int c5_run_unfinished(c5_file *f, uint32_t *number);
+/* The numbers of all runs, ascending: those of runs that were dropped are missing, so the last may be far above their count. Caller frees. */
+int c5_run_numbers(c5_file *f, uint32_t **numbers, size_t *n);
 int c5_run_last(c5_file *f, uint32_t *number); /* 0: none yet */
 
 /* A search lets go of the container between its commits, so that others may write meanwhile. Its run holds a lock of its own: that of

@@ -204,3 +204,16 @@ uint64_t c5_spec_tiles(const c5_array_spec *s)
 	int y = s->rank - 2, x = s->rank - 1;
 	return (s->dims[y] + s->chunk[y] - 1) / s->chunk[y] * ((s->dims[x] + s->chunk[x] - 1) / s->chunk[x]);
 }
+
+int c5_spec_is_masks(const c5_array_spec *s)
+{
+	if (s->rank == 3 && (s->dtype == C5_U16 || s->dtype == C5_U32)) return C5_OK;
+	return c5_fail(C5_ESCHEMA, "%s: %s of %d dimensions, masks (T, Y, X) of uint16 or uint32 are expected", s->path,
+		s->dtype ? c5_dtype_name(s->dtype) : "a table", s->rank);
+}
+
+int c5_spec_is_crops(const c5_array_spec *s)
+{
+	if (s->rank == 4 && s->dtype) return C5_OK;
+	return c5_fail(C5_ESCHEMA, "%s: %s of %d dimensions, crops (N, C, H, W) are expected", s->path, s->dtype ? c5_dtype_name(s->dtype) : "a table", s->rank);
+}

@@ -243,7 +243,7 @@ static int each_row(c5_file *f, c5_codec *codec, const char *path, const char *c
 	const c5_column *columns[8] = { NULL };
 	c5_array *a = NULL;
 	uint8_t *rows = NULL;
-	int err = c5_array_open(&a, f, path);
+	int err = c5_table_open(&a, f, path);
 	if (err < 0) return err;
 	const c5_array_spec *s = c5_array_spec_of(a);
 	for (size_t i = 0; i < n; i++)

@@ -70,6 +70,7 @@ int c5_movie_open(c5_movie *m, c5_file *f, const char *experiment, const char *r
 	} else if (want && (err = c5_product_path(f, experiment, "masks", revision, &m->masks_path)) < 0) goto done;
 	if (m->masks_path) {
 		if ((err = c5_array_open(&m->masks, f, m->masks_path)) < 0) goto done;
+		c5_array_must_be_whole(m->masks);
 		const c5_array_spec *s = c5_array_spec_of(m->masks);
 		if (s->rank != 3 || (s->dtype != C5_U8 && s->dtype != C5_U16 && s->dtype != C5_U32)) {
 			err = c5_fail(C5_ESCHEMA, "%s: no (T, Y, X) labels", m->masks_path);
@@ -154,6 +155,7 @@ int c5_movie_raw(c5_movie *m, const c5_channel *channel, uint64_t t, uint64_t z,
 		char *path = c5_format("/experiments/%s/raw/%s", m->experiment.name, channel->name);
 		err = path ? c5_array_open(&m->raw[i], m->file, path) : c5_fail(C5_ENOMEM, "out of memory");
 		free(path);
+		if (err == C5_OK) c5_array_must_be_whole(m->raw[i]);
 	}
 	return err < 0 ? err : c5_array_read_frame(m->raw[i], m->codec, t, z, pixels);
 }

@@ -122,6 +122,7 @@ static int put_rows(FILE *to, c5_codec *codec, c5_array *a, const header *h, con
 {
 	const c5_array_spec *s = c5_array_spec_of(a);
 	const c5_column **columns = NULL;
+	c5_array_must_be_whole(a);
 	uint8_t *rows = NULL;
 	int err;
 	if ((err = c5_alloc(&columns, h->n, sizeof *columns)) < 0 || (err = c5_alloc(&rows, s->chunk[0], s->row_size)) < 0) goto done;

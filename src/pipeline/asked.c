@@ -94,7 +94,7 @@ int c5_members_check(const c5_members *m, c5_file *f, const char *experiment, co
 {
 	char *channels = NULL;
 	int from[C5_CHANNELS_MAX], err = C5_OK;
-	if (spec->rank != 4) return c5_fail(C5_ESCHEMA, "%s: %d dimensions, crops have 4", images, spec->rank);
+	if ((err = c5_spec_is_crops(spec)) < 0) return err;
 	if (c5_attr_get_str(f, images, "channels", &channels) < 0) c5_error_clear();
 	for (size_t k = 0; err == C5_OK && k < m->n; k++)
 		if (!m->at[k].prepare.missing && (err = c5_prepare_bind(from, &m->at[k].prepare, channels)) < 0)

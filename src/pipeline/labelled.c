@@ -88,8 +88,8 @@ static int open_crops(gather *g, const char *name)
 	if (!(path = c5_format("/experiments/%s/crops/%s/images", name, c5_revision_name(number)))) err = c5_fail(C5_ENOMEM, "out of memory");
 	if (err < 0 || !number || !c5_exists(g->file, path)) goto done; /* nothing cut here */
 	if ((err = c5_worker_spec(&g->r->worker, path, &s)) < 0) goto done;
-	if (s->rank != 4) {
-		err = c5_fail(C5_ESCHEMA, "%s:%s: %d dimensions, crops have 4", g->r->container, path, s->rank);
+	if ((err = c5_spec_is_crops(s)) < 0) {
+		err = c5_fail_in(err, "%s", g->r->container);
 		goto done;
 	}
 	c5_crops crops = { .dtype = s->dtype, .n = s->dims[0], .n_channels = (int)s->dims[1], .height = (int)s->dims[2], .width = (int)s->dims[3],

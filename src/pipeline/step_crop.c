@@ -90,6 +90,14 @@ static int plan_one(const c5_run_context *run, const c5_step *step, c5_plan *pla
 	j->numbers[0] = t;
 	if ((err = choose_channels(e, p, t, j->numbers + 1, &n_channels)) < 0) goto done;
 	j->n_numbers = 1 + n_channels;
+	const c5_array_spec *m = c5_array_spec_of(masks);
+	for (size_t i = 0; p->masked && err == C5_OK && i < n_channels; i++) {
+		const c5_channel *c = &e->channels[j->numbers[1 + i]];
+		if (m->rank != 3 || c->height != m->dims[1] || c->width != m->dims[2])
+			err = c5_fail(C5_EINPUT, "%s: channel %s is of %llu x %llu pixels, the masks are not; name others with --channels", name, c->name,
+				(unsigned long long)c->height, (unsigned long long)c->width);
+	}
+	if (err < 0) goto done;
 	for (size_t i = 0; i < n_channels; i++) {
 		int d = e->channels[j->numbers[1 + i]].dtype;
 		dtype = i == 0 || dtype == d ? d : C5_F32; /* channels of several types meet in float */

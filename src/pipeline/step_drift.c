@@ -98,7 +98,7 @@ int c5_step_read_drift(c5_file *f, const char *path, uint64_t frames, double **p
 	c5_drift_row *rows = NULL;
 	int err;
 	*places = NULL;
-	if ((err = c5_array_open(&a, f, path)) < 0 || (err = c5_codec_open(&codec)) < 0) goto done;
+	if ((err = c5_table_open(&a, f, path)) < 0 || (err = c5_codec_open(&codec)) < 0) goto done;
 	const c5_array_spec *s = c5_array_spec_of(a);
 	if (s->dims[0] != frames || s->row_size != sizeof *rows) {
 		err = c5_fail(C5_ESCHEMA, "%s: %llu rows of %zu bytes, expected %llu of %zu", path, (unsigned long long)s->dims[0], s->row_size,

@@ -71,7 +71,7 @@ static int read_sources(c5_file *f, const char *path, source_row **rows, uint64_
 {
 	c5_array *a = NULL;
 	c5_codec *codec = NULL;
-	int err = c5_array_open(&a, f, path);
+	int err = c5_table_open(&a, f, path);
 	*rows = NULL;
 	if (err < 0) return err;
 	*n = c5_array_spec_of(a)->dims[0];

@@ -116,9 +116,9 @@ static int plan_one(const c5_run_context *run, const c5_step *step, c5_plan *pla
 		return err;
 	bool reused;
 	if ((err = c5_step_reuse(run, step, plan, j, "objects/latest", &reused)) < 0 || reused) goto done;
-	if ((err = c5_array_open(&masks, run->file, j->input)) < 0) goto done;
+	if ((err = c5_array_open(&masks, run->file, j->input)) < 0 || (err = c5_spec_is_masks(c5_array_spec_of(masks))) < 0) goto done;
 	uint64_t t = c5_array_spec_of(masks)->dims[0], h = c5_array_spec_of(masks)->dims[1], w = c5_array_spec_of(masks)->dims[2];
-	if ((err = c5_step_counts(run->file, j->input, t, &j->numbers)) < 0) goto done;
+	if ((err = c5_step_counts(run->file, j->input, t, h * w, &j->numbers)) < 0) goto done;
 	j->n_numbers = t + 1;
 	uint64_t n = j->numbers[t], rows = t ? n * UNIT_FRAMES / t : 0;
 	rows = rows < ROWS_MIN ? ROWS_MIN : rows > ROWS_MAX ? ROWS_MAX : rows;

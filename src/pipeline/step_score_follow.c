@@ -70,7 +70,7 @@ static int last_frame(c5_file *f, const char *scores, uint64_t *frames)
 	const c5_column *c;
 	uint8_t *rows = NULL;
 	int err;
-	if ((err = c5_array_open(&a, f, scores)) < 0 || (err = c5_codec_open(&codec)) < 0) goto done;
+	if ((err = c5_table_open(&a, f, scores)) < 0 || (err = c5_codec_open(&codec)) < 0) goto done;
 	const c5_array_spec *s = c5_array_spec_of(a);
 	uint64_t n = s->dims[0];
 	size_t row = s->row_size;

@@ -35,7 +35,7 @@ static int add_frames(c5_screen_field *to, c5_file *f, const char *path)
 	uint8_t *rows = NULL;
 	c5_column columns[3];
 	int err;
-	if ((err = c5_array_open(&a, f, path)) < 0 || (err = c5_codec_open(&codec)) < 0) goto done;
+	if ((err = c5_table_open(&a, f, path)) < 0 || (err = c5_codec_open(&codec)) < 0) goto done;
 	const c5_array_spec *s = c5_array_spec_of(a);
 	for (int i = 0; i < 3; i++) {
 		const c5_column *c;

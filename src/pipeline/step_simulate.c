@@ -226,7 +226,8 @@ static int plan_truth(const c5_run_context *run, const c5_step *step, c5_plan *p
 				c5_experiment_free(&e);
 				continue;
 			}
-			if ((err = c5_plan_add_job(plan, &j)) < 0 || (err = c5_step_counts(run->file, path, (uint64_t)p->frames, &before)) < 0) {
+			if ((err = c5_plan_add_job(plan, &j)) < 0 ||
+			    (err = c5_step_counts(run->file, path, (uint64_t)p->frames, (uint64_t)(p->height * p->width), &before)) < 0) {
 				c5_experiment_free(&e);
 				return err;
 			}

@@ -35,9 +35,13 @@ static int plan_base(const c5_run_context *run, c5_job *j, const char *name, cha
 	if ((err = c5_experiment_read(run->file, name, &j->experiment)) < 0 || (err = c5_step_input(run, name, "objects", "objects", &j->input)) < 0 ||
 	    (err = c5_attr_get_str(run->file, j->input, "input", masks)) < 0 || (err = c5_array_open(&a, run->file, *masks)) < 0)
 		return err;
+	if ((err = c5_spec_is_masks(c5_array_spec_of(a))) < 0) {
+		c5_array_close(a);
+		return err;
+	}
 	*t = c5_array_spec_of(a)->dims[0], *h = c5_array_spec_of(a)->dims[1], *w = c5_array_spec_of(a)->dims[2];
 	c5_array_close(a);
-	if ((err = c5_step_counts(run->file, *masks, *t, &j->numbers)) < 0) return err;
+	if ((err = c5_step_counts(run->file, *masks, *t, *h * *w, &j->numbers)) < 0) return err;
 	j->n_numbers = *t + 1;
 	return C5_OK;
 }

@@ -129,7 +129,7 @@ int c5_step_plan_each(const c5_run_context *run, const c5_step *step, c5_plan *p
 	return C5_OK;
 }
 
-int c5_step_counts(c5_file *f, const char *masks, uint64_t frames, uint64_t **before)
+int c5_step_counts(c5_file *f, const char *masks, uint64_t frames, uint64_t pixels, uint64_t **before)
 {
 	c5_array *a = NULL;
 	c5_codec *codec = NULL;
@@ -137,7 +137,7 @@ int c5_step_counts(c5_file *f, const char *masks, uint64_t frames, uint64_t **be
 	const c5_column *objects;
 	const char *name = strrchr(masks, '/');
 	char *path = c5_format("%.*s/frames%s", (int)(name - masks) - (int)strlen("/masks"), masks, name);
-	int err = path ? c5_array_open(&a, f, path) : c5_fail(C5_ENOMEM, "out of memory");
+	int err = path ? c5_table_open(&a, f, path) : c5_fail(C5_ENOMEM, "out of memory");
 	*before = NULL;
 	if (err < 0) goto done;
 	const c5_array_spec *s = c5_array_spec_of(a);
@@ -151,6 +151,10 @@ int c5_step_counts(c5_file *f, const char *masks, uint64_t frames, uint64_t **be
 	for (uint64_t i = 0; i < frames; i++) {
 		uint32_t n;
 		memcpy(&n, rows + i * s->row_size + objects->offset, sizeof n);
+		if (n > pixels) {
+			err = c5_fail(C5_ESCHEMA, "%s: %u objects in frame %llu, which has %llu pixels", path, n, (unsigned long long)i, (unsigned long long)pixels);
+			goto done;
+		}
 		(*before)[i + 1] = (*before)[i] + n;
 	}
 done:
@@ -166,7 +170,7 @@ int c5_step_read_labels(c5_worker *w, const char *masks, uint64_t t, int k, uint
 	const c5_array_spec *there;
 	uint16_t *narrow;
 	int err = c5_worker_spec(w, masks, &there);
-	if (err < 0) return err;
+	if (err < 0 || (err = c5_spec_is_masks(there)) < 0) return err;
 	uint64_t n = there->dims[1] * there->dims[2];
 	bool wide = there->dtype == C5_U32;
 	if ((err = c5_worker_scratch(w, k, n * sizeof **labels, labels)) < 0) return err;

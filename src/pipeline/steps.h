@@ -56,8 +56,9 @@ bool c5_step_makes_model(const c5_step *earlier, size_t n, const char *word);
 uint64_t c5_frames_per_unit(uint64_t height, uint64_t width);
 /* Path of the product's revision this run should read: its own, or the latest. C5_ENOTFOUND says which step makes it. */
 int c5_step_input(const c5_run_context *run, const char *experiment, const char *product, const char *made_by, char **path);
-/* Objects before each frame of a masks revision, (frames + 1), from the frames table beside it. Caller frees. */
-int c5_step_counts(c5_file *f, const char *masks, uint64_t frames, uint64_t **before);
+/* Objects before each frame of a masks revision, (frames + 1), from the frames table beside it: at most one for each of a frame's pixels. Caller
+ * frees. */
+int c5_step_counts(c5_file *f, const char *masks, uint64_t frames, uint64_t pixels, uint64_t **before);
 /* Runs `one` for every experiment of the run, as a job of its own; what fails is the job's error. */
 int c5_step_plan_each(const c5_run_context *run, const c5_step *step, c5_plan *plan,
 	int (*one)(const c5_run_context *run, const c5_step *step, c5_plan *plan, c5_job *j, const char *name));

@@ -79,6 +79,7 @@ static int find_array(c5_worker *w, const char *path, c5_array **out)
 	free(w->arrays[k].path);
 	memset(&w->arrays[k], 0, sizeof w->arrays[k]);
 	if ((err = c5_array_open(&w->arrays[k].array, w->file, path)) < 0) return err;
+	c5_array_must_be_whole(w->arrays[k].array);
 	if (!(w->arrays[k].path = c5_strdup(path))) {
 		c5_array_close(w->arrays[k].array);
 		w->arrays[k].array = NULL;
