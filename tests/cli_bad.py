@@ -1,5 +1,6 @@
 """cli_bad.py – everything that can be wrong with inputs, containers, settings and places: the documented exit status, one clear line that names
 the thing, nothing lost, no half container left behind, and never a hang. What ranks share is tried on three ranks too."""
+import re
 import resource
 
 from support import *
@@ -191,6 +192,74 @@ def flip(path, at):
         b = f.read(1)
         f.seek(at)
         f.write(bytes([b[0] ^ 0x55]))
+
+
+def other_shapes():
+    """Datasets of another type, shape or size under our names, and claims of sizes that are not there: told, left out, never walked for ever."""
+    works("ingest", "whole.h5", movie("in/two", 2, 3), "--channel", "phase", "--experiment", "one")
+    works("run", write("p.yml", "steps:\n  - segment\n  - objects\n  - crop: {size: 16}\n  - track\n"), "whole.h5")
+    masks, frames, nodes, raw, images = (f"experiments/one/{p}" for p in ("masks/r000002", "frames/r000002", "tracks/r000002/nodes",
+                                                                         "raw/phase", "crops/r000002/images"))
+
+    def put(f, path, values, **how):
+        """As we store it, but of another kind."""
+        attributes = dict(f[path].attrs)
+        del f[path]
+        d = f.create_dataset(path, data=values, **{"chunks": np.shape(values), "compression": 1, "shuffle": True, "fletcher32": True, **how})
+        for k, v in attributes.items():
+            if k not in ("DIMENSION_LIST", "REFERENCE_LIST"):
+                d.attrs[k] = v
+
+    def claim(f, path, rows):
+        kept = f[path].dtype, f[path].chunks, f[path].shape
+        del f[path]
+        f.create_dataset(path, (rows, *kept[2][1:]), kept[0], chunks=kept[1], compression=1, shuffle=True, fletcher32=True)
+
+    def many(f):
+        rows = f[frames][()]
+        rows["objects"][1] = 10 ** 9
+        f[frames][...] = rows
+
+    def small(f):
+        put(f, masks, f[masks][()][:, :50], chunks=(1, 50, 96))
+
+    def run_of_a_far_number(f):
+        f["runs"].create_group("r4000000000")
+
+    def in_the_way(f):
+        del f["experiments/one/masks"]
+        f["experiments/one/masks"] = 1
+
+    cases = (
+        (lambda f: put(f, masks, f[masks][()], chunks=(3, 96, 96)), ["objects", "--texture"], 3, [masks, "chunks of one frame"]),
+        (lambda f: put(f, masks, f[masks][()].astype("f4"), chunks=(1, 96, 96)), ["crop", "--size", "8"], 0, []),
+        (lambda f: put(f, masks, f[masks][()].astype("f4"), chunks=(1, 96, 96)), ["crop", "--masked"], 3, [masks, "uint16"]),
+        (lambda f: put(f, masks, f[masks][()].astype("f8"), chunks=(1, 96, 96)), ["track", "--recompute"], 3, [masks, "uint16"]),
+        (small, ["crop", "--masked"], 3, ["channel phase is of 96 x 96 pixels"]),
+        (lambda f: put(f, raw, f[raw][()][..., None], chunks=(3, 96, 96, 1)), ["segment", "--recompute"], 3, [raw, "chunks of one frame"]),
+        (lambda f: put(f, frames, np.stack([f[frames][()]] * 3, 1)), ["objects", "--recompute"], 3, [frames, "is no table"]),
+        (lambda f: put(f, nodes, np.arange(40, dtype="<u4")), ["measure", "tracking", "--gt", "latest", "--res", "latest"],
+         3, ["nodes: is no table"]),
+        (lambda f: put(f, images, np.zeros(4, "u1")), ["preview", "--crops"], 3, ["crops (N, C, H, W) are expected"]),
+        (many, ["objects", "--recompute"], 3, [frames, "1000000000 objects in frame 1"]),
+        (lambda f: claim(f, nodes, 1 << 40), ["export", "--as", "napari", "--out", "n"], 3, [nodes, "0 of"]),
+        (lambda f: claim(f, nodes, 1 << 40), ["check"], 3, ["errors? found"]),
+        (lambda f: claim(f, nodes, 1 << 40), ["digest"], 3, [nodes, "claims"]),
+        (run_of_a_far_number, ["segment", "--recompute"], 0, []),
+        (in_the_way, ["segment", "--recompute"], 3, ["experiments/one/masks", "is no group"]),
+    )
+    for change, (command, *options), code, said in cases:
+        shutil.copy("whole.h5", "x.h5")
+        with h5py.File("x.h5", "a") as f:
+            change(f)
+        kind = options[:1] if command == "measure" else []
+        r = run(command, *kind, "x.h5", *options[len(kind):], limit=60)
+        check(r.code == code, f"{command} {options}: exit {code} expected: {r}")
+        text = " ".join(r.lines)
+        check(code == 0 or len(r.errors) == 1, f"{command} {options}: one line expected: {r}")
+        for word in said:
+            check(re.search(re.escape(word) if "?" not in word else word, text), f"{command} {options}: '{word}' is not in: {text}")
+        check(not leftovers("x.h5"), f"{command} {options}: leaves {leftovers('x.h5')}")
 
 
 # ---- places ----
@@ -397,7 +466,7 @@ def amended(path, folder, ranks):
 
 with Folder():
     movie("long", 7, 12, height=700, width=700)  # some work: seconds, not a blink
-    for part in (damaged_inputs, some_bad, foreign_containers, places, taken_away, disk_full, limited, settings, ingest_again):
+    for part in (damaged_inputs, some_bad, foreign_containers, other_shapes, places, taken_away, disk_full, limited, settings, ingest_again):
         began = time.time()
         part()
         if SHOW:

@@ -251,7 +251,7 @@ static void chunks_never_written_read_as_zero(void **state)
 	MUST(c5_file_close(f));
 }
 
-/* Under a name that we know, anybody's file may have what is no stack and no table. Buffers are as large as the caller believes rows and frames are. */
+/* Under a name that we know, anybody's file may have what is no stack and no table, while buffers are as large as rows and frames should be. */
 static void other_shapes_and_missing_chunks_are_refused(void **state)
 {
 	c5_file *f = fresh("shapes.h5");

@@ -41,6 +41,8 @@ int c5_fail_in(int code, const char *fmt, ...)
 	return code;
 }
 
+int c5_fail_stored(int code) { return code == C5_EUSAGE ? C5_ESCHEMA : code; }
+
 const char *c5_error_last(void) { return text; }
 
 void c5_error_clear(void) { text[0] = '\0'; }

@@ -29,6 +29,9 @@ int c5_fail(int code, const char *fmt, ...) __attribute__((format(printf, 2, 3))
 /* Puts "context: " before the present text and returns `code`: for callers that know the object's name. */
 int c5_fail_in(int code, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
+/* For texts that a file holds rather than the user wrote: C5_EUSAGE becomes C5_ESCHEMA; all else stays. */
+int c5_fail_stored(int code);
+
 /* The text of the last error of this thread; "" if none. Valid until the next c5_fail of the thread. */
 const char *c5_error_last(void);
 void c5_error_clear(void);

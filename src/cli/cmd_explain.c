@@ -72,7 +72,10 @@ static int read_drawing(drawing *d, c5_worker *w, const char *group, const expla
 	if (err < 0 || (err = c5_attr_get_str(w->file, maps, "input", &images)) < 0 || (err = channel_index(w->file, images, set->channel, &channel)) < 0 ||
 	    (err = c5_worker_spec(w, images, &s)) < 0 || (err = c5_spec_is_crops(s)) < 0)
 		goto done;
-	if (channel >= s->dims[1]) { err = c5_fail(C5_ESCHEMA, "%s: %llu channels, its attribute names more", images, (unsigned long long)s->dims[1]); goto done; }
+	if (channel >= s->dims[1]) {
+		err = c5_fail(C5_ESCHEMA, "%s: %llu channels, its attribute names more", images, (unsigned long long)s->dims[1]);
+		goto done;
+	}
 	size_t n = most && most < index.n ? most : index.n, plane = s->dims[2] * s->dims[3], element = c5_dtype_size(s->dtype), channels = s->dims[1];
 	d->e = (c5_explained){ .n = n, .height = s->dims[2], .width = s->dims[3], .dtype = s->dtype };
 	if ((err = c5_worker_spec(w, maps, &s)) < 0 || (err = c5_spec_is_crops(s)) < 0) goto done;

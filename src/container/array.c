@@ -79,6 +79,9 @@ static char *parent_of(const char *path)
 	return slash == path ? c5_strdup("/") : c5_format("%.*s", slash ? (int)(slash - path) : 0, path);
 }
 
+/* The code for what HDF5 does not make, asked for before: a link that leads nowhere may be in the way. */
+static int blocked(c5_file *f, const char *path) { return H5Lexists(f->id, path, H5P_DEFAULT) > 0 ? C5_ESCHEMA : C5_EIO; }
+
 /* The scale dataset of one axis, made when it is not there, and attached. */
 static int attach_axis(c5_file *f, hid_t dataset, const c5_array_spec *s, int i)
 {
@@ -90,21 +93,22 @@ static int attach_axis(c5_file *f, hid_t dataset, const c5_array_spec *s, int i)
 	if (!path) return c5_fail(C5_ENOMEM, "out of memory");
 	if (!c5_exists(f, path)) {
 		hsize_t n = s->dims[i];
+		const int code = blocked(f, path);
 		if ((err = c5_alloc(&values, n, sizeof *values)) < 0) goto done;
 		for (hsize_t k = 0; k < n; k++) values[k] = (double)k * axis->step;
 		space = H5Screate_simple(1, &n, NULL);
 		list = c5_h5_dataset_list();
 		scale = H5Dcreate2(f->id, path, H5T_IEEE_F64LE, space, H5P_DEFAULT, list, H5P_DEFAULT);
 		if (scale < 0 || H5Dwrite(scale, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, values) < 0 || H5DSset_scale(scale, axis->name) < 0) {
-			err = c5_h5_fail(C5_EIO, "%s:%s: cannot be made", f->path, path);
+			err = c5_h5_fail(code, "%s:%s: cannot be made", f->path, path);
 			goto done;
 		}
 		if ((err = c5_attr_set_str(f, path, "units", axis->unit)) < 0) goto done;
 	} else if ((scale = H5Dopen2(f->id, path, H5P_DEFAULT)) < 0) {
-		err = c5_h5_fail(C5_EIO, "%s:%s: cannot be opened", f->path, path);
+		err = c5_h5_fail(C5_ESCHEMA, "%s:%s: cannot be opened", f->path, path);
 		goto done;
 	}
-	if (H5DSattach_scale(dataset, scale, (unsigned)i) < 0) err = c5_h5_fail(C5_EIO, "%s:%s: cannot be attached", f->path, path);
+	if (H5DSattach_scale(dataset, scale, (unsigned)i) < 0) err = c5_h5_fail(values ? C5_EIO : C5_ESCHEMA, "%s:%s: cannot be attached", f->path, path);
 done:
 	free(values);
 	free(path);
@@ -166,8 +170,9 @@ int c5_array_create(c5_file *f, const c5_array_spec *s)
 	H5Pset_shuffle(list);
 	H5Pset_deflate(list, C5_DEFLATE_LEVEL);
 	H5Pset_fletcher32(list);
+	const int code = blocked(f, s->path);
 	if ((d = H5Dcreate2(f->id, s->path, type, space, H5P_DEFAULT, list, H5P_DEFAULT)) < 0) {
-		err = c5_h5_fail(C5_EIO, "%s:%s: cannot be made", f->path, s->path);
+		err = c5_h5_fail(code, "%s:%s: cannot be made", f->path, s->path);
 		goto done;
 	}
 	err = C5_OK;
@@ -322,7 +327,8 @@ int c5_array_count_chunks(c5_array *a, uint64_t *there)
 {
 	hsize_t n = 0;
 	hid_t space = H5Dget_space(a->id);
-	int err = H5Dget_num_chunks(a->id, space, &n) < 0 ? c5_h5_fail(C5_EINPUT, "%s:%s: its chunks cannot be counted", a->file->path, a->spec.path) : C5_OK;
+	int err = H5Dget_num_chunks(a->id, space, &n) < 0 ? C5_EINPUT : C5_OK;
+	if (err < 0) c5_h5_fail(err, "%s:%s: its chunks cannot be counted", a->file->path, a->spec.path);
 	H5Sclose(space);
 	*there = n;
 	return err;

@@ -73,7 +73,8 @@ bool c5_array_has_chunk(c5_array *a, uint64_t chunk);
 /* Chunks that are there, counted in one walk of their index. */
 int c5_array_count_chunks(c5_array *a, uint64_t *there);
 /* Decodes one chunk: c5_spec_chunk_bytes bytes to `out`. A chunk that was never written reads as zeros, and is C5_EINPUT once
- * c5_array_must_be_whole was called: results are made of whole arrays only, and a damaged file may claim any size. C5_EINPUT names object and chunk. */
+ * c5_array_must_be_whole was called: results are made of whole arrays only, and a damaged file may claim any size. C5_EINPUT names object
+ * and chunk. */
 int c5_array_read_chunk(c5_array *a, c5_codec *codec, uint64_t chunk, void *out);
 void c5_array_must_be_whole(c5_array *a);
 /* Frame t, plane z of a stack, tiles put together: (height, width) elements. C5_EINPUT where it is no such stack. */

@@ -23,6 +23,15 @@ bool c5_exists(c5_file *f, const char *path)
 	return there;
 }
 
+/* Whether what is at `path` is a group, or a link that leads to one. */
+static bool is_group(c5_file *f, const char *path)
+{
+	hid_t o = H5Oopen(f->id, path, H5P_DEFAULT);
+	bool group = o >= 0 && H5Iget_type(o) == H5I_GROUP;
+	if (o >= 0) H5Oclose(o);
+	return group;
+}
+
 int c5_group_make(c5_file *f, const char *path)
 {
 	char *p = c5_strdup(path);
@@ -36,7 +45,7 @@ int c5_group_make(c5_file *f, const char *path)
 			hid_t g = H5Gcreate2(f->id, p, H5P_DEFAULT, list, H5P_DEFAULT);
 			if (g < 0) err = c5_h5_fail(C5_EIO, "%s:%s: cannot be made", f->path, p);
 			else H5Gclose(g);
-		}
+		} else if (!is_group(f, p)) err = c5_fail(C5_ESCHEMA, "%s:%s: is no group, or leads nowhere; `cyto5 check` tells what is wrong", f->path, p);
 		if (s) *s = '/';
 	}
 	H5Pclose(list);

@@ -215,5 +215,6 @@ int c5_spec_is_masks(const c5_array_spec *s)
 int c5_spec_is_crops(const c5_array_spec *s)
 {
 	if (s->rank == 4 && s->dtype) return C5_OK;
-	return c5_fail(C5_ESCHEMA, "%s: %s of %d dimensions, crops (N, C, H, W) are expected", s->path, s->dtype ? c5_dtype_name(s->dtype) : "a table", s->rank);
+	return c5_fail(C5_ESCHEMA, "%s: %s of %d dimensions, crops (N, C, H, W) are expected", s->path,
+		s->dtype ? c5_dtype_name(s->dtype) : "a table", s->rank);
 }

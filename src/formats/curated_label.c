@@ -235,6 +235,17 @@ static int open_pixels(c5_curated *c)
 	return c5_frame_reader_open(&s->reader, s->scan, &s->params);
 }
 
+/* What is said of the unpacked images is said of the zip's member: the other file is gone by the time it is read. */
+static int say_member(const c5_curated *c, int err)
+{
+	const label_state *s = c->state;
+	char *text = err < 0 ? c5_strdup(c5_error_last()) : NULL;
+	char *at = text && s->file ? strstr(text, s->file) : NULL;
+	if (at) c5_fail(err, "%.*s%s%s", (int)(at - text), text, c->name, at + strlen(s->file));
+	free(text);
+	return err;
+}
+
 int c5_curated_open_label(c5_curated *c)
 {
 	label_state *s = NULL;
@@ -258,7 +269,7 @@ int c5_curated_open_label(c5_curated *c)
 		goto done;
 	}
 	if (s->n_cells) qsort(s->cells, s->n_cells, sizeof *s->cells, by_value);
-	err = open_pixels(c);
+	err = say_member(c, open_pixels(c));
 done:
 	c5_bundle_close(b);
 	return err;

@@ -275,7 +275,7 @@ static int read_directory(struct walk *w, c5_probe *probe, uint64_t offset, uint
 	struct notes d = { .rows_per_strip = UINT32_MAX, .bits = 1, .compression = 1, .photometric = 1, .samples = 1, .planar = 1, .format = 1, .unit = 2 };
 	uint64_t n, v;
 	int err = fetch_uint(w, offset, head, &n);
-	if (err < 0) return c5_fail_in(err, "image directory %u", number);
+	if (err < 0) return err;
 	if (!n || n > ENTRIES_MAX || offset + head + n * each + wide > w->size)
 		return c5_fail(C5_EINPUT, "%s: image directory %u at byte %llu has %llu entries, which go past the end of the file: truncated or damaged, copy it "
 			"again",

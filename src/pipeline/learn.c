@@ -181,7 +181,7 @@ static int choose_scaling(c5_learn *l, const c5_stored_model *from)
 	if (strcmp(p->scaling, "auto") != 0) {
 		while (l->prepare.scaling < C5_SCALINGS && strcmp(c5_scaling_name(l->prepare.scaling), p->scaling) != 0) l->prepare.scaling++;
 	} else if (from->preprocessing && c5_trained_is_for(from, "classify", l->source) == C5_OK) { /* other kinds prepare in their own ways */
-		if ((err = c5_prepare_parse(&before, l->source, from->preprocessing)) < 0) return err;
+		if ((err = c5_fail_stored(c5_prepare_parse(&before, l->source, from->preprocessing))) < 0) return err;
 		l->prepare.scaling = before.scaling;
 		if (before.scaling == C5_SCALE_PERCENTILE) l->prepare.low = before.low, l->prepare.high = before.high;
 	}

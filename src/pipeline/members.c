@@ -92,7 +92,7 @@ static int add_model(c5_members *m, c5_file *f, const address *a, const char *na
 	if ((err = c5_trained_is_for(s, "classify", to->name)) < 0) return err;
 	if (!s->preprocessing)
 		return c5_fail(C5_EINPUT, "%s: nothing is said of how its images are prepared; give it a preparation with `cyto5 model`", to->name);
-	if ((err = c5_prepare_parse(&to->prepare, to->name, s->preprocessing)) < 0 ||
+	if ((err = c5_fail_stored(c5_prepare_parse(&to->prepare, to->name, s->preprocessing))) < 0 ||
 	    (err = c5_trained_unpack(&to->model, weights ? &to->weights : NULL, s)) < 0) return err;
 	to->temperature = s->temperature > 0 ? s->temperature : 1; /* NAN: not calibrated */
 	free(s->numbers);

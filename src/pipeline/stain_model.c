@@ -48,7 +48,7 @@ int c5_stain_model_read(c5_stain_model *out, c5_file *f, const char *name, uint3
 	if (err == C5_OK) err = c5_trained_is_for(s, "stain", name);
 	if (err == C5_OK && (!s->kind || strcmp(s->kind, "stain") || !s->preprocessing))
 		err = c5_fail(C5_EINPUT, "model %s is no stain model (%s); make one with cyto5 stain train", name, s->kind ? s->kind : "of no stated kind");
-	if (err == C5_OK) err = c5_recipe_parse(&out->recipe, name, s->preprocessing, strlen(s->preprocessing));
+	if (err == C5_OK) err = c5_fail_stored(c5_recipe_parse(&out->recipe, name, s->preprocessing, strlen(s->preprocessing)));
 	if (err == C5_OK) err = c5_trained_unpack(&out->model, numbers ? &out->weights : NULL, s);
 	out->revision = s->revision;
 	memcpy(out->sha256, s->sha256, sizeof out->sha256);

@@ -91,7 +91,7 @@ static int take_arrays(c5_weights *w, const c5_model *m, const c5_stored_model *
 int c5_trained_unpack(c5_model **m, c5_weights **w, const c5_stored_model *s)
 {
 	c5_model *made = NULL;
-	int err = s->architecture ? c5_model_parse(&made, "architecture", s->architecture, strlen(s->architecture))
+	int err = s->architecture ? c5_fail_stored(c5_model_parse(&made, "architecture", s->architecture, strlen(s->architecture)))
 	                          : c5_fail(C5_EINPUT, "no architecture is stored");
 	if (m) *m = NULL;
 	if (w) *w = NULL;
