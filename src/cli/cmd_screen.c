@@ -40,7 +40,6 @@ static int take_stored(c5_screen_params *p, c5_file *f)
 	if (err == C5_OK && (err = c5_yaml_parse(&doc, "/screens/latest/hits settings", text, strlen(text))) == C5_OK)
 		err = c5_yaml_apply(c5_screen_opts, &stored, c5_yaml_root(doc));
 	if (err < 0) err = c5_fail_in(c5_fail_stored(err), "%s", c5_file_path(f));
-	free(text);
 	for (const c5_opt *o = c5_screen_opts; err == C5_OK && o->name; o++) {
 		if (!c5_opt_is_default(o, p) || c5_opt_is_default(o, &stored)) continue;
 		char *value = c5_opt_get(o, &stored);
