@@ -11,7 +11,9 @@
 #define FEWER 3.0     /* likeness taken off, over the number in common: what few agree on may be chance */
 #define FARTHEST 16   /* steps: 4 octaves */
 #define BETWEEN 0.3   /* share of the rows' covariance, brought to the size of the tiles' */
-#define RIDGE 1.0     /* of the mean variance */
+
+/* Of the mean variance. How much whitening is right differs from source to source: likeness is the mean over all. */
+static const double ridges[] = { 0.1, 0.3, 1, 3 };
 
 _Static_assert(sizeof(c5_profile) == C5_PROFILE_NUMBERS * sizeof(float), "a profile is its numbers");
 
@@ -138,7 +140,7 @@ static double stretched(square l, square w)
 }
 
 /* False: nothing varies. */
-static bool prepare(rows *r, const c5_profile *a, const c5_profile *b)
+static bool prepare(rows *r, const c5_profile *a, const c5_profile *b, double ridge)
 {
 	static _Thread_local square tiles, c;
 	const c5_profile *const both[2] = { a, b };
@@ -148,8 +150,8 @@ static bool prepare(rows *r, const c5_profile *a, const c5_profile *b)
 	if (!(of_rows > 0)) return false;
 	for (int i = 0; i < N; i++)
 		for (int k = 0; k <= i; k++) c[i][k] = tiles[i][k] + share * c[i][k];
-	double ridge = RIDGE * trace(c) / N;
-	for (int k = 0; k < N; k++) c[k][k] += ridge;
+	double added = ridge * trace(c) / N;
+	for (int k = 0; k < N; k++) c[k][k] += added;
 	factor(c);
 	double stretch = stretched(c, tiles);
 	for (int s = 0; s < 2; s++)
@@ -180,13 +182,14 @@ static double likeness(const rows *r, int shift)
 double c5_profile_ratio(const c5_profile *reference, const c5_profile *p)
 {
 	static _Thread_local rows r;
-	double c[2 * FARTHEST + 1], off = 0;
+	double c[2 * FARTHEST + 1] = { 0 }, off = 0;
 	int top = -1;
-	if (!prepare(&r, reference, p)) return NAN;
-	for (int s = 0; s <= 2 * FARTHEST; s++) {
-		c[s] = likeness(&r, s - FARTHEST);
-		if (isfinite(c[s]) && (top < 0 || c[s] > c[top])) top = s;
+	for (size_t k = 0; k < sizeof ridges / sizeof *ridges; k++) {
+		if (!prepare(&r, reference, p, ridges[k])) return NAN;
+		for (int s = 0; s <= 2 * FARTHEST; s++) c[s] += likeness(&r, s - FARTHEST);
 	}
+	for (int s = 0; s <= 2 * FARTHEST; s++)
+		if (isfinite(c[s]) && (top < 0 || c[s] > c[top])) top = s;
 	if (top < 0) return NAN;
 	if (top > 0 && top < 2 * FARTHEST && isfinite(c[top - 1]) && isfinite(c[top + 1])) { /* the crest of a parabola through three steps */
 		double bend = c[top - 1] - 2 * c[top] + c[top + 1];
