@@ -286,6 +286,16 @@ def places():
         check(p.returncode in (0, 2), f"a read-only container cannot be shown: {p.stderr}")
     else:
         print("permissions: run as root to see them refused to nobody")
+    # Nothing but a container takes a container's place.
+    name = sorted(h5py.File("good.h5")["experiments"])[0]
+    for arguments in (["preview", "good.h5", name, "--out", "good.h5"], ["segment", "good.h5", "--json", "good.h5"],
+                      ["train", "good.h5", "--predictions", "good.h5"], ["export", "good.h5", "--as", "csv", "--out", "good.h5", "--force"]):
+        refused(arguments, 2, ["good.h5", "HDF5", "name another file"], f"written over: {' '.join(arguments)}")
+    unchanged("good.h5", before, "outputs called as the container")
+    # A pipe that nobody writes into.
+    os.mkfifo("pipe")
+    for arguments in (["show", "pipe"], ["diff", "good.h5", "pipe"], ["model", "import", "pipe", "x.h5:a"]):
+        refused(arguments, 3, "pipe: not a file", f"a pipe: {' '.join(arguments)}")
     # Two writers: the second is told who holds it, whatever the number of ranks.
     held = start("run", write("slow.yml", PIPELINE), "held.h5", "in/one", "long", env={"C5_TEST": "1"})
     wait_for(lambda: os.path.exists("held.h5.lock") and os.path.exists("held.h5"), held)

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/error.h"
@@ -14,6 +15,23 @@
 #define PIECE 65536
 
 static int cannot(const char *path, const char *what) { return c5_fail(C5_EIO, "%s: cannot be %s: %s", path, what, strerror(errno)); }
+
+bool c5_disk_begins(const char *path, const char *bytes, size_t n)
+{
+	char head[16];
+	struct stat s;
+	FILE *f = n <= sizeof head && stat(path, &s) == 0 && S_ISREG(s.st_mode) ? fopen(path, "rbe") : NULL;
+	bool does = f && fread(head, 1, n, f) == n && memcmp(head, bytes, n) == 0;
+	if (f) fclose(f);
+	return does;
+}
+
+bool c5_disk_is_hdf5(const char *path) { return c5_disk_begins(path, "\211HDF\r\n\032\n", 8); }
+
+int c5_disk_spare(const char *path)
+{
+	return c5_disk_is_hdf5(path) ? c5_fail(C5_EUSAGE, "%s: is an HDF5 file, which nothing else is written over; name another file", path) : C5_OK;
+}
 
 /* ---- out ---- */
 
@@ -36,10 +54,12 @@ int c5_disk_name(const char *part, const char *path)
 
 int c5_disk_write(const char *path, const void *bytes, size_t n)
 {
+	int err = c5_disk_spare(path);
+	if (err < 0) return err;
 	char *part = c5_format("%s.part", path);
 	if (!part) return c5_fail(C5_ENOMEM, "out of memory");
 	FILE *to = fopen(part, "wbe");
-	int err = to ? C5_OK : cannot(path, "written");
+	err = to ? C5_OK : cannot(path, "written");
 	if (to && fwrite(bytes, 1, n, to) != n) err = cannot(path, "written");
 	if (to && fclose(to) != 0 && err == C5_OK) err = cannot(path, "written");
 	if (err == C5_OK) err = c5_disk_name(part, path);

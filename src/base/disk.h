@@ -3,8 +3,15 @@
 #ifndef C5_BASE_DISK_H
 #define C5_BASE_DISK_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+/* A regular file (no pipe, whose bytes would be gone) that begins with these n bytes, 16 at most; as HDF5 files do, which containers are. */
+bool c5_disk_begins(const char *path, const char *bytes, size_t n);
+bool c5_disk_is_hdf5(const char *path);
+/* C5_EUSAGE when an HDF5 file is at the path: a picture, table or text must not take its place, or be put behind it. Every writer of such asks. */
+int c5_disk_spare(const char *path);
 
 /* The bytes become the file; one that was there is replaced. C5_EIO names the path. */
 int c5_disk_write(const char *path, const void *bytes, size_t n);

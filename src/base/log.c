@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/disk.h"
 #include "base/error.h"
 #include "base/text.h"
 
@@ -80,8 +81,8 @@ int c5_log_init(const c5_log_setup *setup)
 	if (setup->json && strcmp(setup->json, "-") == 0) {
 		out.json = STDOUT_FILENO;
 	} else if (setup->json) {
-		out.json = open(setup->json, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
-		if (out.json < 0) err = c5_fail(C5_EIO, "%s: the event log cannot be opened to append: %s", setup->json, strerror(errno));
+		if ((err = c5_disk_spare(setup->json)) == C5_OK) out.json = open(setup->json, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+		if (err == C5_OK && out.json < 0) err = c5_fail(C5_EIO, "%s: the event log cannot be opened to append: %s", setup->json, strerror(errno));
 	}
 	pthread_mutex_unlock(&out.lock);
 	return err;

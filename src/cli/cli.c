@@ -105,15 +105,6 @@ void c5_cli_close(c5_cli *cli, const c5_opt_group *groups)
 	c5_log_close();
 }
 
-bool c5_cli_is_container(const char *path)
-{
-	char head[8] = { 0 };
-	FILE *f = fopen(path, "rb");
-	size_t n = f ? fread(head, 1, sizeof head, f) : 0;
-	if (f) fclose(f);
-	return n == sizeof head && !memcmp(head, "\211HDF\r\n\032\n", sizeof head);
-}
-
 int c5_cli_launch_rank(void)
 {
 	static const char *const names[] = { "OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK" };

@@ -86,8 +86,6 @@ void c5_cli_close(c5_cli *cli, const c5_opt_group *groups);
 /* The rank the MPI launcher gave this process, before MPI is started; 0 without a launcher. So that a help text or a refused command
  * line is told once, not once a rank. */
 int c5_cli_launch_rank(void);
-/* Whether a file begins as HDF5 does; no for one that cannot be read. */
-bool c5_cli_is_container(const char *path);
 
 /* `cyto5 --help`, and `cyto5 COMMAND --help`. */
 void c5_cli_contents(FILE *to);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/disk.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -196,7 +197,7 @@ static int look_at_images(looker *l, const char *path)
 	return err;
 }
 
-static int look_at(looker *l, const char *path) { return c5_cli_is_container(path) ? look_at_container(l, path) : look_at_images(l, path); }
+static int look_at(looker *l, const char *path) { return c5_disk_is_hdf5(path) ? look_at_container(l, path) : look_at_images(l, path); }
 
 /* The mean of what --like names, in place of a model. */
 static int look_at_likes(looker *l)

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/disk.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -239,7 +240,7 @@ static int run(int argc, char **argv)
 	int n_words = cli.n;
 	if (n_words > 1 && !strcmp(words[0], "crops")) set.crops = true, words++, n_words--; /* preview crops FILE.h5, as one says it */
 	if (n_words > 2) { err = c5_fail(C5_EUSAGE, "%s: unexpected; one container and one experiment are drawn", words[2]); goto done; }
-	if (set.segment && !c5_cli_is_container(words[0])) {
+	if (set.segment && !c5_disk_is_hdf5(words[0])) {
 		if ((err = draw_image(words[0], &set, &params, &picture, &name, &frame)) < 0) goto done;
 		goto write;
 	}

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/disk.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -188,6 +189,7 @@ static int run(int argc, char **argv)
 	int err = line ? shift_defaults(&c, argc, argv) : C5_ENOMEM;
 	if (err < 0 || (err = c5_cli_open(&cli, &c5_cmd_train, c.groups, argc, argv, 1, 1)) < 0 || cli.helped) goto done;
 	c.container = cli.words[0];
+	if (c.set.predictions && (err = c5_disk_spare(c.set.predictions)) < 0) goto done;
 	if ((err = c5_stop_listen()) < 0 || (err = c5_comm_open(&comm)) < 0) goto done;
 	if (cli.common.threads == 0 && !getenv("OMP_NUM_THREADS")) c5_threads_share(c5_comm_sharing(comm));
 	c5_cli_versions();

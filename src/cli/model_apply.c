@@ -92,11 +92,13 @@ static int open_out(numbers *out, const char *path, uint64_t n, const c5_layer *
 	uint64_t dims[4] = { n };
 	c5_buf head = { 0 };
 	if (!set->force && access(path, F_OK) == 0) return c5_fail(C5_EUSAGE, "%s: is there already; --force writes over it", path);
+	int err = c5_disk_spare(path);
+	if (err < 0) return err;
 	if (!(out->path = c5_format("%s.part", path))) return c5_fail(C5_ENOMEM, "out of memory");
 	if (!(out->file = fopen(out->path, "wb"))) return c5_fail(C5_EIO, "%s: %s", out->path, strerror(errno));
 	out->count = count_of(l);
 	c5_npy_header(&head, C5_F32, 1 + file_dims(dims + 1, l, set->channels_last), dims);
-	int err = head.err;
+	err = head.err;
 	if (err == C5_OK && fwrite(head.data, 1, head.size, out->file) != head.size) err = c5_fail(C5_EIO, "%s: %s", out->path, strerror(errno));
 	c5_buf_free(&head);
 	if (err < 0 || (err = c5_alloc(&out->numbers, (size_t)set->batch * out->count, sizeof(float))) < 0) return err;

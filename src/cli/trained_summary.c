@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/disk.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -117,6 +118,8 @@ static void print_figures(const char *title, const char *const *names, const dou
 
 static int write_table(const char *path, const c5_pooled *p, const c5_learn *l, const gathered *g)
 {
+	int err = c5_disk_spare(path);
+	if (err < 0) return err;
 	FILE *f = fopen(path, "w");
 	if (!f) return c5_fail(C5_EIO, "%s: cannot be written: %s", path, strerror(errno));
 	fprintf(f, "experiment\tcrop\tgroup\tlabel");

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/disk.h"
@@ -44,6 +45,8 @@ int c5_foreign_open(c5_foreign **out, const char *path)
 {
 	*out = NULL;
 	if (access(path, R_OK) != 0) return c5_fail(errno == ENOENT ? C5_ENOTFOUND : C5_EIO, "%s: %s", path, strerror(errno));
+	struct stat s;
+	if (stat(path, &s) == 0 && !S_ISREG(s.st_mode)) return c5_fail(C5_EINPUT, "%s: not a file, an HDF5 file was expected", path);
 	int err = new_foreign(out, path);
 	if (err < 0) return err;
 	hid_t list = H5Pcreate(H5P_FILE_ACCESS);
@@ -75,9 +78,21 @@ int c5_foreign_open_image(c5_foreign **out, const char *path, void *bytes, size_
 	return err;
 }
 
+static bool is_container(const char *path)
+{
+	c5_foreign *f = NULL;
+	char *format = NULL;
+	bool is = c5_disk_is_hdf5(path) && c5_foreign_open(&f, path) == C5_OK && c5_foreign_text(f, "/", "format", &format) == C5_OK && format &&
+		strcmp(format, "cyto5") == 0;
+	free(format);
+	c5_foreign_close(f);
+	return is;
+}
+
 int c5_foreign_create(c5_foreign **out, const char *path, bool force)
 {
 	*out = NULL;
+	if (is_container(path)) return c5_fail(C5_EUSAGE, "%s: is a container, which nothing is written over; name another file", path);
 	if (!force && access(path, F_OK) == 0) return c5_fail(C5_EUSAGE, "%s: is there already; --force writes over it", path);
 	int err = new_foreign(out, path);
 	if (err < 0) return err;

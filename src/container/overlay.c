@@ -516,7 +516,8 @@ int c5_overlay_open(c5_overlay **out, const char *path, bool writable, bool crea
 	ov->path = c5_strdup(path);
 	ov->journal = c5_format("%s.journal", path);
 	if (!ov->path || !ov->journal) { err = c5_fail(C5_ENOMEM, "out of memory"); goto fail; }
-	ov->fd = open(path, (writable ? O_RDWR : O_RDONLY) | O_CLOEXEC | (create ? O_CREAT | O_EXCL : 0), 0644);
+	/* A pipe is opened without waiting for who may never write, and then refused; to files it makes no difference. */
+	ov->fd = open(path, (writable ? O_RDWR : O_RDONLY) | O_NONBLOCK | O_CLOEXEC | (create ? O_CREAT | O_EXCL : 0), 0644);
 	if (ov->fd < 0) {
 		err = c5_fail(errno == ENOENT || errno == ENOTDIR ? C5_ENOTFOUND : errno == EISDIR ? C5_EINPUT : C5_EIO, "%s: cannot %s: %s%s", path,
 			create ? "create" : writable ? "open for writing" : "open", strerror(errno), create && errno == EEXIST ? "; take another name or remove it" : "");
@@ -671,7 +672,7 @@ int c5_overlay_inspect(const char *path, int *state)
 	char *journal = c5_format("%s.journal", path);
 	if (!journal) return c5_fail(C5_ENOMEM, "out of memory");
 	*state = 0;
-	int fd = open(path, O_RDONLY | O_CLOEXEC), jfd = open(journal, O_RDONLY | O_CLOEXEC);
+	int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC), jfd = open(journal, O_RDONLY | O_CLOEXEC);
 	if (fd < 0) { err = c5_fail(errno == ENOENT ? C5_ENOTFOUND : C5_EIO, "%s: cannot open: %s", path, strerror(errno)); goto done; }
 	if (jfd >= 0) {
 		err = journal_load(jfd, &data, &r);

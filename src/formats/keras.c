@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/disk.h"
 #include "base/error.h"
 #include "container/file.h"
 #include "container/foreign.h"
@@ -84,15 +85,6 @@ static int open_zip(source *s)
 	return err < 0 ? err : c5_foreign_open_image(&s->f, s->path, s->image, size);
 }
 
-static bool is_zip(const char *path)
-{
-	char head[4] = "";
-	FILE *f = fopen(path, "rb");
-	bool zip = f && fread(head, 1, 4, f) == 4 && memcmp(head, "PK\3\4", 4) == 0;
-	if (f) fclose(f);
-	return zip;
-}
-
 /* ---- legacy names ---- */
 
 static int append(char ***to, size_t *n, char **more, size_t m)
@@ -159,7 +151,7 @@ static int open_source(source *s, const char *path)
 {
 	int err;
 	*s = (source){ .path = path };
-	if (is_zip(path)) {
+	if (c5_disk_begins(path, "PK\3\4", 4)) {
 		if ((err = open_zip(s)) < 0) return err;
 		s->keras3 = true;
 		return C5_OK;

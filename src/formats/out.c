@@ -86,6 +86,7 @@ int c5_out_begin(c5_out *o, const char *path, bool folder, bool force, const cha
 			err = c5_fail(C5_EUSAGE, "%s: is %s; name another with --out", o->path, folder ? "no folder" : "a folder");
 			goto done;
 		}
+		if (!folder && (err = c5_disk_spare(o->path)) < 0) goto done;
 		if (folder && !is_ours(o->path)) {
 			err = c5_fail(C5_EUSAGE, "%s: a folder that no export made; move it away, or name another with --out", o->path);
 			goto done;

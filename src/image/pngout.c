@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/disk.h"
 #include "base/error.h"
 #include "base/mem.h"
 
@@ -58,6 +59,7 @@ int c5_pngout_write(const char *path, int kind, const void *pixels, size_t heigh
 	if (kind < C5_PNG_GREY8 || kind > C5_PNG_RGB8) return c5_fail(C5_EFAIL, "%s: PNG kind %d is none of those known", path, kind);
 	if (!height || !width || height > 1000000 || width > 1000000)
 		return c5_fail(C5_EINPUT, "%s: %zu x %zu pixels, a PNG takes 1 to 1000000 each way", path, height, width);
+	if ((err = c5_disk_spare(path)) < 0) return err;
 	if (!(part = c5_format("%s.part", path))) return c5_fail(C5_ENOMEM, "%s: out of memory", path);
 	if (!(to = fopen(part, "wb"))) {
 		err = c5_fail(C5_EIO, "%s: %s", part, strerror(errno));
