@@ -70,7 +70,7 @@ static void groups_are_made_with_their_parents(void **state)
 	assert_false(c5_exists(f, "/experiments/A/raw"));
 	assert_int_equal(c5_unlink(f, "/experiments/A/raw"), C5_EIO);
 	MUST(c5_text_set(f, "/experiments/A/text", "x"));
-	assert_int_equal(c5_group_make(f, "/experiments/A/text/below"), C5_EINPUT); /* a text is no group */
+	assert_int_equal(c5_group_make(f, "/experiments/A/text/below"), C5_ESCHEMA); /* a text is no group */
 	assert_int_equal(c5_file_close(f), C5_OK);
 }
 
