@@ -104,19 +104,25 @@ static int sign(c5_array_spec *s, const c5_step *step, const char *input, const 
 	return err;
 }
 
+static int check_rescale(const char *rescale)
+{
+	char *end;
+	if (!rescale || strcmp(rescale, "auto") == 0) return C5_OK;
+	double factor = strtod(rescale, &end);
+	if (end != rescale && !*end && factor >= 1 / C5_FIT_MOST && factor <= C5_FIT_MOST) return C5_OK;
+	return c5_fail(C5_EUSAGE, "--rescale: %s; auto, or a factor from %g to %g is expected", rescale, 1 / C5_FIT_MOST, C5_FIT_MOST);
+}
+
 /* Pixels of the crops' middle that show member `k` what it learnt from, by height; 0: all of them. */
 static int window_of(int *window, const c5_members *m, size_t k, const char *rescale, const c5_array_spec *crops, double pixel_um)
 {
 	const c5_prepare *p = &m->at[k].prepare;
 	const double learnt_um = m->stored[k].pixel_size_um, height = (double)crops->dims[2], width = (double)crops->dims[3];
 	const bool by_size = strcmp(rescale, "auto") == 0;
-	char *end = NULL;
-	double factor = by_size ? pixel_um / learnt_um : strtod(rescale, &end);
+	double factor = by_size ? pixel_um / learnt_um : strtod(rescale, NULL);
 	if (by_size && !isfinite(factor))
 		return c5_fail(C5_EINPUT, "--rescale auto: the pixel size of %s is not known; %s", isfinite(pixel_um) ? "what the model learnt from" : "the crops",
 			isfinite(pixel_um) ? "say --rescale X" : "cyto5 ingest --pixel-size with the same inputs fills it in, then cut crops again, or say --rescale X");
-	if (!by_size && (end == rescale || *end || !(factor >= 1 / C5_FIT_MOST && factor <= C5_FIT_MOST)))
-		return c5_fail(C5_EUSAGE, "--rescale: %s; auto, or a factor from %g to %g is expected", rescale, 1 / C5_FIT_MOST, C5_FIT_MOST);
 	double h = p->height / factor, w = p->width / factor;
 	if (h > (1 + NEAR) * height || w > (1 + NEAR) * width)
 		return c5_fail(C5_EINPUT, "crops of %gx%g px show less than %s learnt from; cut larger ones: cyto5 crop --size %.0f", height, width, m->at[k].name,
@@ -201,7 +207,8 @@ static int plan_score(const c5_run_context *run, const c5_step *step, c5_plan *p
 	c5_members m;
 	bool warned = false;
 	int positive, err = c5_device_check(p->device);
-	if (err < 0 || (err = c5_members_open_in(&m, c5_file_path(run->file), run->run, p->model, false)) < 0) return err;
+	if (err < 0 || (err = check_rescale(p->rescale)) < 0 ||
+	    (err = c5_members_open_in(&m, c5_file_path(run->file), run->run, p->model, false)) < 0) return err;
 	err = c5_members_class(&m, p->class_name, &positive);
 	if (err == C5_OK) c5_fit_warn(&m.stored[0], m.at[0].name, run->file, run->names, run->n_names);
 	for (size_t i = 0; err == C5_OK && i < run->n_names; i++) {
